@@ -1,0 +1,259 @@
+//! The facade that an app sees.
+//!
+//! Local calls are synchronous: what they write is durable when they return, and they never wait
+//! for a network. Calls that talk to a relay are async.
+//!
+//! ```no_run
+//! # use waymark_core::client::{Client, Config, WaymarkError};
+//! # fn key() -> [u8; 32] { [0; 32] }
+//! # fn main() -> Result<(), WaymarkError> {
+//! let client = Client::open(Config::new("/data/waymark", "http://127.0.0.1:8447"), &key())?;
+//! client.people().begin("Kim", "phone")?;
+//! let plan = client.people().create_plan()?;
+//! for goal in client.goals().list(plan)? {
+//!     println!("{}", goal.statement);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`Client::goals`]: goals, revisions, verdicts, measures, settings.
+//! - [`Client::check_ins`]: check-ins, days.
+//! - [`Client::texts`]: notes that people edit together.
+//! - [`Client::people`]: who shares what: cards, devices, members.
+//! - [`Client::sync`]: the relay.
+
+mod cache;
+mod changes;
+mod check_ins;
+mod error;
+mod export;
+mod goals;
+mod people;
+mod status;
+mod syncing;
+mod texts;
+mod write;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use waymark_wire::codec;
+use waymark_wire::ids::SpaceId;
+
+use self::cache::Views;
+pub use self::changes::{Change, ChangeListener};
+pub use self::check_ins::CheckIns;
+pub use self::error::{ErrorClass, WaymarkError};
+pub use self::goals::Goals;
+pub use self::people::{MemberView, People, PlanId};
+pub use self::status::{Diagnostics, Status};
+pub use self::syncing::{LiveSync, Sync};
+pub use self::texts::Texts;
+use crate::crypto::{Entropy, SeededEntropy};
+use crate::driver::{Clock, Driver, Http, Shared, SystemClock, SystemEntropy};
+use crate::engine::Engine;
+use crate::membership::RelayAddress;
+use crate::store::{SqliteStore, Store, Table};
+
+/// What a client is opened with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the database is: a directory of the app's own, made if it is not there.
+    pub directory: PathBuf,
+    /// The relay that spaces created here are served by.
+    pub relay: RelayAddress,
+    /// The device's time zone, an IANA name such as `Europe/Berlin`.
+    pub time_zone: String,
+    /// Certificates to trust beside the web's own, in DER.
+    pub roots: Vec<Vec<u8>>,
+}
+
+impl Config {
+    /// A configuration with the time zone UTC and the relay's key to be learned at first contact.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>, relay: &str) -> Self {
+        Self {
+            directory: directory.into(),
+            relay: RelayAddress {
+                url: relay.into(),
+                key: None,
+            },
+            time_zone: "UTC".into(),
+            roots: Vec::new(),
+        }
+    }
+}
+
+/// One device of one person.
+///
+/// It can be shared between threads; every method may be called from any of them.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    shared: Arc<Shared>,
+    driver: Driver,
+    views: Views,
+    clock: Arc<dyn Clock>,
+    config: Config,
+}
+
+impl Client {
+    /// Opens the database in the configured directory, or makes a new one. `storage_key` seals it:
+    /// 32 random bytes that the platform keeps (Keychain, Keystore) and hands over here once.
+    ///
+    /// # Errors
+    /// `locked` where another process has it open, `key_lost` where the key is another one,
+    /// `damaged`, `needs_newer_app`, `storage_full`, `storage_failed`; `invalid_input` where the
+    /// configuration is wrong.
+    pub fn open(config: Config, storage_key: &[u8; 32]) -> Result<Self, WaymarkError> {
+        Self::open_with(config, storage_key, Arc::new(SystemClock))
+    }
+
+    /// The same with another clock, for tests and demonstrations.
+    ///
+    /// # Errors
+    /// As [`Client::open`].
+    pub fn open_with(
+        config: Config,
+        storage_key: &[u8; 32],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, WaymarkError> {
+        let store = SqliteStore::open(&config.directory, storage_key, SystemEntropy::default())?;
+        Self::with_store(
+            config,
+            Box::new(store),
+            Box::new(SystemEntropy::default()),
+            clock,
+        )
+    }
+
+    /// The same with everything from a seed, so that a demonstration runs alike twice. Whoever
+    /// knows the seed knows every key: never for real people.
+    ///
+    /// # Errors
+    /// As [`Client::open`].
+    pub fn open_seeded(
+        config: Config,
+        storage_key: &[u8; 32],
+        clock: Arc<dyn Clock>,
+        seed: [u8; 32],
+    ) -> Result<Self, WaymarkError> {
+        let entropy = SeededEntropy::new(seed);
+        let store_entropy = entropy.for_part(b"store");
+        let store = SqliteStore::open(&config.directory, storage_key, store_entropy)?;
+        Self::with_store(config, Box::new(store), Box::new(entropy), clock)
+    }
+
+    /// A client on any store and randomness.
+    ///
+    /// # Errors
+    /// As [`Client::open`].
+    pub fn with_store(
+        config: Config,
+        store: Box<dyn Store>,
+        entropy: Box<dyn Entropy>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, WaymarkError> {
+        crate::model::zone(&config.time_zone)?;
+        if config.relay.url.chars().count() > RelayAddress::URL_CHARS {
+            return Err(WaymarkError::invalid("the relay's address is too long"));
+        }
+        let http = Http::new(&config.roots)?;
+        let engine = Engine::open(store, entropy)?;
+        let shared = Arc::new(Shared::new(engine, clock.as_ref()));
+        let driver = Driver::new(Arc::clone(&shared), http);
+        let inner = Inner {
+            shared,
+            driver,
+            views: Views::default(),
+            clock,
+            config,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Goals, revisions, verdicts, measures and settings.
+    #[must_use]
+    pub fn goals(&self) -> Goals<'_> {
+        Goals(&self.inner)
+    }
+
+    /// Check-ins and days.
+    #[must_use]
+    pub fn check_ins(&self) -> CheckIns<'_> {
+        CheckIns(&self.inner)
+    }
+
+    /// Notes that people edit together.
+    #[must_use]
+    pub fn texts(&self) -> Texts<'_> {
+        Texts(&self.inner)
+    }
+
+    /// Who shares what.
+    #[must_use]
+    pub fn people(&self) -> People<'_> {
+        People(&self.inner)
+    }
+
+    /// The relay.
+    #[must_use]
+    pub fn sync(&self) -> Sync<'_> {
+        Sync(&self.inner)
+    }
+
+    /// Calls `listener` with every change that others make, and with every change of the sync
+    /// state, from one thread, never under a lock. It is called as long as the client lives, so it
+    /// should not itself keep the client alive.
+    pub fn listen(&self, listener: Arc<dyn ChangeListener>) {
+        changes::listen(&self.inner.shared, listener);
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("directory", &self.inner.config.directory)
+            .finish()
+    }
+}
+
+/// What the device knows of its person before any space does.
+#[derive(Clone, Debug, minicbor::Decode, minicbor::Encode)]
+#[cbor(map)]
+pub(crate) struct Profile {
+    /// The person's name.
+    #[n(0)]
+    pub(crate) name: String,
+    /// The device's name.
+    #[n(1)]
+    pub(crate) device_name: String,
+}
+
+const PROFILE: &[u8] = b"profile";
+
+impl Profile {
+    pub(crate) fn load(store: &dyn Store) -> Result<Option<Self>, WaymarkError> {
+        let row = store.get(Table::Meta, PROFILE)?;
+        row.map(|bytes| codec::decode(&bytes, usize::MAX))
+            .transpose()
+            .map_err(|_| WaymarkError::Damaged {
+                reason: "the profile cannot be read".into(),
+            })
+    }
+
+    pub(crate) fn save(&self, transaction: &mut crate::store::Transaction) {
+        transaction.put(Table::Meta, PROFILE, codec::encode(self));
+    }
+}
+
+/// The space behind a plan's id.
+pub(crate) fn space_of(plan: PlanId) -> SpaceId {
+    SpaceId(plan.0)
+}

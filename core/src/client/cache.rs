@@ -1,0 +1,187 @@
+//! Views that were folded already, with the heads of the documents that they were folded from. A
+//! view that is thrown away comes back equal.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
+
+use super::WaymarkError;
+use crate::engine::Engine;
+use crate::gate::{ActorId, ChangeHash, Document, DocumentName};
+use crate::membership::{Book, SpaceKind};
+use crate::model::{Author, DocumentKey, Log, PersonTag, Plan, SourceRecord};
+use crate::role::Role;
+use crate::space::{self, Space};
+use crate::store::Store;
+
+/// Months whose logs stay folded.
+const MONTHS: usize = 24;
+
+/// The folded views of a device.
+#[derive(Default)]
+pub(crate) struct Views(Mutex<Folded>);
+
+#[derive(Default)]
+struct Folded {
+    plans: BTreeMap<SpaceId, (Made, Arc<Plan>)>,
+    logs: BTreeMap<(SpaceId, u32), (Made, Arc<Log>)>,
+}
+
+/// What a view was made from.
+#[derive(Eq, PartialEq)]
+struct Made {
+    heads: Vec<ChangeHash>,
+    height: Option<Height>,
+}
+
+impl Views {
+    /// The plan of a care space.
+    pub(crate) fn plan(&self, engine: &mut Engine, id: SpaceId) -> Result<Arc<Plan>, WaymarkError> {
+        let (space, store, _) = care(engine, id)?;
+        let people = People::of(space);
+        let made = made(space, store, DocumentKey::PLAN)?;
+        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((from, plan)) = folded.plans.get(&id)
+            && *from == made
+        {
+            return Ok(Arc::clone(plan));
+        }
+        let plan = with_records(space, store, &people, DocumentKey::PLAN, &[], |records| {
+            Plan::fold(records, people.has_therapist)
+        })?;
+        let plan = Arc::new(plan);
+        folded.plans.insert(id, (made, Arc::clone(&plan)));
+        Ok(plan)
+    }
+
+    /// The log of one month of a care space.
+    pub(crate) fn log(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+        month: DocumentKey,
+    ) -> Result<Arc<Log>, WaymarkError> {
+        let (space, store, _) = care(engine, id)?;
+        let people = People::of(space);
+        let made = made(space, store, month)?;
+        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((from, log)) = folded.logs.get(&(id, month.part))
+            && *from == made
+        {
+            return Ok(Arc::clone(log));
+        }
+        let log = with_records(space, store, &people, month, &[], |records| {
+            Log::fold(month, records)
+        })?;
+        let log = Arc::new(log);
+        if folded.logs.len() >= MONTHS {
+            folded.logs.pop_first();
+        }
+        folded
+            .logs
+            .insert((id, month.part), (made, Arc::clone(&log)));
+        Ok(log)
+    }
+}
+
+/// A care space with the store.
+pub(crate) fn care(
+    engine: &mut Engine,
+    id: SpaceId,
+) -> Result<(&mut Space, &mut dyn Store, &mut dyn crate::crypto::Entropy), WaymarkError> {
+    let unknown = || WaymarkError::not_found(format!("plan {id}"));
+    let parts = engine.space_mut(&id).ok_or_else(unknown)?;
+    if parts.0.kind() == SpaceKind::Care {
+        Ok(parts)
+    } else {
+        Err(unknown())
+    }
+}
+
+/// A document's name as the gate has it.
+pub(crate) fn name_of(key: DocumentKey) -> DocumentName {
+    DocumentName {
+        kind: u16::from(key.kind.code()),
+        part: key.part,
+    }
+}
+
+/// Who is behind the actors of a space.
+pub(crate) struct People {
+    authors: BTreeMap<ActorId, Author>,
+    /// Whether any member is a therapist.
+    pub(crate) has_therapist: bool,
+}
+
+impl People {
+    pub(crate) fn of(space: &Space) -> Self {
+        let mut authors = BTreeMap::new();
+        let mut has_therapist = false;
+        if let Some(book) = space.book() {
+            for member in book.membership().members() {
+                let Some(role) = role_in(book, member.device) else {
+                    continue;
+                };
+                has_therapist |= role == Role::Therapist;
+                let actor = space::actor(&space.id(), &member.signing_key);
+                let person = PersonTag(member.person.0);
+                authors.insert(actor, Author { person, role });
+            }
+        }
+        Self {
+            authors,
+            has_therapist,
+        }
+    }
+
+    /// This device's person and role.
+    pub(crate) fn own(&self, space: &Space) -> Option<Author> {
+        self.authors.get(&space.actor()).copied()
+    }
+}
+
+fn role_in(book: &Book, device: DeviceNumber) -> Option<Role> {
+    book.roster(device).map(|member| member.role)
+}
+
+fn made(space: &mut Space, store: &dyn Store, key: DocumentKey) -> Result<Made, WaymarkError> {
+    let heads = space.document(store, name_of(key))?.heads();
+    let height = space.book().map(|book| book.membership().height());
+    Ok(Made { heads, height })
+}
+
+/// Folds the records of one document, and some more.
+pub(crate) fn with_records<T>(
+    space: &mut Space,
+    store: &dyn Store,
+    people: &People,
+    key: DocumentKey,
+    more: &[SourceRecord<'_>],
+    fold: impl FnOnce(Vec<SourceRecord<'_>>) -> T,
+) -> Result<T, WaymarkError> {
+    let document: &Document = space.document(store, name_of(key))?;
+    let records: Vec<_> = document.records().collect();
+    let authors: Vec<Vec<Author>> = records
+        .iter()
+        .map(|record| {
+            record
+                .authors
+                .iter()
+                .filter_map(|actor| people.authors.get(actor).copied())
+                .collect()
+        })
+        .collect();
+    let sources = records
+        .iter()
+        .zip(&authors)
+        .map(|(record, authors)| SourceRecord {
+            id: crate::model::RecordId(record.id.0),
+            document: key,
+            authors,
+            bytes: &record.bytes,
+        })
+        .chain(more.iter().copied())
+        .collect();
+    Ok(fold(sources))
+}

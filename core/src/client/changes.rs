@@ -1,0 +1,107 @@
+//! What an app is told of what happened elsewhere.
+
+use std::sync::Arc;
+
+use super::people::PlanId;
+use crate::driver::{Listener, Shared};
+use crate::model::{DocumentKey, DocumentKind, RecordId, TextId};
+use crate::sync::Event;
+
+/// What changed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+pub enum Change {
+    /// Others wrote records of a plan.
+    Records {
+        /// The plan, or home as a space.
+        plan: PlanId,
+        /// The document they are in; none where this version does not know its kind.
+        document: Option<DocumentKey>,
+        /// The records.
+        records: Vec<RecordId>,
+    },
+    /// Others edited notes.
+    Texts {
+        /// The plan, or home as a space.
+        plan: PlanId,
+        /// The texts.
+        texts: Vec<TextId>,
+    },
+    /// Who reads a plan changed, or this device can read it now.
+    Members {
+        /// The plan, or home as a space.
+        plan: PlanId,
+    },
+    /// The sync state changed.
+    Status {
+        /// The plan, or home as a space.
+        plan: PlanId,
+    },
+}
+
+/// What an app implements to be told. The calls come from one thread, one after another, and never
+/// while a lock is held, so it may call the client.
+pub trait ChangeListener: Send + Sync {
+    /// What happened since the last call, in order.
+    fn changed(&self, changes: Vec<Change>);
+}
+
+pub(super) fn listen(shared: &Shared, listener: Arc<dyn ChangeListener>) {
+    shared.listen(Arc::new(Translate(listener)));
+}
+
+struct Translate(Arc<dyn ChangeListener>);
+
+impl Listener for Translate {
+    fn events(&self, events: Vec<Event>) {
+        let mut changes: Vec<Change> = Vec::new();
+        for change in events.into_iter().flat_map(translate) {
+            // Several reports of one state say no more than the last.
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
+        if !changes.is_empty() {
+            self.0.changed(changes);
+        }
+    }
+}
+
+fn translate(event: Event) -> Vec<Change> {
+    match event {
+        Event::Changed { space, changes } => {
+            let plan = PlanId(space.0);
+            changes
+                .into_iter()
+                .flat_map(|change| section(plan, change))
+                .collect()
+        }
+        Event::Membership { space } => vec![Change::Members {
+            plan: PlanId(space.0),
+        }],
+        Event::Status { space } => vec![Change::Status {
+            plan: PlanId(space.0),
+        }],
+    }
+}
+
+fn section(plan: PlanId, change: crate::space::Change) -> Vec<Change> {
+    let mut changes = Vec::new();
+    if !change.records.is_empty() {
+        let code = u8::try_from(change.document.kind).ok();
+        let kind = code.and_then(|code| DocumentKind::read(code).ok());
+        changes.push(Change::Records {
+            plan,
+            document: kind.map(|kind| DocumentKey {
+                kind,
+                part: change.document.part,
+            }),
+            records: change.records.iter().map(|id| RecordId(id.0)).collect(),
+        });
+    }
+    if !change.texts.is_empty() {
+        let texts = change.texts.iter().map(|id| TextId(id.0)).collect();
+        changes.push(Change::Texts { plan, texts });
+    }
+    changes
+}

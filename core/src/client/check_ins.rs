@@ -1,0 +1,175 @@
+//! Check-ins: what happened on a day.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+
+use super::people::PlanId;
+use super::{Inner, WaymarkError, space_of};
+use crate::model::{
+    CheckInId, CheckInView, DayView, DocumentKey, DocumentKind, GoalId, InputError, Log,
+    NewCheckIn, NewWithdrawal, Plan, RecordId, day_results,
+};
+
+/// Check-ins and days of a plan.
+#[derive(Clone, Copy)]
+pub struct CheckIns<'c>(pub(super) &'c Arc<Inner>);
+
+impl CheckIns<'_> {
+    /// Logs a check-in. It is durable when this returns, with or without a network.
+    ///
+    /// # Errors
+    /// `invalid_input` names the field and its limit; `not_found` for an unknown goal or measure;
+    /// `not_allowed`, or the storage's.
+    pub fn log(&self, plan: PlanId, check_in: &NewCheckIn) -> Result<CheckInId, WaymarkError> {
+        self.log_at(plan, check_in, None)
+    }
+
+    /// Logs a check-in of another instant, for importing a diary.
+    ///
+    /// # Errors
+    /// As [`CheckIns::log`].
+    pub fn log_at(
+        &self,
+        plan: PlanId,
+        check_in: &NewCheckIn,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<CheckInId, WaymarkError> {
+        let id = space_of(plan);
+        // A correction stands in the same month as what it corrects.
+        let corrects = !check_in.replaces.is_empty();
+        let date = check_in.date.filter(|_| corrects);
+        if corrects && date.is_none() {
+            return Err(WaymarkError::invalid(
+                "a correction needs the date of the entry",
+            ));
+        }
+        let month = date.and_then(DocumentKey::log);
+        let record = self.0.write_in_month(id, at, month, |plan, log, stamp| {
+            check_in.record(plan, log, stamp)
+        })?;
+        Ok(CheckInId::from(record))
+    }
+
+    /// Logs several check-ins, all or none, each at its instant.
+    ///
+    /// # Errors
+    /// As [`CheckIns::log`]; nothing is logged then.
+    pub fn log_many(
+        &self,
+        plan: PlanId,
+        check_ins: &[(NewCheckIn, DateTime<Utc>)],
+    ) -> Result<(), WaymarkError> {
+        self.0.write_all(space_of(plan), None, |plan, stamp| {
+            check_ins
+                .iter()
+                .map(|(check_in, at)| {
+                    let stamp = crate::model::Stamp {
+                        at: *at,
+                        ..stamp.clone()
+                    };
+                    check_in.record(plan, None, &stamp)
+                })
+                .collect()
+        })
+    }
+
+    /// The check-ins of one local date, in the order of their instants.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn on(&self, plan: PlanId, date: NaiveDate) -> Result<Vec<CheckInView>, WaymarkError> {
+        let Some(month) = DocumentKey::log(date) else {
+            return Ok(Vec::new());
+        };
+        let (folded, log) = self.month(plan, month)?;
+        Ok(log
+            .view(&folded)
+            .check_ins
+            .into_iter()
+            .filter(|entry| entry.date == date)
+            .collect())
+    }
+
+    /// The check-ins of a calendar month, by instant.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's; `invalid_input` where there is no such month.
+    pub fn in_month(
+        &self,
+        plan: PlanId,
+        year: i32,
+        month: u32,
+    ) -> Result<Vec<CheckInView>, WaymarkError> {
+        let first = NaiveDate::from_ymd_opt(year, month, 1).and_then(DocumentKey::log);
+        let key = first.ok_or_else(|| WaymarkError::invalid("there is no such month"))?;
+        let (folded, log) = self.month(plan, key)?;
+        Ok(log.view(&folded).check_ins)
+    }
+
+    /// How the days of a goal went, each judged by the revision that was in force on it.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's; `invalid_input` where the range is longer than ten years.
+    pub fn days(
+        &self,
+        plan: PlanId,
+        goal: GoalId,
+        from: NaiveDate,
+        to: NaiveDate,
+    ) -> Result<Vec<DayView>, WaymarkError> {
+        if (to - from).num_days() > 3_660 {
+            return Err(WaymarkError::invalid("the range is longer than ten years"));
+        }
+        let inner = &mut *self.0.shared.lock();
+        let id = space_of(plan);
+        let folded = self.0.views.plan(&mut inner.engine, id)?;
+        let mut logs = BTreeMap::new();
+        for key in months(from, to) {
+            logs.insert(key, self.0.views.log(&mut inner.engine, id, key)?);
+        }
+        let today = self.0.today(&folded)?;
+        let logs: Vec<Arc<Log>> = logs.into_values().collect();
+        Ok(day_results(&folded, &logs, goal, from..=to, today)?)
+    }
+
+    /// Takes check-ins of one month back. They stay in the document; days leave them out.
+    ///
+    /// # Errors
+    /// `not_found`, `not_allowed`, or the storage's.
+    pub fn withdraw(
+        &self,
+        plan: PlanId,
+        date: NaiveDate,
+        withdrawal: &NewWithdrawal,
+    ) -> Result<RecordId, WaymarkError> {
+        let month = DocumentKey::log(date);
+        self.0
+            .write_in_month(space_of(plan), None, month, |_, log, stamp| match log {
+                Some(log) => log.withdraw(withdrawal, stamp),
+                None => Err(InputError::DateOutside { field: "date" }),
+            })
+    }
+
+    fn month(
+        &self,
+        plan: PlanId,
+        month: DocumentKey,
+    ) -> Result<(Arc<Plan>, Arc<Log>), WaymarkError> {
+        let inner = &mut *self.0.shared.lock();
+        let id = space_of(plan);
+        let folded = self.0.views.plan(&mut inner.engine, id)?;
+        let log = self.0.views.log(&mut inner.engine, id, month)?;
+        Ok((folded, log))
+    }
+}
+
+fn months(from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = DocumentKey> {
+    let part =
+        |date: NaiveDate| u32::try_from(date.year()).unwrap_or_default() * 12 + date.month0();
+    (part(from)..=part(to)).map(|part| DocumentKey {
+        kind: DocumentKind::Log,
+        part,
+    })
+}

@@ -1,0 +1,204 @@
+//! Goals: what people agree on.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::people::PlanId;
+use super::{Inner, WaymarkError, space_of};
+use crate::model::{
+    GoalId, GoalView, MeasureId, MeasureView, NewGoal, NewMeasure, NewRevision, NewSettings,
+    NewStatus, NewVerdict, NewWithdrawal, Plan, PlanView, RecordId, RevisionId, SettingsView,
+    Verdict, local_date, zone,
+};
+
+/// Goals, revisions, verdicts, measures and settings of a plan.
+#[derive(Clone, Copy)]
+pub struct Goals<'c>(pub(super) &'c Arc<Inner>);
+
+impl Goals<'_> {
+    /// Creates a goal with its first wording. A client's holds on the client's word; a therapist's
+    /// is a proposal. `revision.goal` is ignored: it is the new goal.
+    ///
+    /// # Errors
+    /// `invalid_input` names the field and its limit; `not_found`, `not_allowed`, or the storage's.
+    pub fn create(
+        &self,
+        plan: PlanId,
+        goal: &NewGoal,
+        revision: &NewRevision,
+    ) -> Result<GoalId, WaymarkError> {
+        let made = self.0.write_pair(
+            space_of(plan),
+            |plan, stamp| goal.record(plan, stamp),
+            |goal, plan, stamp| {
+                let first = NewRevision {
+                    goal: GoalId::from(goal),
+                    ..revision.clone()
+                };
+                first.record(plan, stamp)
+            },
+        )?;
+        Ok(GoalId::from(made))
+    }
+
+    /// Proposes another wording, target or schedule, and agrees to it.
+    ///
+    /// # Errors
+    /// As [`Goals::create`].
+    pub fn propose(
+        &self,
+        plan: PlanId,
+        revision: &NewRevision,
+    ) -> Result<RevisionId, WaymarkError> {
+        let made = self.0.write_pair(
+            space_of(plan),
+            |plan, stamp| revision.record(plan, stamp),
+            |revision, plan, stamp| {
+                let revision = RevisionId::from(revision);
+                NewVerdict {
+                    revision,
+                    verdict: Verdict::Agree,
+                    date: None,
+                }
+                .record(plan, stamp)
+            },
+        )?;
+        Ok(RevisionId::from(made))
+    }
+
+    /// Says yes or no to a proposal.
+    ///
+    /// # Errors
+    /// `invalid_input` where the proposal is no longer open; else as [`Goals::create`].
+    pub fn decide(
+        &self,
+        plan: PlanId,
+        revision: RevisionId,
+        verdict: Verdict,
+    ) -> Result<RecordId, WaymarkError> {
+        let verdict = NewVerdict {
+            revision,
+            verdict,
+            date: None,
+        };
+        self.0.write(space_of(plan), None, |plan, stamp| {
+            verdict.record(plan, stamp)
+        })
+    }
+
+    /// Gives a goal another status.
+    ///
+    /// # Errors
+    /// As [`Goals::create`].
+    pub fn set_status(&self, plan: PlanId, status: &NewStatus) -> Result<RecordId, WaymarkError> {
+        self.0.write(space_of(plan), None, |plan, stamp| {
+            status.record(plan, stamp)
+        })
+    }
+
+    /// Defines a measure, or replaces its definition.
+    ///
+    /// # Errors
+    /// As [`Goals::create`].
+    pub fn define_measure(
+        &self,
+        plan: PlanId,
+        measure: &NewMeasure,
+    ) -> Result<MeasureId, WaymarkError> {
+        let record = self
+            .0
+            .write(space_of(plan), None, |p, stamp| measure.record(p, stamp))?;
+        Ok(measure.measure.unwrap_or_else(|| MeasureId::from(record)))
+    }
+
+    /// Changes the plan's settings.
+    ///
+    /// # Errors
+    /// As [`Goals::create`].
+    pub fn set_settings(
+        &self,
+        plan: PlanId,
+        settings: &NewSettings,
+    ) -> Result<RecordId, WaymarkError> {
+        self.0.write(space_of(plan), None, |plan, stamp| {
+            settings.record(plan, stamp)
+        })
+    }
+
+    /// Takes records of the plan back. They stay in the document; views leave them out.
+    ///
+    /// # Errors
+    /// As [`Goals::create`].
+    pub fn withdraw(
+        &self,
+        plan: PlanId,
+        withdrawal: &NewWithdrawal,
+    ) -> Result<RecordId, WaymarkError> {
+        self.0.write(space_of(plan), None, |plan, stamp| {
+            plan.withdraw(withdrawal, stamp)
+        })
+    }
+
+    /// The goals as they stand today, oldest first.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn list(&self, plan: PlanId) -> Result<Vec<GoalView>, WaymarkError> {
+        Ok(self.view(plan)?.goals)
+    }
+
+    /// One goal as it stands today.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn get(&self, plan: PlanId, goal: GoalId) -> Result<GoalView, WaymarkError> {
+        let folded = self.fold(plan)?;
+        let today = self.0.today(&folded)?;
+        folded
+            .goal(goal, today)
+            .ok_or_else(|| WaymarkError::not_found(format!("goal {goal}")))
+    }
+
+    /// The measures, by label.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn measures(&self, plan: PlanId) -> Result<Vec<MeasureView>, WaymarkError> {
+        Ok(self.view(plan)?.measures)
+    }
+
+    /// The settings that hold.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn settings(&self, plan: PlanId) -> Result<SettingsView, WaymarkError> {
+        Ok(self.view(plan)?.settings)
+    }
+
+    /// The whole plan as it stands today.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn view(&self, plan: PlanId) -> Result<PlanView, WaymarkError> {
+        let folded = self.fold(plan)?;
+        let today = self.0.today(&folded)?;
+        Ok(folded.view(today))
+    }
+
+    pub(super) fn fold(&self, plan: PlanId) -> Result<Arc<Plan>, WaymarkError> {
+        let inner = &mut *self.0.shared.lock();
+        self.0.views.plan(&mut inner.engine, space_of(plan))
+    }
+}
+
+impl Inner {
+    /// Today's date in the client's zone, by the plan's cut-off hour.
+    pub(super) fn today(&self, plan: &Plan) -> Result<NaiveDate, WaymarkError> {
+        let settings = plan.settings();
+        let name = settings
+            .time_zone
+            .unwrap_or_else(|| self.config.time_zone.clone());
+        Ok(local_date(self.now(), zone(&name)?, settings.cut_off_hour))
+    }
+}

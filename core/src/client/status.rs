@@ -1,0 +1,127 @@
+//! How things stand: for the app to show, and for whoever debugs.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use waymark_wire::ids::SpaceId;
+
+use super::people::PlanId;
+use super::{Client, Inner, WaymarkError};
+use crate::membership::SpaceKind;
+
+/// How one space stands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+pub struct Status {
+    /// The plan; none for home.
+    pub plan: Option<PlanId>,
+    /// Whether this device can read it yet.
+    pub ready: bool,
+    /// Changes that wait to be sealed, at most 4,096 are counted.
+    pub unsent: u32,
+    /// Sealed entries that the log has not shown yet.
+    pub on_the_way: u32,
+    /// Sections that wait for others' changes.
+    pub waiting: u32,
+    /// What was held back as not acceptable.
+    pub held: u32,
+    /// When the relay's log was last read to its end.
+    #[serde(serialize_with = "rfc3339")]
+    pub synced: Option<DateTime<Utc>>,
+    /// The code of the problem that keeps it from being in sync.
+    pub problem: Option<String>,
+    /// The same in words, for whoever debugs.
+    pub problem_detail: Option<String>,
+}
+
+/// What helps to find a fault, without content.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+pub struct Diagnostics {
+    /// The version of this library.
+    pub version: String,
+    /// How each space stands.
+    pub spaces: Vec<Status>,
+    /// What is held back, as `seq, device, reason`.
+    pub held: Vec<String>,
+    /// What is wrong with the database, if anything.
+    pub database: Option<String>,
+}
+
+impl Client {
+    /// How every space stands, home first.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn status(&self) -> Result<Vec<Status>, WaymarkError> {
+        let ids: Vec<SpaceId> = self
+            .inner
+            .shared
+            .lock()
+            .engine
+            .spaces()
+            .iter()
+            .map(|space| space.id())
+            .collect();
+        ids.iter().map(|id| status(&self.inner, id)).collect()
+    }
+
+    /// What helps to find a fault. Reads the whole database, so it takes a while.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn diagnostics(&self) -> Result<Diagnostics, WaymarkError> {
+        let spaces = self.status()?;
+        let inner = self.inner.shared.lock();
+        let store = inner.engine.store.as_ref();
+        let mut held = Vec::new();
+        for space in inner.engine.spaces() {
+            let list = space.quarantined(store)?;
+            held.extend(
+                list.iter()
+                    .map(|h| format!("{}, {}, {}", h.seq, h.device, h.reason)),
+            );
+        }
+        let database = store.verify().err().map(|error| error.to_string());
+        Ok(Diagnostics {
+            version: env!("CARGO_PKG_VERSION").into(),
+            spaces,
+            held,
+            database,
+        })
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over so")]
+fn rfc3339<S: serde::Serializer>(
+    at: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    at.map(|at| at.to_rfc3339()).serialize(serializer)
+}
+
+fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
+    let inner = inner.shared.lock();
+    let store = inner.engine.store.as_ref();
+    let space = inner
+        .engine
+        .space(id)
+        .ok_or_else(|| WaymarkError::not_found("space"))?;
+    let sync = inner.machine.status(space.number());
+    let problem = sync.problem.map(WaymarkError::from);
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Ok(Status {
+        plan: (space.kind() == SpaceKind::Care).then(|| PlanId(id.0)),
+        ready: space.is_ready(),
+        unsent: count(space.unsent(store)?),
+        on_the_way: count(space.outbox(store)?.len()),
+        waiting: count(space.waiting()),
+        held: count(space.quarantined(store)?.len()),
+        synced: sync
+            .synced
+            .and_then(|at| DateTime::from_timestamp_millis(at.0)),
+        problem: problem.as_ref().map(|problem| problem.code().into()),
+        problem_detail: problem.map(|problem| problem.to_string()),
+    })
+}

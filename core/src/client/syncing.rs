@@ -1,0 +1,48 @@
+//! The relay: bringing everything up to date, once or all the time.
+
+use std::sync::Arc;
+
+use super::{Inner, WaymarkError};
+
+/// The relay.
+#[derive(Clone, Copy)]
+pub struct Sync<'c>(pub(super) &'c Arc<Inner>);
+
+impl Sync<'_> {
+    /// Reads what others wrote and sends what this device wrote, in every space. Local calls go on
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// `offline`, `relay_busy`, `relay_untrusted`, `not_allowed`, or the storage's: the first
+    /// problem of any space. The others were brought up to date, and nothing is lost.
+    pub async fn now(&self) -> Result<(), WaymarkError> {
+        Ok(self.0.driver.sync().await?)
+    }
+
+    /// Stays connected until the handle is dropped or stopped: what others write arrives as it is
+    /// written, what this device writes is sent at once, and failures are tried again. Has to be
+    /// called within a tokio runtime.
+    #[must_use = "the connection ends when the handle is dropped"]
+    pub fn live(&self) -> LiveSync {
+        let inner = Arc::clone(self.0);
+        LiveSync(tokio::spawn(async move { inner.driver.live().await }))
+    }
+}
+
+/// A connection that stays; it ends when this is dropped.
+#[derive(Debug)]
+pub struct LiveSync(tokio::task::JoinHandle<()>);
+
+impl LiveSync {
+    /// Ends the connection and waits until it has ended.
+    pub async fn stop(mut self) {
+        self.0.abort();
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for LiveSync {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,131 @@
+//! Everything that one device holds: its store, its spaces and its source of randomness. It knows
+//! no network; the sync machine and the facade work on it in turn.
+
+use waymark_wire::ids::SpaceId;
+use waymark_wire::limits;
+use waymark_wire::receipt::Receipt;
+
+use crate::crypto::Entropy;
+use crate::space::{Item, Received, Space, SpaceError};
+use crate::store::{Store, Transaction};
+
+/// One device.
+pub struct Engine {
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) entropy: Box<dyn Entropy>,
+    spaces: Vec<Space>,
+}
+
+impl Engine {
+    /// The device whose database `store` is.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn open(store: Box<dyn Store>, entropy: Box<dyn Entropy>) -> Result<Self, SpaceError> {
+        let spaces = Space::load_all(store.as_ref())?;
+        Ok(Self {
+            store,
+            entropy,
+            spaces,
+        })
+    }
+
+    /// The spaces that this device is in or was welcomed to, by local number.
+    #[must_use]
+    pub fn spaces(&self) -> &[Space] {
+        &self.spaces
+    }
+
+    /// The space `id`.
+    #[must_use]
+    pub fn space(&self, id: &SpaceId) -> Option<&Space> {
+        self.spaces.iter().find(|space| space.id() == *id)
+    }
+
+    /// The space with a local number.
+    #[must_use]
+    pub fn space_by_number(&self, number: u32) -> Option<&Space> {
+        self.spaces.iter().find(|space| space.number() == number)
+    }
+
+    /// The space `id` with the store, to work on both.
+    pub fn space_mut(
+        &mut self,
+        id: &SpaceId,
+    ) -> Option<(&mut Space, &mut dyn Store, &mut dyn Entropy)> {
+        let space = self.spaces.iter_mut().find(|space| space.id() == *id)?;
+        Some((space, self.store.as_mut(), self.entropy.as_mut()))
+    }
+
+    /// The space with a local number, with the store.
+    pub(crate) fn parts(
+        &mut self,
+        number: u32,
+    ) -> Option<(&mut Space, &mut dyn Store, &mut dyn Entropy)> {
+        let space = self
+            .spaces
+            .iter_mut()
+            .find(|space| space.number() == number)?;
+        Some((space, self.store.as_mut(), self.entropy.as_mut()))
+    }
+
+    /// Takes a page of a space's log.
+    ///
+    /// # Errors
+    /// [`SpaceError`] names what is refused; nothing of the page is kept then.
+    pub fn receive(
+        &mut self,
+        number: u32,
+        items: Vec<Item>,
+        receipt: &Receipt,
+    ) -> Result<Received, SpaceError> {
+        let (space, store, _) = self
+            .parts(number)
+            .ok_or(SpaceError::NotAllowed("the space is gone"))?;
+        space.receive(store, items, receipt)
+    }
+
+    /// The local number for the next space.
+    ///
+    /// # Errors
+    /// [`SpaceError::NotAllowed`] where the device is in as many as it may be.
+    pub fn next_number(&self) -> Result<u32, SpaceError> {
+        if self.spaces.len() >= limits::SPACES {
+            return Err(SpaceError::NotAllowed(
+                "it is in as many spaces as there may be",
+            ));
+        }
+        Ok(self
+            .spaces
+            .iter()
+            .map(|space| space.number() + 1)
+            .max()
+            .unwrap_or_default())
+    }
+
+    /// Adds a space that has been created in the store.
+    pub fn push(&mut self, space: Space) {
+        self.spaces.push(space);
+    }
+
+    /// Commits `transaction` and loads the spaces with these local numbers from it.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails; nothing is kept then.
+    pub fn adopt(&mut self, transaction: Transaction, numbers: &[u32]) -> Result<(), SpaceError> {
+        self.store.commit(transaction.into())?;
+        for number in numbers {
+            let space = Space::load(self.store.as_ref(), *number)?;
+            self.spaces.push(space);
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("spaces", &self.spaces.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,50 @@
+//! The gate: every byte from another device passes it before Automerge sees anything, and local
+//! edits follow the same rules.
+//!
+//! A document of ours knows three operations only: put an immutable record at a new root key, make
+//! a text at a new root key, insert or delete inside a text. So what travels is not Automerge's
+//! format but these operations, without all that the receiver can compute; the receiver *rebuilds*
+//! the exact Automerge change and compares its hash. No foreign Automerge bytes are ever parsed.
+//!
+//! The way of a change:
+//!
+//! - [`Document`] makes it from a local edit, as a [`StoredChange`] for the device's database.
+//! - [`Section::build`] gathers stored changes of one document, without loading it, and
+//!   [`encode_batch`] packs the sections of a push.
+//! - [`decode_batch`] reads them again: lengths and layout are decided there, before anything is
+//!   allocated that they ask for.
+//! - [`Document::accept`] holds a section against the document's causal past, applies it whole,
+//!   leaves it waiting for what it depends on, or refuses it whole with a [`GateError`].
+//!
+//! Inside: `varint` and `codec` are the bytes, `past` and `texts` what a change may refer to, `rules`
+//! what it may do, `chunk` and `rle` rebuild Automerge's bytes. [`limits`] bounds every length.
+
+mod accept;
+mod batch;
+mod change;
+mod chunk;
+mod codec;
+mod document;
+mod edit;
+mod error;
+mod id;
+pub mod limits;
+mod past;
+mod read;
+mod rle;
+mod rules;
+mod section;
+mod texts;
+mod varint;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::accept::Accepted;
+pub use self::batch::{decode_batch, encode_batch};
+pub use self::change::{ChangeBody, Op, PlainChange, Record};
+pub use self::document::{Document, StoredChange};
+pub use self::error::GateError;
+pub use self::id::{ActorId, ChangeHash, DocumentName, OpId, ParseIdError, RecordId, TextId};
+pub use self::read::RecordView;
+pub use self::section::Section;

@@ -1,0 +1,28 @@
+//! Every length that the gate bounds. They are part of the format's version: two devices that
+//! disagreed about one of them would disagree about which changes count.
+
+/// Bytes of one encoded batch, its packing byte included, at most.
+pub const MAX_BATCH: usize = 256 * 1024;
+/// How many times larger than its packed form a batch may unpack to.
+pub const MAX_UNPACK_FACTOR: usize = 16;
+/// Bytes that a batch may unpack to, at most.
+pub const MAX_UNPACKED: usize = 4 * 1024 * 1024;
+/// Changes in one batch, over all its sections, at most.
+pub const MAX_CHANGES: usize = 4_096;
+/// Bytes of one change in the codec's form, at most. Half a batch, so that every change fits into a
+/// batch even where nothing can be packed.
+pub const MAX_CHANGE: usize = 128 * 1024;
+/// Automerge operations of one change (a character inserted or deleted is one), at most. A delete
+/// run says many of them in a few bytes.
+pub const MAX_OPERATIONS: u64 = 128 * 1024;
+/// Automerge operations of one batch, at most: what a phone applies in a
+/// few seconds at worst.
+pub const MAX_BATCH_OPERATIONS: u64 = 4 * MAX_OPERATIONS;
+/// Bytes of one record, at most; at least one.
+pub const MAX_RECORD: usize = 64 * 1024;
+/// UTF-8 bytes ever inserted into one text (deleted ones count), at most.
+pub const MAX_TEXT: u32 = 1024 * 1024;
+/// Dependencies that one change names beside its author's previous change, at most.
+pub const MAX_OTHERS: usize = 255;
+/// The highest sequence number and the highest operation counter.
+pub const MAX_COUNTER: u32 = i32::MAX as u32;

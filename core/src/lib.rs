@@ -1,0 +1,41 @@
+//! Waymark's core: goals that a client and a therapist share, kept offline first, encrypted end to
+//! end, and merged without loss.
+//!
+//! An edit's way to another screen:
+//!
+//! ```text
+//! client ── facade ─▶ model ─▶ gate ─▶ store          durable, offline
+//!                       │
+//!                     space ── seals ─▶ sync ─▶ driver ─▶ relay
+//!                                                           │
+//! client ◀─ change ── model ◀─ gate ◀─ space ◀─ sync ◀─ driver ◀─┘
+//! ```
+//!
+//! - [`client`]: the facade that an app sees; begin there.
+//! - [`model`]: the domain: records, chains, texts, views.
+//! - [`gate`]: the checks on every byte before Automerge sees it; the batch codec.
+//! - [`crypto`]: membership keys, sealing, HPKE.
+//! - [`membership`]: who is in a space, contact cards, welcomes.
+//! - [`store`]: the device's database.
+//! - [`space`]: one space on one device.
+//! - [`engine`]: all of a device's spaces.
+//! - [`sync`]: the sync state machine, without I/O.
+//! - [`driver`]: the only async code.
+#![cfg_attr(not(feature = "uniffi"), forbid(unsafe_code))]
+
+#[cfg(feature = "uniffi")]
+uniffi::setup_scaffolding!("waymark_core");
+
+#[cfg(feature = "http")]
+pub mod client;
+pub mod crypto;
+#[cfg(feature = "http")]
+pub mod driver;
+pub mod engine;
+pub mod gate;
+pub mod membership;
+pub mod model;
+pub mod role;
+pub mod space;
+pub mod store;
+pub mod sync;

@@ -1,0 +1,84 @@
+//! The private part of a membership entry: what members tell each other about a space.
+
+use minicbor::{Decode, Encode};
+use serde::{Deserialize, Serialize};
+use waymark_wire::ids::DeviceNumber;
+use waymark_wire::signature::VerifyingKey;
+
+use crate::role::Role;
+
+/// What a space is for.
+#[derive(
+    Clone, Copy, Debug, Decode, Deserialize, Encode, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize,
+)]
+#[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+pub enum SpaceKind {
+    /// A client and the therapists: plan, check-ins, assessments, sessions, messages.
+    #[n(2)]
+    Care,
+    /// A person's own devices.
+    #[n(1)]
+    Home,
+}
+
+/// Where a relay is, and the key that its receipts are signed with.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct RelayAddress {
+    /// Its address: scheme, host and port.
+    #[n(0)]
+    pub url: String,
+    /// Its key. A device that was told none takes the one that the relay first shows.
+    #[n(1)]
+    pub key: Option<VerifyingKey>,
+}
+
+impl RelayAddress {
+    /// Characters of an address, at most.
+    pub const URL_CHARS: usize = 200;
+}
+
+/// What the members of a space call one membership, and what they let it do in documents.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct RosterMember {
+    /// The membership.
+    #[n(0)]
+    pub device: DeviceNumber,
+    /// The person's name, as that person gave it; at most [`RosterMember::NAME_CHARS`] characters.
+    #[n(1)]
+    pub name: String,
+    /// What the person is here.
+    #[n(2)]
+    pub role: Role,
+    /// The device's name; at most [`RosterMember::NAME_CHARS`] characters.
+    #[n(3)]
+    pub device_name: String,
+    /// The newest format level that the device reads; a space writes at the lowest of them.
+    #[n(4)]
+    pub level: u16,
+}
+
+impl RosterMember {
+    /// Characters of a name, at most.
+    pub const NAME_CHARS: usize = 100;
+}
+
+/// The private part of one membership entry: what it adds to the roster, all of it where the entry
+/// starts an epoch.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct Roster {
+    /// The memberships that the entry adds or restates.
+    #[n(0)]
+    pub members: Vec<RosterMember>,
+    /// What the space is for; stated where the entry starts an epoch.
+    #[n(1)]
+    pub kind: Option<SpaceKind>,
+    /// The relay that serves the space; stated where the entry starts an epoch.
+    #[n(2)]
+    pub relay: Option<RelayAddress>,
+}

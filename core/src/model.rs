@@ -1,0 +1,88 @@
+//! The domain: goals, revisions, check-ins, and what follows from them.
+//!
+//! A document holds **records**: immutable CBOR maps, known by the hash of their bytes. Nothing in
+//! a record ever changes; what changes is a **chain** of records that name the ones they replace.
+//! Everything an app shows is a **view**, a pure fold over records:
+//!
+//! ```text
+//!  SourceRecord ──► records ──► Plan ─────┐
+//!  (bytes, authors)    │                  ├──► day_results, period_results, projection_json
+//!                      └──────► Log ──────┘
+//!                       (a month)
+//! ```
+//!
+//! - Writing: a `New…` value, the [`Stamp`] of who writes when and where, and the [`Plan`] to check
+//!   against give a [`NewRecord`] or an [`InputError`]. No clock and no randomness are read.
+//! - Reading: [`Plan::fold`] and [`Log::fold`] take records in any order and give the same result
+//!   for the same records. What does not count is listed with its [`Reason`], never dropped.
+//! - In force: which revision of a goal holds on which date is decided in `acceptance`.
+//! - A kind of record is one file under `kinds/` (type, rule, tests) and one line in the list of
+//!   `kinds.rs`.
+//!
+//! Streaks, strength and consistency fold over [`day_results`] and are to live in
+//! `model/progress.rs`.
+
+mod acceptance;
+#[cfg(feature = "uniffi")]
+mod bindings;
+mod chain;
+mod codes;
+mod day;
+mod document;
+mod ids;
+mod input;
+mod json;
+mod kinds;
+mod left_out;
+mod log;
+mod period;
+mod plan;
+mod projection;
+mod quantity;
+mod record;
+mod records;
+mod strict;
+mod text;
+mod time;
+mod views;
+
+pub use codes::{
+    AchievementStatus, Comparison, LifecycleStatus, Outcome, Period, Verdict, Weekday,
+};
+pub use day::{DayPlan, DayRating, DayResult, DayView, day_results};
+pub use document::{DocumentKey, DocumentKind};
+pub use ids::{
+    CheckInId, GoalId, IdError, MeasureId, NoteId, PersonTag, RecordId, RevisionId, TextId,
+};
+pub use input::{InputError, NewRecord, Stamp};
+pub use kinds::Kind;
+pub use kinds::check_in::{CheckInState, CheckInView, NewCheckIn, Rating};
+pub use kinds::goal::NewGoal;
+pub use kinds::measure::{MeasureView, NewMeasure};
+pub use kinds::note::{NewNote, NoteView};
+pub use kinds::revision::NewRevision;
+pub use kinds::schedule::{Pause, Schedule, SchedulePattern};
+pub use kinds::settings::{NewSettings, SettingsView};
+pub use kinds::status::{NewStatus, StatusView};
+pub use kinds::target::Target;
+pub use kinds::verdict::NewVerdict;
+pub use kinds::withdrawal::NewWithdrawal;
+pub use left_out::{LeftOut, Reason};
+pub use log::{Log, LogView};
+pub use period::{PeriodView, period_results};
+pub use plan::Plan;
+pub use projection::{projection_hash, projection_json};
+pub use record::{Author, RECORD_LIMIT, SourceRecord};
+pub use text::{LABEL_LIMIT, LINK_LIMIT, NOTE_LIMIT, STATEMENT_LIMIT};
+pub use time::{instant_of, local_date, zone};
+pub use views::{
+    ConflictKind, ConflictView, GoalView, InForceView, PlanView, RevisionState, RevisionView,
+    VerdictView,
+};
+
+#[cfg(test)]
+mod acceptance_checks;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,215 @@
+//! The list of kinds. A new kind is a file with its type, its rule and its tests, a `mod` and one
+//! line at the end of the list; its number is never used for anything else.
+
+use minicbor::decode::{Decode, Decoder};
+use minicbor::encode::{Encode, Encoder, Write};
+use serde::Serialize;
+
+use crate::model::ids::RecordId;
+use crate::model::left_out::Reason;
+use crate::model::record::{Author, Home, RecordKind};
+use crate::model::records::{Entry, Records};
+use crate::role::Role;
+
+pub(crate) mod check_in;
+pub(crate) mod goal;
+pub(crate) mod measure;
+pub(crate) mod note;
+pub(crate) mod revision;
+pub(crate) mod schedule;
+pub(crate) mod settings;
+pub(crate) mod status;
+pub(crate) mod target;
+pub(crate) mod verdict;
+pub(crate) mod withdrawal;
+
+/// Makes of the list: the kinds, a record of any kind, and the way from one to the other.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $number:literal $kind:ident $module:ident::$record:ident,)+) => {
+        /// What a record is.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)+
+        }
+
+        impl Kind {
+            /// Every kind, in the order of the list: what a record may speak of comes first.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)+];
+
+            /// The number in records.
+            pub const fn number(self) -> u16 {
+                match self { $(Self::$kind => $number,)+ }
+            }
+
+            /// The kind with that number; `None` if it is not known to this version.
+            pub const fn of_number(number: u16) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$kind),)+
+                    _ => None,
+                }
+            }
+
+            /// Which roles may write a record of this kind. Some records are open to fewer: a
+            /// therapist's status only proposes.
+            pub const fn writers(self) -> &'static [Role] {
+                match self { $(Self::$kind => $module::$record::WRITERS,)+ }
+            }
+        }
+
+        /// A record of any kind.
+        #[derive(Clone, Debug)]
+        pub(crate) enum Record {
+            $($kind($module::$record),)+
+        }
+
+        impl Record {
+            /// Decodes strict bytes of a known kind.
+            pub(crate) fn decode(kind: Kind, bytes: &[u8]) -> Result<Self, Reason> {
+                match kind {
+                    $(Kind::$kind => minicbor::decode(bytes).map(Self::$kind),)+
+                }
+                .map_err(|_| Reason::Malformed)
+            }
+
+            /// Its kind.
+            pub(crate) const fn kind(&self) -> Kind {
+                match self { $(Self::$kind(_) => Kind::$kind,)+ }
+            }
+
+            /// See [`RecordKind::check`].
+            pub(crate) fn check(&self) -> Result<(), Reason> {
+                match self { $(Self::$kind(record) => record.check(),)+ }
+            }
+
+            /// See [`RecordKind::home`].
+            pub(crate) fn home(&self) -> Result<Home, Reason> {
+                match self { $(Self::$kind(record) => record.home(),)+ }
+            }
+
+            /// See [`RecordKind::may_write`].
+            pub(crate) fn may_write(&self, role: Role) -> bool {
+                match self { $(Self::$kind(record) => record.may_write(role),)+ }
+            }
+
+            /// See [`RecordKind::WITHDRAWABLE`].
+            pub(crate) const fn is_withdrawable(&self) -> bool {
+                match self { $(Self::$kind(_) => $module::$record::WITHDRAWABLE,)+ }
+            }
+
+            /// See [`RecordKind::refer`].
+            pub(crate) fn refer(
+                &self,
+                id: RecordId,
+                authors: &[Author],
+                records: &Records,
+            ) -> Result<(), Reason> {
+                match self {
+                    $(Self::$kind(record) => {
+                        $module::$record::refer(Entry { id, authors, record }, records)
+                    })+
+                }
+            }
+        }
+
+        $(impl kind_of::Of for $module::$record {
+            fn of(record: &Record) -> Option<&Self> {
+                match record {
+                    Record::$kind(record) => Some(record),
+                    _ => None,
+                }
+            }
+        })+
+    };
+}
+
+kinds! {
+    /// Something that can be rated or counted.
+    1 Measure measure::Measure,
+    /// A goal, without its wording.
+    2 Goal goal::Goal,
+    /// A step in a goal's status chain.
+    3 GoalStatus status::GoalStatus,
+    /// A goal's wording, target and schedule.
+    4 GoalRevision revision::GoalRevision,
+    /// What a person says about a revision.
+    5 Verdict verdict::VerdictRecord,
+    /// The plan's day cut-off and time zone.
+    6 PlanSettings settings::PlanSettings,
+    /// A text in the document, and what it is about.
+    7 Note note::Note,
+    /// What the client did on a day.
+    8 CheckIn check_in::CheckIn,
+    /// Takes records back.
+    9 Withdrawal withdrawal::Withdrawal,
+}
+
+/// What the list knows of each kind.
+pub(crate) mod kind_of {
+    use super::Record;
+
+    /// Implemented by the list alone.
+    pub(crate) trait Of: Sized + 'static {
+        /// Itself, if the record is of this kind.
+        fn of(record: &Record) -> Option<&Self>;
+    }
+}
+
+impl<C> Encode<C> for Kind {
+    fn encode<W: Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.u16(self.number())?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Kind {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let position = d.position();
+        let unknown = || minicbor::decode::Error::message("unknown kind").at(position);
+        Self::of_number(d.u16()?).ok_or_else(unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_one_kind_for_ever() {
+        // Records are never rewritten: a number that changed would turn old data into something
+        // else. Append to this list, never edit it.
+        let numbers: Vec<_> = Kind::ALL
+            .iter()
+            .map(|kind| (kind.number(), *kind))
+            .collect();
+        assert_eq!(
+            numbers,
+            [
+                (1, Kind::Measure),
+                (2, Kind::Goal),
+                (3, Kind::GoalStatus),
+                (4, Kind::GoalRevision),
+                (5, Kind::Verdict),
+                (6, Kind::PlanSettings),
+                (7, Kind::Note),
+                (8, Kind::CheckIn),
+                (9, Kind::Withdrawal),
+            ]
+        );
+        assert_eq!(Kind::of_number(0), None);
+    }
+
+    #[test]
+    fn only_client_and_therapist_write_in_care() {
+        for kind in Kind::ALL {
+            assert!(!kind.writers().contains(&Role::Guardian), "{kind:?}");
+            assert!(!kind.writers().contains(&Role::Supporter), "{kind:?}");
+            assert!(kind.writers().contains(&Role::Client), "{kind:?}");
+        }
+        assert_eq!(Kind::CheckIn.writers(), [Role::Client]);
+    }
+}

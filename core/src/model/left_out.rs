@@ -1,0 +1,37 @@
+//! What a view leaves out, and why.
+
+use serde::Serialize;
+
+use crate::model::ids::RecordId;
+
+/// Why a record does not count. The record stays in its document; every device with the same
+/// records leaves out the same ones.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+pub enum Reason {
+    /// Its bytes are not a record: wrong CBOR, wrong types, a field missing.
+    Malformed,
+    /// It lies in a document where its kind or its date does not belong.
+    Misplaced,
+    /// Its kind, or a code in it, is not known to this version.
+    NeedsNewerApp,
+    /// A value breaks the range of its field or of the measure it names.
+    OutOfRange,
+    /// None of its authors may write this.
+    OutOfRole,
+    /// It speaks of a record that is not here, or does not count.
+    UnknownReference,
+}
+
+/// A record that does not count.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+pub struct LeftOut {
+    /// The record.
+    pub id: RecordId,
+    /// The number of its kind, where that much could be read.
+    pub kind: Option<u16>,
+    /// Why it does not count.
+    pub reason: Reason,
+}

@@ -1,0 +1,130 @@
+//! How a week or a month went for a goal whose target sums over that time.
+
+use std::borrow::Borrow;
+use std::ops::RangeInclusive;
+
+use chrono::{Datelike, Days, Months, NaiveDate};
+use serde::Serialize;
+
+use crate::model::codes::Period;
+use crate::model::day::{DayResult, entries_by_date, judge, sum, target_of};
+use crate::model::ids::{CheckInId, GoalId, RevisionId};
+use crate::model::input::InputError;
+use crate::model::json;
+use crate::model::kinds::target::StoredTarget;
+use crate::model::log::Log;
+use crate::model::plan::Plan;
+use crate::model::quantity::Quantity;
+use crate::model::time::next_day;
+
+/// A week or a month of a goal.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+pub struct PeriodView {
+    /// Its first date.
+    #[serde(serialize_with = "json::date")]
+    pub from: NaiveDate,
+    /// Its last date.
+    #[serde(serialize_with = "json::date")]
+    pub to: NaiveDate,
+    /// How it went; open until its last date is over.
+    pub result: DayResult,
+    /// The sum of the quantities.
+    pub quantity: Option<f64>,
+    /// The unit of the sum.
+    pub unit: Option<String>,
+    /// The check-ins that count.
+    pub entries: Vec<CheckInId>,
+    /// The revision in force on its last date, which judges it.
+    pub judged_by: RevisionId,
+}
+
+/// The periods of that length that touch the dates, where the goal's target is for such a period
+/// on the period's last date. Periods are whole, so the logs must cover the months they reach
+/// into.
+///
+/// # Errors
+/// [`InputError::UnknownGoal`].
+pub fn period_results(
+    plan: &Plan,
+    logs: &[impl Borrow<Log>],
+    goal: GoalId,
+    period: Period,
+    dates: RangeInclusive<NaiveDate>,
+    today: NaiveDate,
+) -> Result<Vec<PeriodView>, InputError> {
+    plan.goal_state(goal).ok_or(InputError::UnknownGoal(goal))?;
+    let bounds = |date| bounds(period, date);
+    let (Some((first, _)), Some((_, last))) = (bounds(*dates.start()), bounds(*dates.end())) else {
+        return Ok(Vec::new());
+    };
+    let entries = entries_by_date(plan, logs, goal, &(first..=last));
+    let (mut views, mut next) = (Vec::new(), Some(first));
+    while let Some((from, to)) = next.filter(|date| *date <= last).and_then(bounds) {
+        next = next_day(to);
+        let Some(judged_by) = plan.in_force_on(goal, to) else {
+            continue;
+        };
+        let target = target_of(plan, Some(judged_by));
+        let Some(aim) = target
+            .and_then(StoredTarget::aim)
+            .filter(|aim| aim.period == period)
+        else {
+            continue;
+        };
+        let entries: Vec<_> = entries
+            .range(from..=to)
+            .flat_map(|(_, day)| day)
+            .copied()
+            .collect();
+        let sum = sum(target, &entries);
+        views.push(PeriodView {
+            from,
+            to,
+            result: match judge(Some(aim), &entries) {
+                Some(outcome) => outcome.into(),
+                None if to < today => DayResult::Missed,
+                None => DayResult::Open,
+            },
+            quantity: sum.quantity.map(Quantity::amount),
+            unit: sum.unit,
+            entries: entries.iter().map(|entry| entry.id.into()).collect(),
+            judged_by,
+        });
+    }
+    Ok(views)
+}
+
+/// The first and the last date of the period that a date lies in.
+fn bounds(period: Period, date: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
+    match period {
+        Period::Day => Some((date, date)),
+        Period::Week => {
+            let since_monday = Days::new(date.weekday().num_days_from_monday().into());
+            let from = date.checked_sub_days(since_monday)?;
+            Some((from, from.checked_add_days(Days::new(6))?))
+        }
+        Period::Month => {
+            let from = date.with_day(1)?;
+            Some((from, from.checked_add_months(Months::new(1))?.pred_opt()?))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_begin_on_monday_and_cross_months_and_years() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        assert_eq!(
+            bounds(Period::Week, day("2027-01-01")),
+            Some((day("2026-12-28"), day("2027-01-03")))
+        );
+        assert_eq!(
+            bounds(Period::Month, day("2028-02-10")),
+            Some((day("2028-02-01"), day("2028-02-29")))
+        );
+    }
+}

@@ -1,0 +1,499 @@
+//! The plan of an episode: goals, measures, settings and notes, folded from its records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use crate::model::acceptance::{History, Proposal, Saying, Stand};
+use crate::model::chain::Chain;
+use crate::model::codes::{LifecycleStatus, Verdict};
+use crate::model::document::DocumentKey;
+use crate::model::ids::{GoalId, MeasureId, RecordId, RevisionId};
+use crate::model::input::{InputError, NewRecord, Stamp};
+use crate::model::kinds::goal::Goal;
+use crate::model::kinds::measure::{Measure, MeasureState, MeasureView};
+use crate::model::kinds::note::{self, NoteView};
+use crate::model::kinds::revision::GoalRevision;
+use crate::model::kinds::schedule::StoredSchedule;
+use crate::model::kinds::settings::{self, SettingsView};
+use crate::model::kinds::status::{self, GoalStatus};
+use crate::model::kinds::target::StoredTarget;
+use crate::model::kinds::verdict::VerdictRecord;
+use crate::model::kinds::withdrawal::NewWithdrawal;
+use crate::model::left_out::LeftOut;
+use crate::model::record::SourceRecord;
+use crate::model::records::{Entry, Records};
+use crate::model::time::{local_date, read_date, read_date_opt, read_instant, zone};
+use crate::model::views::{
+    ConflictKind, ConflictView, GoalView, InForceView, PlanView, RevisionState, RevisionView,
+    VerdictView,
+};
+use crate::role::Role;
+
+/// The plan of an episode.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    records: Records,
+    goals: BTreeMap<GoalId, GoalState>,
+    measures: BTreeMap<MeasureId, MeasureState>,
+    settings: SettingsView,
+}
+
+/// What is known of one goal.
+#[derive(Clone, Debug)]
+pub(crate) struct GoalState {
+    pub(crate) statuses: Chain,
+    pub(crate) revisions: BTreeSet<RecordId>,
+    pub(crate) history: History,
+    /// By revision.
+    verdicts: BTreeMap<RecordId, Vec<RecordId>>,
+}
+
+impl Plan {
+    /// Folds the records of the plan document, given in any order. `has_therapist` says whether
+    /// the episode has one, which the membership knows: then later revisions need a therapist's
+    /// agreement besides the client's.
+    pub fn fold<'a>(
+        sources: impl IntoIterator<Item = SourceRecord<'a>>,
+        has_therapist: bool,
+    ) -> Self {
+        let records = Records::read(DocumentKey::PLAN, sources);
+        Self {
+            goals: goals(&records, has_therapist),
+            measures: measures(&records),
+            settings: settings::view(&records),
+            records,
+        }
+    }
+
+    /// Everything in the plan, seen on a date.
+    pub fn view(&self, today: NaiveDate) -> PlanView {
+        PlanView {
+            goals: self.goals(today),
+            measures: self.measures(),
+            settings: self.settings(),
+            notes: self.notes(),
+            left_out: self.left_out(),
+        }
+    }
+
+    /// The goals, seen on a date, oldest first.
+    pub fn goals(&self, today: NaiveDate) -> Vec<GoalView> {
+        let mut goals: Vec<_> = self
+            .goals
+            .keys()
+            .filter_map(|id| self.goal(*id, today))
+            .collect();
+        goals.sort_by_key(|goal| (goal.created_at, goal.id));
+        goals
+    }
+
+    /// The ids of the goals.
+    pub fn goal_ids(&self) -> Vec<GoalId> {
+        self.goals.keys().copied().collect()
+    }
+
+    /// One goal, seen on a date.
+    pub fn goal(&self, id: GoalId, today: NaiveDate) -> Option<GoalView> {
+        let (state, goal) = (self.goals.get(&id)?, self.records.get::<Goal>(id.record())?);
+        let revisions = self.revisions(id, today);
+        let in_state = |state| {
+            let matching = revisions
+                .iter()
+                .filter(move |revision| revision.state == state);
+            matching.cloned().collect::<Vec<_>>()
+        };
+        let in_force = in_state(RevisionState::InForce).pop();
+        let mut proposals = in_state(RevisionState::Open);
+        let open: Vec<_> = proposals.iter().map(|open| open.id.record()).collect();
+        // A proposal that another open one replaces is not one more to choose from.
+        proposals.retain(|old| {
+            !open
+                .iter()
+                .any(|new| state.history.is_above(old.id.record(), *new))
+        });
+        let statuses = state.statuses.heads();
+        let wording = in_force
+            .as_ref()
+            .or(proposals.first())
+            .or(revisions.first());
+        Some(GoalView {
+            id,
+            statement: wording
+                .map(|wording| wording.statement.clone())
+                .unwrap_or_default(),
+            area: goal.record.area.clone(),
+            status: status::current(&self.records, &state.statuses),
+            statuses: statuses
+                .iter()
+                .filter_map(|id| status::view(self.records.get::<GoalStatus>(*id)?))
+                .collect(),
+            conflicts: self.conflicts(state, &proposals),
+            coming: in_state(RevisionState::Agreed),
+            discussed: in_force.as_ref().is_some_and(|revision| revision.discussed),
+            in_force,
+            proposals,
+            timeline: state
+                .history
+                .timeline()
+                .into_iter()
+                .map(|a| InForceView {
+                    revision: a.revision.into(),
+                    from: a.from,
+                })
+                .collect(),
+            created_by: roles(&goal),
+            created_at: read_instant(goal.record.at).ok()?,
+        })
+    }
+
+    /// Every revision of a goal, seen on a date, oldest first.
+    pub fn revisions(&self, goal: GoalId, today: NaiveDate) -> Vec<RevisionView> {
+        let ids = self
+            .goals
+            .get(&goal)
+            .into_iter()
+            .flat_map(|state| &state.revisions);
+        let mut revisions: Vec<_> = ids
+            .filter_map(|id| self.revision((*id).into(), today))
+            .collect();
+        revisions.sort_by_key(|revision| (revision.proposed_at, revision.id));
+        revisions
+    }
+
+    /// One revision, seen on a date.
+    pub fn revision(&self, id: RevisionId, today: NaiveDate) -> Option<RevisionView> {
+        let entry = self.records.get::<GoalRevision>(id.record())?;
+        let (stored, state) = (entry.record, self.goals.get(&entry.record.goal)?);
+        let verdicts = self.verdicts(state, entry.id);
+        let timeline = state.history.timeline();
+        let holds = timeline.iter().find(|a| a.revision == entry.id);
+        Some(RevisionView {
+            id,
+            goal: stored.goal,
+            replaces: stored.replaces.clone(),
+            statement: stored.statement.clone(),
+            rationale: stored.rationale.clone(),
+            target: stored.target.as_ref().and_then(StoredTarget::view),
+            schedule: stored
+                .schedule
+                .as_ref()
+                .and_then(|schedule| schedule.view().ok()),
+            effective_from: read_date_opt(stored.effective_from).ok()?,
+            in_force_from: holds.map(|a| a.from),
+            state: match state.history.stand(entry.id, today) {
+                Stand::Agreed => RevisionState::Agreed,
+                Stand::Closed => RevisionState::Closed,
+                Stand::Declined => RevisionState::Declined,
+                Stand::InForce => RevisionState::InForce,
+                Stand::Open => RevisionState::Open,
+                Stand::Superseded => RevisionState::Superseded,
+                Stand::Tied => RevisionState::Tied,
+            },
+            discussed: verdicts
+                .iter()
+                .any(|verdict| verdict.role == Role::Therapist),
+            verdicts,
+            proposed_by: roles(&entry),
+            proposed_at: read_instant(stored.at).ok()?,
+        })
+    }
+
+    /// The revision of a goal that is in force on a date.
+    pub fn in_force_on(&self, goal: GoalId, date: NaiveDate) -> Option<RevisionId> {
+        self.goals
+            .get(&goal)?
+            .history
+            .in_force_on(date)
+            .map(RevisionId::from)
+    }
+
+    /// Where a goal stands.
+    pub fn status(&self, goal: GoalId) -> Option<LifecycleStatus> {
+        Some(status::current(
+            &self.records,
+            &self.goals.get(&goal)?.statuses,
+        ))
+    }
+
+    /// The statuses of a goal that contradict each other.
+    pub fn status_conflict(&self, goal: GoalId) -> Vec<RecordId> {
+        let state = self.goals.get(&goal);
+        state
+            .map(|state| status::conflict(&self.records, &state.statuses))
+            .unwrap_or_default()
+    }
+
+    /// The measures, by label.
+    pub fn measures(&self) -> Vec<MeasureView> {
+        let mut measures: Vec<_> = self
+            .measures
+            .iter()
+            .filter_map(|(id, state)| state.view(*id, &self.records))
+            .collect();
+        measures.sort_by(|a, b| (&a.label, a.id).cmp(&(&b.label, b.id)));
+        measures
+    }
+
+    /// One measure.
+    pub fn measure(&self, id: MeasureId) -> Option<MeasureView> {
+        self.measures.get(&id)?.view(id, &self.records)
+    }
+
+    /// The settings that hold.
+    pub fn settings(&self) -> SettingsView {
+        self.settings.clone()
+    }
+
+    /// The notes that were not withdrawn, oldest first.
+    pub fn notes(&self) -> Vec<NoteView> {
+        note::views(&self.records)
+    }
+
+    /// Records that do not count, each with its reason, by id.
+    pub fn left_out(&self) -> Vec<LeftOut> {
+        self.records.left_out().cloned().collect()
+    }
+
+    /// Makes the record that takes back records of the plan.
+    ///
+    /// # Errors
+    /// If one is unknown, was written by somebody else, or is a link of a chain.
+    pub fn withdraw(
+        &self,
+        withdrawal: &NewWithdrawal,
+        stamp: &Stamp,
+    ) -> Result<NewRecord, InputError> {
+        withdrawal.record_in(&self.records, stamp)
+    }
+
+    /// The local date of a stamp in the client's zone: that of the client's own device, for
+    /// others as the plan last knew it.
+    ///
+    /// # Errors
+    /// If the zone is not in this version's tables.
+    pub fn local_date(&self, stamp: &Stamp) -> Result<NaiveDate, InputError> {
+        let known = self
+            .settings
+            .time_zone
+            .as_deref()
+            .filter(|_| stamp.role != Role::Client);
+        let zone = zone(known.unwrap_or(&stamp.time_zone))?;
+        Ok(local_date(stamp.at, zone, self.settings.cut_off_hour))
+    }
+
+    /// The records.
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// What is known of a goal.
+    pub(crate) fn goal_state(&self, id: GoalId) -> Option<&GoalState> {
+        self.goals.get(&id)
+    }
+
+    /// What is known of the goal of a revision.
+    pub(crate) fn state_of(&self, revision: RevisionId) -> Option<&GoalState> {
+        self.goals.get(&self.stored_revision(revision)?.goal)
+    }
+
+    /// What is known of a measure.
+    pub(crate) fn measure_state(&self, id: MeasureId) -> Option<&MeasureState> {
+        self.measures.get(&id)
+    }
+
+    /// The version of a measure that is shown.
+    pub(crate) fn scale(&self, id: MeasureId) -> Option<&Measure> {
+        let current = self.measures.get(&id)?.current()?;
+        self.records
+            .get::<Measure>(current)
+            .map(|entry| entry.record)
+    }
+
+    /// A revision as stored.
+    pub(crate) fn stored_revision(&self, id: RevisionId) -> Option<&GoalRevision> {
+        self.records
+            .get::<GoalRevision>(id.record())
+            .map(|entry| entry.record)
+    }
+
+    /// The schedule of a revision as stored.
+    pub(crate) fn stored_schedule(&self, id: RevisionId) -> Option<&StoredSchedule> {
+        self.stored_revision(id)?.schedule.as_ref()
+    }
+
+    /// Whether a quantity in that unit counts towards the revision's target.
+    pub(crate) fn takes_unit(&self, revision: Option<RecordId>, unit: Option<&str>) -> bool {
+        let revision = revision.and_then(|id| self.stored_revision(id.into()));
+        let target = revision.and_then(|revision| revision.target.as_ref());
+        match (target.filter(|target| target.value.is_some()), unit) {
+            (Some(target), Some(unit)) => target.unit.as_deref() == Some(unit),
+            _ => true,
+        }
+    }
+
+    fn verdicts(&self, state: &GoalState, revision: RecordId) -> Vec<VerdictView> {
+        let ids = state.verdicts.get(&revision).into_iter().flatten();
+        let entries = ids.filter_map(|id| self.records.get::<VerdictRecord>(*id));
+        let mut verdicts: Vec<_> = entries
+            .flat_map(|entry| {
+                sayings(entry).map(move |saying| VerdictView {
+                    id: entry.id,
+                    person: saying.person,
+                    role: saying.role,
+                    verdict: saying.verdict,
+                    date: saying.date,
+                })
+            })
+            .collect();
+        verdicts.sort_by_key(|verdict| (verdict.date, verdict.id, verdict.person, verdict.role));
+        verdicts
+    }
+
+    fn conflicts(&self, state: &GoalState, proposals: &[RevisionView]) -> Vec<ConflictView> {
+        let proposals = match proposals.len() > 1 {
+            true => proposals
+                .iter()
+                .map(|proposal| proposal.id.record())
+                .collect(),
+            false => Vec::new(),
+        };
+        let conflicts = [
+            (ConflictKind::Proposals, proposals),
+            (
+                ConflictKind::Statuses,
+                status::conflict(&self.records, &state.statuses),
+            ),
+            (ConflictKind::TiedRevisions, state.history.open_ties()),
+        ];
+        let real = conflicts
+            .into_iter()
+            .filter(|(_, records)| !records.is_empty());
+        real.map(|(kind, records)| ConflictView { kind, records })
+            .collect()
+    }
+}
+
+fn goals(records: &Records, has_therapist: bool) -> BTreeMap<GoalId, GoalState> {
+    let mut verdicts: BTreeMap<RecordId, Vec<Entry<'_, VerdictRecord>>> = BTreeMap::new();
+    for verdict in records.of::<VerdictRecord>() {
+        verdicts
+            .entry(verdict.record.revision.record())
+            .or_default()
+            .push(verdict);
+    }
+    let mut statuses = by_goal(records.of::<GoalStatus>(), |status| status.goal);
+    let mut revisions = by_goal(records.of::<GoalRevision>(), |revision| revision.goal);
+    let goals = records.of::<Goal>().map(|goal| GoalId::from(goal.id));
+    goals
+        .map(|id| {
+            let statuses = statuses.remove(&id).unwrap_or_default();
+            let revisions = revisions.remove(&id).unwrap_or_default();
+            (
+                id,
+                goal_state(&statuses, &revisions, &verdicts, has_therapist),
+            )
+        })
+        .collect()
+}
+
+fn goal_state(
+    statuses: &[Entry<'_, GoalStatus>],
+    revisions: &[Entry<'_, GoalRevision>],
+    verdicts: &BTreeMap<RecordId, Vec<Entry<'_, VerdictRecord>>>,
+    has_therapist: bool,
+) -> GoalState {
+    let links = |entry: &Entry<'_, GoalRevision>| {
+        let replaces: Vec<_> = entry.record.replaces.iter().map(|id| id.record()).collect();
+        (entry.id, replaces)
+    };
+    let proposals = revisions.iter().map(|entry| Proposal {
+        id: entry.id,
+        clients_first: entry.record.replaces.is_empty()
+            && entry
+                .authors
+                .iter()
+                .any(|author| author.role == Role::Client),
+        effective_from: read_date_opt(entry.record.effective_from).ok().flatten(),
+    });
+    let on_these: Vec<_> = revisions
+        .iter()
+        .filter_map(|revision| Some((revision.id, verdicts.get(&revision.id)?)))
+        .collect();
+    let said = on_these.iter().flat_map(|(_, verdicts)| *verdicts);
+    GoalState {
+        statuses: Chain::new(
+            statuses
+                .iter()
+                .map(|entry| (entry.id, entry.record.replaces.iter().copied())),
+        ),
+        revisions: revisions.iter().map(|entry| entry.id).collect(),
+        history: History::play(
+            proposals,
+            &Chain::new(revisions.iter().map(links)),
+            said.flat_map(|entry| sayings(*entry)).collect(),
+            has_therapist,
+        ),
+        verdicts: on_these
+            .iter()
+            .map(|(id, verdicts)| (*id, verdicts.iter().map(|verdict| verdict.id).collect()))
+            .collect(),
+    }
+}
+
+fn measures(records: &Records) -> BTreeMap<MeasureId, MeasureState> {
+    let mut versions: BTreeMap<MeasureId, Vec<Entry<'_, Measure>>> = BTreeMap::new();
+    for entry in records.of::<Measure>() {
+        versions
+            .entry(entry.record.measure(entry.id))
+            .or_default()
+            .push(entry);
+    }
+    let state = |versions: &[Entry<'_, Measure>]| MeasureState {
+        versions: versions.iter().map(|entry| entry.id).collect(),
+        chain: Chain::new(
+            versions
+                .iter()
+                .map(|entry| (entry.id, entry.record.replaces.iter().copied())),
+        ),
+    };
+    versions
+        .into_iter()
+        .map(|(id, versions)| (id, state(&versions)))
+        .collect()
+}
+
+fn by_goal<'a, T>(
+    entries: impl Iterator<Item = Entry<'a, T>>,
+    goal: impl Fn(&T) -> GoalId,
+) -> BTreeMap<GoalId, Vec<Entry<'a, T>>> {
+    let mut by_goal: BTreeMap<GoalId, Vec<Entry<'a, T>>> = BTreeMap::new();
+    for entry in entries {
+        by_goal.entry(goal(entry.record)).or_default().push(entry);
+    }
+    by_goal
+}
+
+fn sayings(entry: Entry<'_, VerdictRecord>) -> impl Iterator<Item = Saying> {
+    let read = |entry: Entry<'_, VerdictRecord>| {
+        let verdict = Verdict::read(entry.record.verdict).ok()?;
+        Some((read_date(entry.record.date).ok()?, verdict))
+    };
+    let said = read(entry);
+    entry.authors.iter().filter_map(move |author| {
+        let (date, verdict) = said?;
+        let revision = entry.record.revision.record();
+        Some(Saying {
+            date,
+            revision,
+            person: author.person,
+            role: author.role,
+            verdict,
+        })
+    })
+}
+
+fn roles<T>(entry: &Entry<'_, T>) -> Vec<Role> {
+    let roles: BTreeSet<_> = entry.authors.iter().map(|author| author.role).collect();
+    roles.into_iter().collect()
+}

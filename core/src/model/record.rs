@@ -1,0 +1,149 @@
+//! Records: what a kind of record must say about itself, and how it becomes bytes and back.
+
+use chrono::NaiveDate;
+use minicbor::{Decode, Encode};
+
+use crate::model::document::{DocumentKey, DocumentKind};
+use crate::model::ids::{PersonTag, RecordId};
+use crate::model::input::{InputError, NewRecord, Stamp, role_name};
+use crate::model::kinds::kind_of::Of;
+use crate::model::kinds::{Kind, Record};
+use crate::model::left_out::Reason;
+use crate::model::records::{Entry, Records};
+use crate::model::strict::is_strict_map;
+use crate::role::Role;
+
+/// Bytes of a record at most.
+pub const RECORD_LIMIT: usize = 64 * 1024;
+
+/// A record as a document gives it.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceRecord<'a> {
+    /// The first 16 bytes of the SHA-256 of `bytes`. Taken as given: the gate computes it.
+    pub id: RecordId,
+    /// The document it was found in.
+    pub document: DocumentKey,
+    /// Who put it there; several, when two wrote the very same bytes.
+    pub authors: &'a [Author],
+    /// Its CBOR bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Who wrote a record: the signer's person, with the role that the person has in the space.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Author {
+    /// The person.
+    pub person: PersonTag,
+    /// The person's role.
+    pub role: Role,
+}
+
+/// Where a record belongs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Home {
+    /// The log of the month of a local date.
+    Log(NaiveDate),
+    /// The plan.
+    Plan,
+    /// Wherever the records are that it speaks of.
+    Beside,
+}
+
+/// A kind of record. Key 0 of its map is the kind's number, key 1 the claimed instant in
+/// milliseconds since the epoch, its own fields follow from key 2 on. Codes are stored as plain
+/// numbers and not as derived enums, whose decoder turns an unknown number in an optional field
+/// into nothing.
+pub(crate) trait RecordKind: Of + Encode<()> + for<'b> Decode<'b, ()> {
+    /// Who may write it (`NewRecord` for the facade, `out_of_role` for the view).
+    const WRITERS: &'static [Role];
+    /// What errors say somebody wanted: "a therapist may not …".
+    const ACTION: &'static str;
+    /// Whether a withdrawal takes it back. Chains are continued instead.
+    const WITHDRAWABLE: bool = false;
+
+    /// Where it belongs.
+    fn home(&self) -> Result<Home, Reason>;
+
+    /// The ranges and codes that it must obey by itself.
+    fn check(&self) -> Result<(), Reason>;
+
+    /// Whether the role may write this very record.
+    fn may_write(&self, role: Role) -> bool {
+        Self::WRITERS.contains(&role)
+    }
+
+    /// What it must obey beside the other records of its document.
+    fn refer(_entry: Entry<'_, Self>, _records: &Records) -> Result<(), Reason> {
+        Ok(())
+    }
+}
+
+/// Reads one record: bounded, strict, no panic on any bytes.
+pub(crate) fn read(bytes: &[u8]) -> Result<Record, Reason> {
+    if bytes.len() > RECORD_LIMIT || !is_strict_map(bytes) {
+        return Err(Reason::Malformed);
+    }
+    let kind = kind_number(bytes).ok_or(Reason::Malformed)?;
+    let record = Record::decode(Kind::of_number(kind).ok_or(Reason::NeedsNewerApp)?, bytes)?;
+    record.check()?;
+    Ok(record)
+}
+
+/// The number of a record's kind, if the bytes begin like a record.
+pub(crate) fn kind_number(bytes: &[u8]) -> Option<u16> {
+    let mut decoder = minicbor::Decoder::new(bytes);
+    decoder.map().ok()??;
+    // Keys are in order, so the kind is the first one.
+    match decoder.u16().ok()? {
+        0 => decoder.u16().ok(),
+        _ => None,
+    }
+}
+
+/// Makes the bytes of a record that its kind has checked.
+pub(crate) fn write<T: RecordKind>(record: &T, stamp: &Stamp) -> Result<NewRecord, InputError> {
+    let home = match record.home() {
+        Ok(Home::Log(date)) => DocumentKey::log(date),
+        _ => Some(DocumentKey::PLAN),
+    };
+    let document = home.ok_or(InputError::DateOutside { field: "date" })?;
+    write_beside(record, document, stamp)
+}
+
+/// The same for a record that belongs beside what it speaks of.
+pub(crate) fn write_beside<T: RecordKind>(
+    record: &T,
+    document: DocumentKey,
+    stamp: &Stamp,
+) -> Result<NewRecord, InputError> {
+    if !record.may_write(stamp.role) {
+        return Err(InputError::NotYourRole {
+            action: T::ACTION,
+            role: role_name(stamp.role),
+        });
+    }
+    let mut bytes = Vec::with_capacity(256);
+    // Writing to memory cannot fail: the error type has no values.
+    let Ok(()) = minicbor::encode(record, &mut bytes).map_err(drop) else {
+        return Err(InputError::TooManyBytes(usize::MAX));
+    };
+    match bytes.len() > RECORD_LIMIT {
+        true => Err(InputError::TooManyBytes(bytes.len())),
+        false => Ok(NewRecord {
+            id: RecordId::of(&bytes),
+            document,
+            bytes,
+        }),
+    }
+}
+
+impl Home {
+    /// Whether a record with this home is right in that document.
+    pub(crate) fn is_in(self, document: DocumentKey) -> bool {
+        match self {
+            Self::Beside => true,
+            Self::Log(date) => DocumentKey::log(date) == Some(document),
+            Self::Plan => document.kind == DocumentKind::Plan,
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! A space in memory, for the tests of the model.
+
+use chrono::{DateTime, NaiveDate, TimeDelta};
+
+use crate::model::{
+    Author, Comparison, DocumentKey, GoalId, InputError, LeftOut, Log, MeasureId, NewGoal,
+    NewMeasure, NewRecord, NewRevision, NewVerdict, Period, PersonTag, Plan, Reason, RecordId,
+    RevisionId, Schedule, SourceRecord, Stamp, Target, Verdict,
+};
+use crate::role::Role;
+
+/// 2026-05-01, noon in Berlin.
+const BASE_MS: i64 = 1_777_629_600_000;
+
+/// One device's copy of a space, with a clock in milliseconds.
+#[derive(Clone)]
+pub(crate) struct Space {
+    pub(crate) records: Vec<Stored>,
+    pub(crate) clock: i64,
+    pub(crate) has_therapist: bool,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Stored {
+    pub(crate) record: NewRecord,
+    pub(crate) authors: Vec<Author>,
+}
+
+impl Default for Space {
+    fn default() -> Self {
+        Self {
+            records: Vec::new(),
+            clock: 0,
+            has_therapist: true,
+        }
+    }
+}
+
+impl Space {
+    pub(crate) fn stamp(author: Author, clock: i64) -> Stamp {
+        Stamp {
+            person: author.person,
+            role: author.role,
+            at: DateTime::from_timestamp_millis(BASE_MS).unwrap() + TimeDelta::milliseconds(clock),
+            time_zone: "Europe/Berlin".into(),
+        }
+    }
+
+    /// Writes a record.
+    pub(crate) fn put(
+        &mut self,
+        author: Author,
+        make: impl FnOnce(&Plan, &Stamp) -> Result<NewRecord, InputError>,
+    ) -> RecordId {
+        let record = make(&self.plan(), &Self::stamp(author, self.clock)).unwrap();
+        self.store(record, author)
+    }
+
+    /// Puts a record under the name of an author who did not make it.
+    pub(crate) fn forge(
+        &mut self,
+        author: Author,
+        make: impl FnOnce(&Plan) -> Result<NewRecord, InputError>,
+    ) -> RecordId {
+        let record = make(&self.plan()).unwrap();
+        self.store(record, author)
+    }
+
+    pub(crate) fn refused(
+        &self,
+        author: Author,
+        make: impl FnOnce(&Plan, &Stamp) -> Result<NewRecord, InputError>,
+    ) -> InputError {
+        make(&self.plan(), &Self::stamp(author, self.clock)).unwrap_err()
+    }
+
+    pub(crate) fn store(&mut self, record: NewRecord, author: Author) -> RecordId {
+        let id = record.id;
+        match self
+            .records
+            .iter_mut()
+            .find(|stored| stored.record.id == id)
+        {
+            Some(twin) if twin.authors.contains(&author) => {}
+            Some(twin) => twin.authors.push(author),
+            None => self.records.push(Stored {
+                record,
+                authors: vec![author],
+            }),
+        }
+        id
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for stored in &other.records {
+            for author in &stored.authors {
+                self.store(stored.record.clone(), *author);
+            }
+        }
+        self.clock = self.clock.max(other.clock);
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        Plan::fold(self.of(DocumentKey::PLAN), self.has_therapist)
+    }
+
+    /// The log of May 2026.
+    pub(crate) fn log(&self) -> Log {
+        let month = DocumentKey::log(day(1)).unwrap();
+        Log::fold(month, self.of(month))
+    }
+
+    pub(crate) fn of(&self, document: DocumentKey) -> impl Iterator<Item = SourceRecord<'_>> {
+        let here = self
+            .records
+            .iter()
+            .filter(move |stored| stored.record.document == document);
+        here.map(Stored::source)
+    }
+
+    pub(crate) fn bytes(&self, id: RecordId) -> &[u8] {
+        &self
+            .records
+            .iter()
+            .find(|stored| stored.record.id == id)
+            .unwrap()
+            .record
+            .bytes
+    }
+
+    /// Why a record of the plan does not count.
+    pub(crate) fn reason(&self, id: RecordId) -> Option<Reason> {
+        let left_out: Vec<LeftOut> = self.plan().left_out();
+        left_out
+            .iter()
+            .find(|left| left.id == id)
+            .map(|left| left.reason)
+    }
+
+    pub(crate) fn goal(&mut self, author: Author) -> GoalId {
+        self.put(author, |plan, stamp| NewGoal::default().record(plan, stamp))
+            .into()
+    }
+
+    /// Proposes a revision with the proposer's own agreement on a day of May 2026.
+    pub(crate) fn propose(&mut self, author: Author, new: NewRevision, on: u32) -> RevisionId {
+        let id = self
+            .put(author, |plan, stamp| new.record(plan, stamp))
+            .into();
+        self.verdict(author, id, Verdict::Agree, on);
+        id
+    }
+
+    /// Gives a verdict on a day of May 2026.
+    pub(crate) fn verdict(&mut self, by: Author, revision: RevisionId, verdict: Verdict, on: u32) {
+        let verdict = NewVerdict {
+            revision,
+            verdict,
+            date: Some(day(on)),
+        };
+        self.put(by, |plan, stamp| verdict.record(plan, stamp));
+    }
+}
+
+impl Stored {
+    pub(crate) fn source(&self) -> SourceRecord<'_> {
+        SourceRecord {
+            id: self.record.id,
+            document: self.record.document,
+            authors: &self.authors,
+            bytes: &self.record.bytes,
+        }
+    }
+}
+
+pub(crate) fn client() -> Author {
+    Author {
+        person: PersonTag([1; 16]),
+        role: Role::Client,
+    }
+}
+
+pub(crate) fn therapist() -> Author {
+    Author {
+        person: PersonTag([2; 16]),
+        role: Role::Therapist,
+    }
+}
+
+/// A day of May 2026, which began on a Friday.
+pub(crate) fn day(of_may: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 5, of_may).unwrap()
+}
+
+/// A first revision without target.
+pub(crate) fn revision(goal: GoalId) -> NewRevision {
+    NewRevision {
+        goal,
+        replaces: Vec::new(),
+        statement: "Meditate daily to be less tense".into(),
+        target: None,
+        schedule: Some(Schedule::daily()),
+        effective_from: None,
+        rationale: None,
+    }
+}
+
+/// A rating from 0 to 10.
+pub(crate) fn mood() -> NewMeasure {
+    NewMeasure {
+        measure: None,
+        label: "Mood".into(),
+        min: 0,
+        max: 10,
+        step: 1,
+        unit: None,
+        low_label: None,
+        high_label: None,
+    }
+}
+
+/// A count of minutes.
+pub(crate) fn minutes() -> NewMeasure {
+    NewMeasure {
+        label: "Minutes".into(),
+        max: 1440,
+        unit: Some("min".into()),
+        ..mood()
+    }
+}
+
+/// At least so much a day.
+pub(crate) fn per_day(value: f64, measure: MeasureId) -> Target {
+    Target {
+        measure: Some(measure),
+        comparison: Comparison::AtLeast,
+        value: Some(value),
+        unit: None,
+        period: Period::Day,
+        due: None,
+    }
+}

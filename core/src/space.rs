@@ -1,0 +1,390 @@
+//! One space on one device: its membership and keys, its documents, its place in the log, and what
+//! waits to be sent. Everything here is local: bytes go in and out, and nothing waits.
+//!
+//! ```text
+//! edit ──▶ documents ──▶ outbox::seal ──▶ sealed entries ──▶ (relay) ──▶ receive ──▶ open ──▶ documents
+//! ```
+//!
+//! - [`Space::edit`]: local edits, durable when the call returns.
+//! - [`Space::seal`]: everything since the last push becomes one signed entry.
+//! - [`Space::receive`]: a page of the log is verified, stored, opened and applied in one
+//!   transaction, or refused whole.
+//! - [`Space::members_to_add`] and what follows it: memberships that this device wants to add.
+
+mod admit;
+mod documents;
+mod error;
+mod keys;
+mod open;
+mod outbox;
+mod receive;
+mod state;
+
+use ring::digest::{Context, SHA256};
+use waymark_wire::chain::Cursor;
+use waymark_wire::entry::Entry;
+use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
+use waymark_wire::signature::{SigningKey, VerifyingKey};
+
+use self::documents::Documents;
+pub use self::error::SpaceError;
+pub use self::open::{Change, Quarantined};
+pub use self::outbox::Sealed;
+pub use self::receive::{Item, Received};
+pub(crate) use self::state::SpaceState;
+use crate::crypto::{Entropy, EpochKey, MembershipKeys};
+use crate::gate::{ActorId, Document, DocumentName, GateError, Section, StoredChange};
+use crate::membership::{Book, KeySet, NewMember, RelayAddress, SpaceKind, WelcomeSpace, found};
+use crate::store::{Store, StoreError, Table, Transaction};
+
+/// One space on this device.
+pub struct Space {
+    number: u32,
+    state: SpaceState,
+    keys: MembershipKeys,
+    signing: SigningKey,
+    book: Option<Book>,
+    documents: Documents,
+    /// Sections that wait for other changes, with their places in the log.
+    waiting: Vec<((u64, u32), Section)>,
+}
+
+impl Space {
+    /// Founds a space whose only member is this device. It needs no relay to be there: its first
+    /// entry waits in the outbox.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where a key is unusable or the store fails; nothing is kept then.
+    pub fn create(
+        store: &mut dyn Store,
+        number: u32,
+        founder: &NewMember,
+        keys: MembershipKeys,
+        kind: SpaceKind,
+        relay: RelayAddress,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, SpaceError> {
+        let (draft, epoch_key) = found(founder, kind, &relay, &keys, entropy)?;
+        let id = SpaceId::from(draft.entry.id(&SpaceId::ZERO));
+        let mut state = SpaceState::new(id, kind, relay, &keys);
+        state.device = Some(DeviceNumber(0));
+        state.counter = 1;
+        let mut transaction = Transaction::new();
+        transaction
+            .put(Table::Space, keys::space(number), state.to_bytes())
+            .put(
+                Table::Membership,
+                keys::membership(number, Height(0)),
+                draft.entry.bytes(),
+            )
+            .put(
+                Table::Epoch,
+                keys::epoch(number, Height(0)),
+                epoch_key.expose().as_slice(),
+            );
+        outbox::put_membership(&mut transaction, number, 0, &draft);
+        store.commit(transaction.into())?;
+        Self::load(store, number)
+    }
+
+    /// Prepares for a space that this device was welcomed to: nothing of it is known yet.
+    pub fn join(
+        transaction: &mut Transaction,
+        number: u32,
+        welcome: &WelcomeSpace,
+        keys: &MembershipKeys,
+    ) {
+        let mut state = SpaceState::new(welcome.space, welcome.kind, welcome.relay.clone(), keys);
+        state.welcome = Some((welcome.added_by, welcome.reaches));
+        state.welcomed_as = Some(welcome.device);
+        transaction.put(Table::Space, keys::space(number), state.to_bytes());
+    }
+
+    /// Every space in the store, by local number.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn load_all(store: &dyn Store) -> Result<Vec<Self>, SpaceError> {
+        let rows = store.scan(Table::Space, &[], None, waymark_wire::limits::SPACES)?;
+        rows.iter()
+            .map(|(key, _)| Self::load(store, keys::number_of(key)?))
+            .collect()
+    }
+
+    /// A space as the store has it.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn load(store: &dyn Store, number: u32) -> Result<Self, SpaceError> {
+        let row = store
+            .get(Table::Space, &keys::space(number))?
+            .ok_or_else(|| damaged(Table::Space, "a space is missing"))?;
+        let state = SpaceState::from_bytes(&row)?;
+        let keys = MembershipKeys::from_bytes(&state.keys)?;
+        let signing = SigningKey::from_seed(keys.signing_seed())
+            .ok_or_else(|| damaged(Table::Space, "a signing key is missing"))?;
+        let mut space = Self {
+            number,
+            book: None,
+            documents: Documents::load(store, number)?,
+            waiting: Vec::new(),
+            signing,
+            keys,
+            state,
+        };
+        space.load_book(store)?;
+        space.load_waiting(store)?;
+        Ok(space)
+    }
+
+    fn load_book(&mut self, store: &dyn Store) -> Result<(), SpaceError> {
+        let entries = store.scan(
+            Table::Membership,
+            &keys::space(self.number),
+            None,
+            usize::MAX,
+        )?;
+        let broken = |_| damaged(Table::Membership, "a membership entry is damaged");
+        let mut parsed = Vec::new();
+        for (_, bytes) in entries {
+            parsed.push(Entry::parse(bytes).map_err(broken)?);
+        }
+        let Some((first, rest)) = parsed.split_first() else {
+            return Ok(());
+        };
+        let mut book = Book::found(first)?;
+        for entry in rest {
+            book.apply(entry)?;
+        }
+        for (key, value) in store.scan(Table::Epoch, &keys::space(self.number), None, usize::MAX)? {
+            book.restore_key(keys::height_of(&key)?, EpochKey::from_slice(&value)?);
+        }
+        if book.key_at(book.membership().height()).is_some() {
+            for (height, entry) in (0..).zip(&parsed) {
+                book.read_roster(entry, Height(height))?;
+            }
+        }
+        self.book = Some(book);
+        Ok(())
+    }
+
+    /// Edits a document: `f` makes the changes, which are durable when this returns.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the gate refuses a change or the store fails; the document is as before.
+    pub fn edit(
+        &mut self,
+        store: &mut dyn Store,
+        name: DocumentName,
+        f: impl FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>,
+    ) -> Result<bool, SpaceError> {
+        self.edit_many(store, vec![(name, f)])
+    }
+
+    /// Edits several documents, all or none.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the gate refuses a change or the store fails; the documents are as
+    /// before.
+    pub fn edit_many<F>(
+        &mut self,
+        store: &mut dyn Store,
+        edits: Vec<(DocumentName, F)>,
+    ) -> Result<bool, SpaceError>
+    where
+        F: FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>,
+    {
+        let actor = self.actor();
+        let mut transaction = Transaction::new();
+        let mut edited = Vec::new();
+        let run = || -> Result<(), SpaceError> {
+            for (name, f) in edits {
+                edited.push(name);
+                let changes = f(self.documents.open(store, name, actor)?)?;
+                self.documents.write_local(&mut transaction, name, &changes);
+            }
+            Ok(())
+        };
+        let outcome = run();
+        let changed = !transaction.is_empty();
+        let outcome = match outcome {
+            Ok(()) if changed => store.commit(transaction.into()).map_err(SpaceError::from),
+            other => other,
+        };
+        if let Err(error) = outcome {
+            self.documents.reload(store, &edited)?;
+            return Err(error);
+        }
+        Ok(changed)
+    }
+
+    /// A document as it is now, to read.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn document(
+        &mut self,
+        store: &dyn Store,
+        name: DocumentName,
+    ) -> Result<&mut Document, SpaceError> {
+        let actor = self.actor();
+        self.documents.open(store, name, actor)
+    }
+
+    /// The documents that exist here.
+    pub fn document_names(&self) -> impl Iterator<Item = DocumentName> + '_ {
+        self.documents.names()
+    }
+
+    /// The number that this device gives the space in its own database.
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The space.
+    #[must_use]
+    pub const fn id(&self) -> SpaceId {
+        self.state.id
+    }
+
+    /// What the space is for.
+    #[must_use]
+    pub const fn kind(&self) -> SpaceKind {
+        self.state.kind
+    }
+
+    /// Where the space is served.
+    #[must_use]
+    pub const fn relay(&self) -> &RelayAddress {
+        &self.state.relay
+    }
+
+    /// The membership as verified so far; `None` until the first entry was read.
+    #[must_use]
+    pub const fn book(&self) -> Option<&Book> {
+        self.book.as_ref()
+    }
+
+    /// This device's membership; `None` until the log has shown it.
+    #[must_use]
+    pub const fn device(&self) -> Option<DeviceNumber> {
+        self.state.device
+    }
+
+    /// The membership that this device reads the log as: its own, or before the log has shown it
+    /// the one that the welcome named.
+    #[must_use]
+    pub fn device_to_read_as(&self) -> Option<DeviceNumber> {
+        self.state.device.or(self.state.welcomed_as)
+    }
+
+    /// How far this device has verified the log.
+    #[must_use]
+    pub const fn cursor(&self) -> &Cursor {
+        &self.state.cursor
+    }
+
+    /// This device's key in this space, which signs entries and proofs.
+    #[must_use]
+    pub const fn signing_key(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// Whether this device can read and write here: it is a member and holds the epoch key.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.state.device.is_some()
+            && self
+                .book
+                .as_ref()
+                .is_some_and(|b| b.key_at(b.membership().height()).is_some())
+    }
+
+    /// Whether the log reaches what the welcome promised. Until then the relay hides something.
+    #[must_use]
+    pub fn reaches_welcome(&self) -> bool {
+        self.state
+            .welcome
+            .is_none_or(|(_, reaches)| self.state.cursor.seq >= reaches.seq)
+    }
+
+    /// The actor under which this device edits documents of this space.
+    #[must_use]
+    pub fn actor(&self) -> ActorId {
+        actor(&self.state.id, &self.signing.verifying_key())
+    }
+
+    /// The membership behind an actor.
+    #[must_use]
+    pub fn member_of(&self, actor_id: &ActorId) -> Option<DeviceNumber> {
+        let membership = self.book.as_ref()?.membership();
+        membership
+            .members()
+            .iter()
+            .find(|member| actor(&self.state.id, &member.signing_key) == *actor_id)
+            .map(|member| member.device)
+    }
+
+    /// Takes the relay's key as the one to hold it to, where none was known.
+    ///
+    /// # Errors
+    /// [`SpaceError::Relay`] where another key is known.
+    pub fn pin_relay(
+        &mut self,
+        store: &mut dyn Store,
+        key: VerifyingKey,
+    ) -> Result<(), SpaceError> {
+        match self.state.relay.key {
+            Some(known) if known == key => Ok(()),
+            Some(_) => Err(SpaceError::Relay("it shows another key than the one known")),
+            None => {
+                self.state.relay.key = Some(key);
+                let mut transaction = Transaction::new();
+                self.save(&mut transaction);
+                Ok(store.commit(transaction.into())?)
+            }
+        }
+    }
+
+    fn save(&self, transaction: &mut Transaction) {
+        transaction.put(
+            Table::Space,
+            keys::space(self.number),
+            self.state.to_bytes(),
+        );
+    }
+}
+
+/// A founder's own entry in the roster, from its keys.
+///
+/// # Errors
+/// [`SpaceError`] where the keys are unusable.
+pub fn member_keys(keys: &MembershipKeys) -> Result<KeySet, SpaceError> {
+    Ok(KeySet::of(keys)?)
+}
+
+/// `SHA-256("waymark/1 actor" ‖ space id ‖ the device's signing key)`, its first 16 bytes.
+#[must_use]
+pub fn actor(space: &SpaceId, key: &VerifyingKey) -> ActorId {
+    let mut context = Context::new(&SHA256);
+    context.update(b"waymark/1 actor");
+    context.update(&space.0);
+    context.update(&key.0);
+    let mut actor = [0; 16];
+    actor.copy_from_slice(&context.finish().as_ref()[..16]);
+    ActorId(actor)
+}
+
+fn damaged(table: Table, what: &str) -> SpaceError {
+    SpaceError::Store(StoreError::Damaged {
+        table: Some(table),
+        what: what.into(),
+    })
+}
+
+impl std::fmt::Debug for Space {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Space({}, at {})", self.state.id, self.state.cursor.seq)
+    }
+}

@@ -1,0 +1,203 @@
+//! Memberships that this device wants to add. A wish is kept as a wish: it is signed when its turn
+//! comes, against the membership as it then is, and signed anew where another entry came first.
+
+use minicbor::{Decode, Encode};
+use waymark_wire::codec;
+use waymark_wire::ids::{EntryId, PersonTag};
+use waymark_wire::membership::Rights;
+use waymark_wire::signature::VerifyingKey;
+
+use super::{Space, SpaceError, damaged, keys, outbox};
+use crate::crypto::Entropy;
+use crate::membership::{Book, KeySet, NewMember, WelcomeSpace};
+use crate::role::Role;
+use crate::store::{Store, Table, Transaction};
+
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct Row {
+    #[n(0)]
+    person: PersonTag,
+    #[n(1)]
+    keys: KeySet,
+    #[n(2)]
+    rights: Rights,
+    #[n(3)]
+    role: Role,
+    #[n(4)]
+    name: String,
+    #[n(5)]
+    device_name: String,
+    #[n(6)]
+    level: u16,
+}
+
+impl Space {
+    /// Notes that somebody is to be added. It happens with the next push.
+    ///
+    /// # Errors
+    /// [`SpaceError::NotAllowed`] where this device may not, or the device is a member already;
+    /// [`SpaceError`] where the store fails.
+    pub fn want(
+        &self,
+        transaction: &mut Transaction,
+        member: &NewMember,
+    ) -> Result<(), SpaceError> {
+        let own = self.own_member()?;
+        let own_device = member.person == own.0 && own.1.include(member.rights);
+        if !own_device && !own.1.include(Rights::ADMIN) {
+            return Err(SpaceError::NotAllowed("only the client adds other people"));
+        }
+        let key = &member.keys.signing_key;
+        let membership = self.book.as_ref().map(Book::membership);
+        if membership.is_some_and(|m| m.member_with_key(key).is_some()) {
+            return Err(SpaceError::NotAllowed("this device is a member already"));
+        }
+        let NewMember {
+            person,
+            keys,
+            rights,
+            role,
+            name,
+            device_name,
+            level,
+        } = member.clone();
+        let row = Row {
+            person,
+            keys,
+            rights,
+            role,
+            name,
+            device_name,
+            level,
+        };
+        transaction.put(
+            Table::Intent,
+            keys::intent(self.number, key),
+            codec::encode(&row),
+        );
+        Ok(())
+    }
+
+    /// This device's person, and its rights here.
+    ///
+    /// # Errors
+    /// [`SpaceError::NotAllowed`] where the device is no member yet.
+    pub fn own_member(&self) -> Result<(PersonTag, Rights), SpaceError> {
+        let book = self.book.as_ref();
+        let member = self
+            .state
+            .device
+            .and_then(|device| book?.membership().member(device));
+        member
+            .map(|member| (member.person, member.rights))
+            .ok_or(SpaceError::NotAllowed("it is not a member yet"))
+    }
+
+    /// Who is to be added and is not in the log yet.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn members_to_add(&self, store: &dyn Store) -> Result<Vec<NewMember>, SpaceError> {
+        let rows = store.scan(Table::Intent, &keys::space(self.number), None, usize::MAX)?;
+        rows.iter()
+            .map(|(_, value)| {
+                let row: Row = codec::decode(value, usize::MAX)
+                    .map_err(|_| damaged(Table::Intent, "a wanted membership cannot be read"))?;
+                let Row {
+                    person,
+                    keys,
+                    rights,
+                    role,
+                    name,
+                    device_name,
+                    level,
+                } = row;
+                Ok(NewMember {
+                    person,
+                    keys,
+                    rights,
+                    role,
+                    name,
+                    device_name,
+                    level,
+                })
+            })
+            .collect()
+    }
+
+    /// Signs the entry that adds whoever is to be added, where nothing else is on its way. Says
+    /// whether there was anybody.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or a key is unusable.
+    pub fn draft_members(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<bool, SpaceError> {
+        let Some(device) = self.state.device else {
+            return Ok(false);
+        };
+        if !self.is_ready() || !self.outbox(store)?.is_empty() {
+            return Ok(false);
+        }
+        let members = self.members_to_add(store)?;
+        let Some(book) = self.book.as_ref().filter(|_| !members.is_empty()) else {
+            return Ok(false);
+        };
+        let counter = self.state.counter;
+        let seen = self.state.cursor.position();
+        let draft = book.draft_add(&members, (device, &self.keys), counter, seen, entropy)?;
+        let mut transaction = Transaction::new();
+        outbox::put_membership(&mut transaction, self.number, counter, &draft);
+        self.state.counter += 1;
+        self.save(&mut transaction);
+        if let Err(error) = store.commit(transaction.into()) {
+            self.state.counter -= 1;
+            return Err(error.into());
+        }
+        Ok(true)
+    }
+
+    /// Takes back a membership entry that came second: the relay refused it because another one
+    /// follows the same predecessor, so nobody can ever accept it, and its counter is free again.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails.
+    pub fn take_back_draft(&mut self, store: &mut dyn Store) -> Result<(), SpaceError> {
+        let outbox = self.outbox(store)?;
+        let Some(book) = &self.book else {
+            return Ok(());
+        };
+        let [only] = outbox.as_slice() else {
+            return Ok(());
+        };
+        let moved = only.entry.header().height < book.membership().height();
+        if only.attachments.is_empty() || !moved || only.counter + 1 != self.state.counter {
+            return Ok(());
+        }
+        let mut transaction = Transaction::new();
+        transaction.delete(Table::Outbox, keys::sealed_entry(self.number, only.counter));
+        self.state.counter = only.counter;
+        self.save(&mut transaction);
+        Ok(store.commit(transaction.into())?)
+    }
+
+    /// What to hand back to a device whose membership the log shows.
+    #[must_use]
+    pub fn welcome(&self, key: &VerifyingKey) -> Option<WelcomeSpace> {
+        let membership = self.book.as_ref()?.membership();
+        let member = membership.member_with_key(key)?;
+        let added_by: EntryId = membership.id_at(member.since)?;
+        Some(WelcomeSpace {
+            space: self.state.id,
+            kind: self.state.kind,
+            relay: self.state.relay.clone(),
+            signing_key: *key,
+            device: member.device,
+            added_by,
+            reaches: self.state.cursor.position(),
+        })
+    }
+}

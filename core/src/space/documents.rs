@@ -1,0 +1,318 @@
+//! The documents of a space on this device: loaded when they are needed, stored as a snapshot and
+//! the changes since.
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+use waymark_wire::codec::{self, Bytes};
+
+use super::{SpaceError, damaged, keys};
+use crate::gate::{ActorId, Document, DocumentName, StoredChange};
+use crate::store::{Store, Table, Transaction};
+
+/// Rows after which a document is saved whole again.
+const ROWS_PER_SNAPSHOT: u32 = 128;
+/// Documents kept in memory beside the one in use.
+const LOADED: usize = 6;
+
+/// The documents of one space.
+pub(super) struct Documents {
+    space: u32,
+    slots: BTreeMap<DocumentName, Slot>,
+    /// Grows with every use; the smallest `used` goes first.
+    uses: u64,
+}
+
+struct Slot {
+    number: u32,
+    /// Whether the store has the document's row.
+    stored: bool,
+    loaded: Option<Loaded>,
+}
+
+struct Loaded {
+    document: Document,
+    next_row: u32,
+    rows: u32,
+    used: u64,
+}
+
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct Row {
+    #[n(0)]
+    kind: u16,
+    #[n(1)]
+    part: u32,
+}
+
+/// A saved document, and the first row that it does not hold.
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct SnapshotRow {
+    #[n(0)]
+    next_row: u32,
+    #[n(1)]
+    document: Bytes,
+}
+
+impl Documents {
+    pub(super) fn load(store: &dyn Store, space: u32) -> Result<Self, SpaceError> {
+        let mut slots = BTreeMap::new();
+        for (key, value) in store.scan(Table::Document, &keys::space(space), None, usize::MAX)? {
+            let row: Row = codec::decode(&value, usize::MAX)
+                .map_err(|_| damaged(Table::Document, "a document's row cannot be read"))?;
+            let name = DocumentName {
+                kind: row.kind,
+                part: row.part,
+            };
+            let number = keys::number_at(&key, 4, Table::Document)?;
+            slots.insert(
+                name,
+                Slot {
+                    number,
+                    stored: true,
+                    loaded: None,
+                },
+            );
+        }
+        Ok(Self {
+            space,
+            slots,
+            uses: 0,
+        })
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = DocumentName> + '_ {
+        self.slots
+            .iter()
+            .filter(|(_, slot)| slot.stored)
+            .map(|(name, _)| *name)
+    }
+
+    /// The name of the document with a local number.
+    pub(super) fn name_of(&self, number: u32) -> Option<DocumentName> {
+        self.slots
+            .iter()
+            .find(|(_, slot)| slot.number == number)
+            .map(|(name, _)| *name)
+    }
+
+    /// A document, loaded if it is not.
+    pub(super) fn open(
+        &mut self,
+        store: &dyn Store,
+        name: DocumentName,
+        actor: ActorId,
+    ) -> Result<&mut Document, SpaceError> {
+        Ok(&mut self.loaded(store, name, actor)?.document)
+    }
+
+    /// Writes local changes, each with the mark that it is in no entry yet.
+    pub(super) fn write_local(
+        &mut self,
+        transaction: &mut Transaction,
+        name: DocumentName,
+        changes: &[StoredChange],
+    ) {
+        for change in changes {
+            if let Some((document, row)) =
+                self.write(transaction, name, std::slice::from_ref(change))
+            {
+                let mark = keys::unsent_row(self.space, document, row);
+                transaction.put(Table::Outbox, mark, Vec::new());
+            }
+        }
+    }
+
+    /// Writes changes that came from elsewhere, as one row.
+    pub(super) fn write_remote(
+        &mut self,
+        transaction: &mut Transaction,
+        name: DocumentName,
+        changes: &[StoredChange],
+    ) {
+        self.write(transaction, name, changes);
+    }
+
+    fn write(
+        &mut self,
+        transaction: &mut Transaction,
+        name: DocumentName,
+        changes: &[StoredChange],
+    ) -> Option<(u32, u32)> {
+        let slot = self.slots.get_mut(&name)?;
+        let loaded = slot.loaded.as_mut()?;
+        if changes.is_empty() {
+            return None;
+        }
+        if !slot.stored {
+            let row = Row {
+                kind: name.kind,
+                part: name.part,
+            };
+            let key = keys::document(self.space, slot.number);
+            transaction.put(Table::Document, key, codec::encode(&row));
+            slot.stored = true;
+        }
+        let row = loaded.next_row;
+        let key = keys::change(self.space, slot.number, row);
+        transaction.put(Table::Change, key, pack(changes));
+        loaded.next_row += 1;
+        loaded.rows += 1;
+        Some((slot.number, row))
+    }
+
+    /// The stored changes of one row.
+    pub(super) fn row(
+        &self,
+        store: &dyn Store,
+        document: u32,
+        row: u32,
+    ) -> Result<Vec<Vec<u8>>, SpaceError> {
+        let bytes = store
+            .get(Table::Change, &keys::change(self.space, document, row))?
+            .ok_or_else(|| damaged(Table::Change, "an unsent change is missing"))?;
+        unpack(&bytes)
+    }
+
+    /// Forgets what is in memory of some documents, after an edit that did not become durable.
+    pub(super) fn reload(
+        &mut self,
+        store: &dyn Store,
+        names: &[DocumentName],
+    ) -> Result<(), SpaceError> {
+        let fresh = Self::load(store, self.space)?;
+        for name in names {
+            if let Some(slot) = self.slots.get_mut(name) {
+                slot.loaded = None;
+                slot.stored = fresh.slots.contains_key(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves whole the documents that have many rows, except those with changes that are in no
+    /// entry yet (`unsent`, by local number), and drops the rows.
+    pub(super) fn compact(
+        &mut self,
+        transaction: &mut Transaction,
+        unsent: &dyn Fn(u32) -> bool,
+    ) -> Result<(), SpaceError> {
+        for slot in self.slots.values_mut() {
+            let Some(loaded) = slot.loaded.as_mut() else {
+                continue;
+            };
+            if loaded.rows < ROWS_PER_SNAPSHOT || unsent(slot.number) {
+                continue;
+            }
+            let row = SnapshotRow {
+                next_row: loaded.next_row,
+                document: Bytes(loaded.document.save()?),
+            };
+            let key = keys::document(self.space, slot.number);
+            transaction.delete_prefix(Table::Change, key.clone()).put(
+                Table::Snapshot,
+                key,
+                codec::encode(&row),
+            );
+            loaded.rows = 0;
+        }
+        Ok(())
+    }
+
+    /// Drops from memory what was not used for longest.
+    pub(super) fn evict(&mut self) {
+        let mut used: Vec<_> = self
+            .slots
+            .values()
+            .filter_map(|slot| Some(slot.loaded.as_ref()?.used))
+            .collect();
+        if used.len() <= LOADED {
+            return;
+        }
+        used.sort_unstable();
+        let oldest = used[used.len() - LOADED];
+        for slot in self.slots.values_mut() {
+            if slot
+                .loaded
+                .as_ref()
+                .is_some_and(|loaded| loaded.used < oldest)
+            {
+                slot.loaded = None;
+            }
+        }
+    }
+
+    fn loaded(
+        &mut self,
+        store: &dyn Store,
+        name: DocumentName,
+        actor: ActorId,
+    ) -> Result<&mut Loaded, SpaceError> {
+        self.uses += 1;
+        let next_number = self
+            .slots
+            .values()
+            .map(|slot| slot.number + 1)
+            .max()
+            .unwrap_or_default();
+        let slot = self.slots.entry(name).or_insert(Slot {
+            number: next_number,
+            stored: false,
+            loaded: None,
+        });
+        let loaded = match slot.loaded.take() {
+            Some(loaded) => loaded,
+            None => read(store, self.space, slot.number, actor)?,
+        };
+        let loaded = slot.loaded.insert(loaded);
+        loaded.used = self.uses;
+        Ok(loaded)
+    }
+}
+
+fn read(store: &dyn Store, space: u32, number: u32, actor: ActorId) -> Result<Loaded, SpaceError> {
+    let prefix = keys::document(space, number);
+    let snapshot = store
+        .get(Table::Snapshot, &prefix)?
+        .map(|bytes| codec::decode::<SnapshotRow>(&bytes, usize::MAX))
+        .transpose()
+        .map_err(|_| damaged(Table::Snapshot, "a saved document cannot be read"))?;
+    let rows = store.scan(Table::Change, &prefix, None, usize::MAX)?;
+    let mut next_row = snapshot.as_ref().map_or(0, |snapshot| snapshot.next_row);
+    if let Some((key, _)) = rows.last() {
+        next_row = next_row.max(keys::number_at(key, 8, Table::Change)? + 1);
+    }
+    let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    let mut changes = Vec::new();
+    for (_, bytes) in rows {
+        changes.extend(unpack(&bytes)?);
+    }
+    let saved = snapshot
+        .as_ref()
+        .map(|snapshot| snapshot.document.0.as_slice());
+    let document = Document::load(actor, saved, changes)?;
+    Ok(Loaded {
+        document,
+        next_row,
+        rows: count,
+        used: 0,
+    })
+}
+
+/// Several stored changes in one row.
+fn pack(changes: &[StoredChange]) -> Vec<u8> {
+    codec::encode(
+        &changes
+            .iter()
+            .map(|change| Bytes(change.stored.clone()))
+            .collect::<Vec<_>>(),
+    )
+}
+
+fn unpack(row: &[u8]) -> Result<Vec<Vec<u8>>, SpaceError> {
+    let changes: Vec<Bytes> = codec::decode(row, usize::MAX)
+        .map_err(|_| damaged(Table::Change, "a row of changes cannot be read"))?;
+    Ok(changes.into_iter().map(|change| change.0).collect())
+}

@@ -1,0 +1,105 @@
+//! The keys of a space's rows: the space's local number first, so that a space is a prefix.
+
+use waymark_wire::ids::Height;
+use waymark_wire::signature::VerifyingKey;
+
+use super::{SpaceError, damaged};
+use crate::store::Table;
+
+/// The prefix of everything of a space, and the key of its state.
+pub(super) fn space(number: u32) -> Vec<u8> {
+    number.to_be_bytes().to_vec()
+}
+
+/// A membership entry.
+pub(super) fn membership(number: u32, height: Height) -> Vec<u8> {
+    pair(number, height.0)
+}
+
+/// The key of the epoch that starts at `height`.
+pub(super) fn epoch(number: u32, height: Height) -> Vec<u8> {
+    pair(number, height.0)
+}
+
+/// An entry of the log.
+pub(super) fn entry(number: u32, seq: u64) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &seq.to_be_bytes()].concat()
+}
+
+/// A document, and the prefix of its rows.
+pub(super) fn document(number: u32, document: u32) -> Vec<u8> {
+    pair(number, document)
+}
+
+/// One row of a document's changes.
+pub(super) fn change(number: u32, document: u32, row: u32) -> Vec<u8> {
+    [number, document, row]
+        .iter()
+        .flat_map(|part| part.to_be_bytes())
+        .collect()
+}
+
+/// The prefix of the marks of changes that are in no entry yet.
+pub(super) fn unsent(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[0]].concat()
+}
+
+/// The mark of one row of changes that is in no entry yet.
+pub(super) fn unsent_row(number: u32, document: u32, row: u32) -> Vec<u8> {
+    [
+        unsent(number),
+        document.to_be_bytes().to_vec(),
+        row.to_be_bytes().to_vec(),
+    ]
+    .concat()
+}
+
+/// The prefix of sealed entries on their way.
+pub(super) fn sealed(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[1]].concat()
+}
+
+/// A sealed entry on its way.
+pub(super) fn sealed_entry(number: u32, counter: u32) -> Vec<u8> {
+    [sealed(number), counter.to_be_bytes().to_vec()].concat()
+}
+
+/// Something held back: of the entry at `seq`, the section `index`.
+pub(super) fn held(number: u32, seq: u64, index: u32) -> Vec<u8> {
+    [entry(number, seq), index.to_be_bytes().to_vec()].concat()
+}
+
+/// A membership that is wanted, by the key of the device.
+pub(super) fn intent(number: u32, key: &VerifyingKey) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &key.0].concat()
+}
+
+/// The space that a key of the space table names.
+pub(super) fn number_of(key: &[u8]) -> Result<u32, SpaceError> {
+    number_at(key, 0, Table::Space)
+}
+
+/// The height in a key of the epoch table.
+pub(super) fn height_of(key: &[u8]) -> Result<Height, SpaceError> {
+    number_at(key, 4, Table::Epoch).map(Height)
+}
+
+/// The place in a key of something held back.
+pub(super) fn place_of(key: &[u8]) -> Result<(u64, u32), SpaceError> {
+    let high = number_at(key, 4, Table::Waiting)?;
+    let low = number_at(key, 8, Table::Waiting)?;
+    let index = number_at(key, 12, Table::Waiting)?;
+    Ok(((u64::from(high) << 32) | u64::from(low), index))
+}
+
+/// The number at a byte of a key.
+pub(super) fn number_at(key: &[u8], at: usize, table: Table) -> Result<u32, SpaceError> {
+    key.get(at..at + 4)
+        .and_then(|bytes| bytes.try_into().ok())
+        .map(u32::from_be_bytes)
+        .ok_or_else(|| damaged(table, "a key is too short"))
+}
+
+fn pair(a: u32, b: u32) -> Vec<u8> {
+    [a.to_be_bytes(), b.to_be_bytes()].concat()
+}

@@ -1,0 +1,290 @@
+//! Opening verified batches and handing them to the gate. What the gate refuses is held back with
+//! its signer and reason; what waits for other changes is offered again when they have come.
+
+use minicbor::{Decode, Encode};
+use waymark_wire::codec::{self, Bytes};
+use waymark_wire::entry::{Entry, Kind};
+use waymark_wire::ids::{DeviceNumber, Height};
+use waymark_wire::padding;
+
+use super::receive::Page;
+use super::{Space, SpaceError, actor, damaged, keys};
+use crate::crypto::open;
+use crate::gate::{
+    Accepted, ActorId, DocumentName, GateError, RecordId, Section, TextId, decode_batch,
+};
+use crate::store::{Store, Table};
+
+/// What somebody else changed in one document.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// The document.
+    pub document: DocumentName,
+    /// Records that came.
+    pub records: Vec<RecordId>,
+    /// Texts that were edited.
+    pub texts: Vec<TextId>,
+}
+
+/// Something that was held back: kept, shown, and not applied.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct Quarantined {
+    /// The entry's place in the log.
+    #[n(0)]
+    pub seq: u64,
+    /// Who signed it.
+    #[n(1)]
+    pub device: DeviceNumber,
+    /// Why, as a stable name.
+    #[n(2)]
+    pub reason: String,
+    /// The section, or nothing where it is the whole entry.
+    #[n(3)]
+    pub section: Bytes,
+}
+
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct WaitingRow {
+    #[n(0)]
+    author: Bytes,
+    #[n(1)]
+    section: Bytes,
+}
+
+impl Space {
+    /// Opens what has been verified and not opened yet, as far as the keys reach.
+    pub(super) fn open_pending(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+    ) -> Result<(), SpaceError> {
+        if !self.is_ready() {
+            return Ok(());
+        }
+        while self.state.opened < self.state.cursor.seq {
+            let seq = self.state.opened + 1;
+            let entry = match page.entries.remove(&seq) {
+                Some(entry) => entry,
+                None => self.stored_entry(store, seq)?,
+            };
+            let header = *entry.header();
+            match header.kind {
+                Kind::Membership => self.open_roster(page, seq, &entry),
+                Kind::Batch if Some(header.device) != self.state.device => {
+                    self.open_batch(store, page, seq, &entry)?;
+                }
+                _ => {}
+            }
+            self.state.opened = seq;
+        }
+        Ok(())
+    }
+
+    fn stored_entry(&self, store: &dyn Store, seq: u64) -> Result<Entry, SpaceError> {
+        store
+            .get(Table::Entry, &keys::entry(self.number, seq))?
+            .and_then(|bytes| Entry::parse(bytes).ok())
+            .ok_or_else(|| damaged(Table::Entry, "an entry of the log is missing"))
+    }
+
+    fn open_roster(&mut self, page: &mut Page, seq: u64, entry: &Entry) {
+        let height = if seq == 1 {
+            Height(0)
+        } else {
+            Height(entry.header().height.0 + 1)
+        };
+        let Some(book) = self.book.as_mut() else {
+            return;
+        };
+        if let Err(error) = book.read_roster(entry, height) {
+            self.hold_entry(page, seq, entry, &error.to_string());
+        }
+    }
+
+    fn open_batch(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+        entry: &Entry,
+    ) -> Result<(), SpaceError> {
+        let sections = match self.sections_of(entry) {
+            Ok(sections) => sections,
+            Err(reason) => {
+                self.hold_entry(page, seq, entry, reason);
+                return Ok(());
+            }
+        };
+        for (index, section) in (0..).zip(&sections) {
+            if let Err(error) = self.apply(store, page, section, (seq, index))? {
+                let device = entry.header().device;
+                self.hold(page, (seq, index), device, error.reason(), section.raw());
+            }
+        }
+        Ok(())
+    }
+
+    fn sections_of(&self, entry: &Entry) -> Result<Vec<Section>, &'static str> {
+        let header = entry.header();
+        let book = self.book.as_ref().ok_or("no_membership")?;
+        let key = book.key_at(header.height).ok_or("no_key")?;
+        let membership = book.membership();
+        let id = membership.id_at(header.height).ok_or("no_membership")?;
+        let signer = membership.member(header.device).ok_or("no_member")?;
+        let sealed = entry.body();
+        let padded = open(key, &self.state.id.0, &id.0, &header.to_bytes(), sealed)
+            .map_err(|_| "not_opened")?;
+        let text = padding::unpad(&padded).ok_or("not_padded")?;
+        let author = actor(&self.state.id, &signer.signing_key);
+        decode_batch(author, text).map_err(|error| error.reason())
+    }
+
+    /// Offers a section to its document. The inner error is the gate's refusal.
+    fn apply(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        section: &Section,
+        place: (u64, u32),
+    ) -> Result<Result<(), GateError>, SpaceError> {
+        let own = self.actor();
+        let name = section.name();
+        let members = self.actors();
+        let is_member = |actor: &ActorId| members.contains(actor);
+        let document = self.documents.open(store, name, own)?;
+        match document.accept(&is_member, section) {
+            Ok(Accepted::Applied {
+                changes,
+                records,
+                texts,
+            }) => {
+                self.documents
+                    .write_remote(&mut page.transaction, name, &changes);
+                page.received.changes.push(Change {
+                    document: name,
+                    records,
+                    texts,
+                });
+                if !self.waiting.is_empty() {
+                    self.retry_waiting(store, page, name)?;
+                }
+            }
+            Ok(Accepted::Known) => {}
+            Ok(Accepted::Waiting { .. }) => {
+                let row = WaitingRow {
+                    author: Bytes(section.author().0.to_vec()),
+                    section: Bytes(section.raw().to_vec()),
+                };
+                let key = keys::held(self.number, place.0, place.1);
+                page.transaction
+                    .put(Table::Waiting, key, codec::encode(&row));
+                self.waiting.push((place, section.clone()));
+            }
+            Err(error) => {
+                if matches!(error, GateError::Engine(_) | GateError::Poisoned) {
+                    return Err(error.into());
+                }
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn retry_waiting(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        name: DocumentName,
+    ) -> Result<(), SpaceError> {
+        let (retry, rest) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, section)| section.name() == name);
+        self.waiting = rest;
+        for (place, section) in retry {
+            page.transaction
+                .delete(Table::Waiting, keys::held(self.number, place.0, place.1));
+            if let Err(error) = self.apply(store, page, &section, place)? {
+                let device = self
+                    .member_of(&section.author())
+                    .unwrap_or(DeviceNumber(u16::MAX));
+                self.hold(page, place, device, error.reason(), section.raw());
+            }
+        }
+        Ok(())
+    }
+
+    /// The sections that wait for other changes, from the store.
+    pub(super) fn load_waiting(&mut self, store: &dyn Store) -> Result<(), SpaceError> {
+        let broken = || damaged(Table::Waiting, "a waiting section cannot be read");
+        for (key, value) in
+            store.scan(Table::Waiting, &keys::space(self.number), None, usize::MAX)?
+        {
+            let row: WaitingRow = codec::decode(&value, usize::MAX).map_err(|_| broken())?;
+            let author = ActorId(row.author.0.try_into().map_err(|_| broken())?);
+            let section = Section::parse(author, &row.section.0).map_err(|_| broken())?;
+            self.waiting.push((keys::place_of(&key)?, section));
+        }
+        Ok(())
+    }
+
+    /// What is held back in this space.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn quarantined(&self, store: &dyn Store) -> Result<Vec<Quarantined>, SpaceError> {
+        let rows = store.scan(
+            Table::Quarantine,
+            &keys::space(self.number),
+            None,
+            usize::MAX,
+        )?;
+        rows.iter()
+            .map(|(_, value)| {
+                codec::decode(value, usize::MAX)
+                    .map_err(|_| damaged(Table::Quarantine, "a held section cannot be read"))
+            })
+            .collect()
+    }
+
+    /// How many sections wait for other changes.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(super) fn hold_entry(&self, page: &mut Page, seq: u64, entry: &Entry, reason: &str) {
+        self.hold(page, (seq, u32::MAX), entry.header().device, reason, &[]);
+    }
+
+    fn hold(
+        &self,
+        page: &mut Page,
+        place: (u64, u32),
+        device: DeviceNumber,
+        reason: &str,
+        section: &[u8],
+    ) {
+        tracing::warn!(seq = place.0, %device, reason, "held back");
+        let held = Quarantined {
+            seq: place.0,
+            device,
+            reason: reason.into(),
+            section: Bytes(section.to_vec()),
+        };
+        let key = keys::held(self.number, place.0, place.1);
+        page.transaction
+            .put(Table::Quarantine, key, codec::encode(&held));
+        page.received.quarantined.push(held);
+    }
+
+    /// The actors of everybody who is or was a member.
+    fn actors(&self) -> Vec<ActorId> {
+        self.book
+            .iter()
+            .flat_map(|book| book.membership().members())
+            .map(|member| actor(&self.state.id, &member.signing_key))
+            .collect()
+    }
+}

@@ -1,0 +1,194 @@
+//! What waits to be sent: changes that are in no entry yet, and entries that the log has not shown.
+//!
+//! An entry is sealed, stored with its counter in one transaction, and then sent byte for byte
+//! until this device has computed the chain through it.
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+use waymark_wire::codec::{self, Bytes};
+use waymark_wire::entry::{Entry, Header, Kind};
+use waymark_wire::ids::EntryId;
+use waymark_wire::{limits, padding};
+
+use super::{Space, SpaceError, damaged, keys};
+use crate::crypto::{Entropy, seal};
+use crate::gate::{Section, encode_batch};
+use crate::membership::Draft;
+use crate::store::{Store, Table, Transaction};
+
+/// Bytes of changes in one batch before packing. Less than the protocol's limit, so that a batch
+/// fits however badly it packs.
+const BATCH_BYTES: usize = 200 * 1024;
+
+/// An entry on its way to the relay.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// Its counter.
+    pub counter: u32,
+    /// The whole entry.
+    pub entry: Entry,
+    /// What it names by hash, if it is a membership entry.
+    pub attachments: Vec<Vec<u8>>,
+}
+
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct Row {
+    #[n(0)]
+    entry: Bytes,
+    #[n(1)]
+    attachments: Vec<Bytes>,
+}
+
+/// Puts a membership entry of this device on its way.
+pub(super) fn put_membership(
+    transaction: &mut Transaction,
+    number: u32,
+    counter: u32,
+    draft: &Draft,
+) {
+    let row = Row {
+        entry: Bytes(draft.entry.bytes().to_vec()),
+        attachments: draft.attachments.iter().cloned().map(Bytes).collect(),
+    };
+    transaction.put(
+        Table::Outbox,
+        keys::sealed_entry(number, counter),
+        codec::encode(&row),
+    );
+}
+
+impl Space {
+    /// Changes that are in no entry yet; counted up to 4,096.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails.
+    pub fn unsent(&self, store: &dyn Store) -> Result<usize, SpaceError> {
+        Ok(store
+            .scan(
+                Table::Outbox,
+                &keys::unsent(self.number),
+                None,
+                limits::CHANGES,
+            )?
+            .len())
+    }
+
+    /// Entries that the log has not shown yet, in order of their counters.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn outbox(&self, store: &dyn Store) -> Result<Vec<Sealed>, SpaceError> {
+        let prefix = keys::sealed(self.number);
+        let rows = store.scan(Table::Outbox, &prefix, None, limits::APPEND_ENTRIES)?;
+        let broken = || damaged(Table::Outbox, "an entry on its way cannot be read");
+        rows.into_iter()
+            .map(|(key, value)| {
+                let row: Row = codec::decode(&value, usize::MAX).map_err(|_| broken())?;
+                Ok(Sealed {
+                    counter: keys::number_at(&key, 5, Table::Outbox)?,
+                    entry: Entry::parse(row.entry.0).map_err(|_| broken())?,
+                    attachments: row.attachments.into_iter().map(|bytes| bytes.0).collect(),
+                })
+            })
+            .collect()
+    }
+
+    /// Seals what is in no entry yet, as much as one batch may hold. Says whether there was
+    /// anything, and nothing is sealed where this device cannot write yet.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn seal(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<bool, SpaceError> {
+        let (Some(book), Some(device)) = (&self.book, self.state.device) else {
+            return Ok(false);
+        };
+        let height = book.membership().height();
+        let Some(key) = book.key_at(height) else {
+            return Ok(false);
+        };
+        let marks = store.scan(
+            Table::Outbox,
+            &keys::unsent(self.number),
+            None,
+            limits::CHANGES,
+        )?;
+        if marks.is_empty() {
+            return Ok(false);
+        }
+
+        let mut transaction = Transaction::new();
+        let mut by_document: BTreeMap<u32, Vec<Vec<u8>>> = BTreeMap::new();
+        let mut bytes = 0;
+        for (mark, _) in marks {
+            let document = keys::number_at(&mark, 5, Table::Outbox)?;
+            let row = keys::number_at(&mark, 9, Table::Outbox)?;
+            let changes = self.documents.row(store, document, row)?;
+            let length: usize = changes.iter().map(Vec::len).sum();
+            if bytes > 0 && bytes + length > BATCH_BYTES {
+                break;
+            }
+            bytes += length;
+            by_document.entry(document).or_default().extend(changes);
+            transaction.delete(Table::Outbox, mark);
+        }
+        let mut sections = Vec::new();
+        for (document, changes) in by_document {
+            let name = self
+                .documents
+                .name_of(document)
+                .ok_or_else(|| damaged(Table::Document, "a document's row is missing"))?;
+            sections.push(Section::build(name, changes)?);
+        }
+        let mut text = encode_batch(&sections)?;
+        padding::pad(&mut text);
+
+        let counter = self.state.counter;
+        let mut salt = [0; 16];
+        entropy.fill(&mut salt);
+        let seen = self.state.cursor.position();
+        let header = Header {
+            kind: Kind::Batch,
+            device,
+            counter,
+            height,
+            seen,
+            salt,
+        };
+        let space = self.state.id;
+        let membership = book.membership().head();
+        let sealed = seal(key, &space.0, &membership.0, &header.to_bytes(), text)?;
+        let signing = &self.signing;
+        let entry = Entry::assemble(header, &sealed, &space, &membership, |t| signing.sign(t));
+
+        let row = Row {
+            entry: Bytes(entry.into_bytes()),
+            attachments: Vec::new(),
+        };
+        let place = keys::sealed_entry(self.number, counter);
+        transaction.put(Table::Outbox, place, codec::encode(&row));
+        self.state.counter += 1;
+        self.save(&mut transaction);
+        if let Err(error) = store.commit(transaction.into()) {
+            self.state.counter -= 1;
+            return Err(error.into());
+        }
+        Ok(true)
+    }
+
+    /// The entry on its way with this id.
+    pub(super) fn on_its_way(
+        &self,
+        store: &dyn Store,
+        id: &EntryId,
+    ) -> Result<Option<Sealed>, SpaceError> {
+        let space = self.state.id;
+        let matches = |sealed: &Sealed| sealed.entry.id(&space) == *id;
+        Ok(self.outbox(store)?.into_iter().find(matches))
+    }
+}

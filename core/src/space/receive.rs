@@ -1,0 +1,323 @@
+//! Taking a page of the log: every entry is verified before anything is believed, and the page is
+//! kept whole or not at all.
+
+use std::collections::BTreeMap;
+
+use waymark_wire::entry::{Entry, Kind};
+use waymark_wire::ids::{DeviceNumber, EntryId, SpaceId};
+use waymark_wire::membership::{MembershipError, Refusal};
+use waymark_wire::receipt::Receipt;
+
+use super::{Change, Quarantined, Space, SpaceError, keys};
+use crate::membership::{Book, BookError};
+use crate::store::{Store, Table, Transaction};
+
+/// One thing that a relay sends of a space.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// What the next membership entry names by hash.
+    Attachment(Vec<u8>),
+    /// The next entry.
+    Entry {
+        /// Its place.
+        seq: u64,
+        /// The whole entry.
+        bytes: Vec<u8>,
+    },
+    /// The next entry, which this membership signed.
+    Own {
+        /// Its place.
+        seq: u64,
+        /// Its id.
+        id: EntryId,
+    },
+}
+
+/// What a page brought.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    /// What others changed, one for each section that was applied.
+    pub changes: Vec<Change>,
+    /// What was held back.
+    pub quarantined: Vec<Quarantined>,
+    /// Whether the membership changed.
+    pub membership: bool,
+    /// How many of this device's entries the log has now shown.
+    pub confirmed: usize,
+}
+
+/// The state of one page while it is taken.
+pub(super) struct Page {
+    pub(super) transaction: Transaction,
+    pub(super) entries: BTreeMap<u64, Entry>,
+    pub(super) received: Received,
+    attachments: Vec<Vec<u8>>,
+}
+
+impl Space {
+    /// Takes a page: verifies each entry and the relay's receipt, stores the entries, opens and
+    /// applies what can be opened, all in one transaction.
+    ///
+    /// # Errors
+    /// [`SpaceError`] names the entry that is refused; nothing of the page is kept then.
+    pub fn receive(
+        &mut self,
+        store: &mut dyn Store,
+        items: Vec<Item>,
+        receipt: &Receipt,
+    ) -> Result<Received, SpaceError> {
+        if items.is_empty()
+            && self.state.generation == Some(receipt.generation)
+            && self.state.cursor.position() == receipt.position
+        {
+            return Ok(Received::default());
+        }
+        match self.try_receive(store, items, receipt) {
+            Ok(received) => Ok(received),
+            Err(error) => {
+                // What is in memory may be ahead of what is stored: start again from there.
+                *self = Self::load(store, self.number)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn try_receive(
+        &mut self,
+        store: &mut dyn Store,
+        items: Vec<Item>,
+        receipt: &Receipt,
+    ) -> Result<Received, SpaceError> {
+        let mut page = Page {
+            transaction: Transaction::new(),
+            entries: BTreeMap::new(),
+            received: Received::default(),
+            attachments: Vec::new(),
+        };
+        for item in items {
+            match item {
+                Item::Attachment(bytes) => page.attachments.push(bytes),
+                Item::Entry { seq, bytes } => {
+                    self.in_order(seq)?;
+                    let entry =
+                        Entry::parse(bytes).map_err(|why| SpaceError::Entry { seq, why })?;
+                    self.take(store, &mut page, seq, entry)?;
+                }
+                Item::Own { seq, id } => {
+                    self.in_order(seq)?;
+                    self.take_own(store, &mut page, seq, &id)?;
+                }
+            }
+        }
+        self.check_receipt(receipt)?;
+        self.open_pending(store, &mut page)?;
+        self.save(&mut page.transaction);
+        store.commit(page.transaction.into())?;
+        self.tidy(store)?;
+        Ok(page.received)
+    }
+
+    fn in_order(&self, seq: u64) -> Result<(), SpaceError> {
+        if seq == self.state.cursor.seq + 1 {
+            Ok(())
+        } else {
+            Err(SpaceError::Relay("it skips or repeats entries"))
+        }
+    }
+
+    fn take(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+        entry: Entry,
+    ) -> Result<(), SpaceError> {
+        let first = seq == 1;
+        let id = entry.id(if first {
+            &SpaceId::ZERO
+        } else {
+            &self.state.id
+        });
+        let header = *entry.header();
+        match header.kind {
+            Kind::Membership => self.take_membership(store, page, seq, &entry, id)?,
+            Kind::Batch => {
+                let book = self
+                    .book
+                    .as_ref()
+                    .ok_or(SpaceError::Relay("its log has no start"))?;
+                match book.membership().admit(&entry) {
+                    Ok(_) => {}
+                    Err(refusal @ Refusal::Signer(_)) => {
+                        return Err(SpaceError::refused(seq, refusal));
+                    }
+                    Err(refusal) => self.hold_entry(page, seq, &entry, &refusal.to_string()),
+                }
+                self.count(seq, header.device, header.counter)?;
+            }
+            // Kinds of later versions are kept and skipped.
+            _ => {}
+        }
+        self.advance(page, seq, &id, entry);
+        Ok(())
+    }
+
+    fn take_membership(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+        entry: &Entry,
+        id: EntryId,
+    ) -> Result<(), SpaceError> {
+        let refuse = |error| match error {
+            BookError::Membership(MembershipError::Refused(refusal)) => {
+                SpaceError::refused(seq, refusal)
+            }
+            BookError::Membership(why) => SpaceError::MembershipEntry { seq, why },
+            other => SpaceError::Membership(other),
+        };
+        if seq == 1 {
+            if SpaceId::from(id) != self.state.id {
+                return Err(SpaceError::Relay("its log is another space's"));
+            }
+            if self.book.is_none() {
+                self.book = Some(Book::found(entry).map_err(refuse)?);
+            }
+        } else {
+            let book = self
+                .book
+                .as_mut()
+                .ok_or(SpaceError::Relay("its log has no start"))?;
+            book.apply(entry).map_err(refuse)?;
+        }
+        let header = entry.header();
+        self.count(seq, header.device, header.counter)?;
+        self.learn(page, entry, id)?;
+        if let Some(sealed) = self.on_its_way(store, &id)? {
+            let place = keys::sealed_entry(self.number, sealed.counter);
+            page.transaction.delete(Table::Outbox, place);
+            page.received.confirmed += 1;
+        }
+        page.received.membership = true;
+        Ok(())
+    }
+
+    /// What a membership entry that has been applied means to this device.
+    fn learn(&mut self, page: &mut Page, entry: &Entry, id: EntryId) -> Result<(), SpaceError> {
+        let Some(book) = self.book.as_mut() else {
+            return Ok(());
+        };
+        let height = book.membership().height();
+        let place = keys::membership(self.number, height);
+        page.transaction
+            .put(Table::Membership, place, entry.bytes());
+
+        let own_key = self.signing.verifying_key();
+        let member = book.membership().member_with_key(&own_key);
+        let own = member.map(|member| (member.device, member.since));
+        let sealed = std::mem::take(&mut page.attachments);
+        if let Some((own, since)) = own {
+            if self.state.device.is_none() {
+                if since == height && self.state.welcome.is_some_and(|(added, _)| added != id) {
+                    return Err(SpaceError::Relay(
+                        "another entry added this device than welcomed",
+                    ));
+                }
+                self.state.device = Some(own);
+            }
+            let had_key = book.key_at(height).is_some();
+            if !had_key
+                && let Some((start, key)) = book.take_key(entry, &self.keys, own, &sealed)?
+            {
+                let bytes = key.expose().as_slice();
+                page.transaction
+                    .put(Table::Epoch, keys::epoch(self.number, start), bytes);
+                page.received.membership = true;
+            }
+        }
+        if let Some(book) = &self.book {
+            for member in book.membership().members() {
+                let intent = keys::intent(self.number, &member.signing_key);
+                if member.since == height {
+                    page.transaction.delete(Table::Intent, intent);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_own(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+        id: &EntryId,
+    ) -> Result<(), SpaceError> {
+        let own = self
+            .on_its_way(store, id)?
+            .ok_or(SpaceError::Restored { seq })?;
+        let header = *own.entry.header();
+        self.count(seq, header.device, header.counter)?;
+        page.transaction
+            .delete(Table::Outbox, keys::sealed_entry(self.number, own.counter));
+        page.received.confirmed += 1;
+        self.advance(page, seq, id, own.entry);
+        Ok(())
+    }
+
+    fn advance(&mut self, page: &mut Page, seq: u64, id: &EntryId, entry: Entry) {
+        page.transaction
+            .put(Table::Entry, keys::entry(self.number, seq), entry.bytes());
+        self.state.cursor = self.state.cursor.after(id);
+        page.entries.insert(seq, entry);
+    }
+
+    /// Counters are contiguous for each membership: a hole means that the relay left an entry out.
+    fn count(&mut self, seq: u64, device: DeviceNumber, counter: u32) -> Result<(), SpaceError> {
+        let index = usize::from(device.0);
+        if self.state.counters.len() <= index {
+            self.state.counters.resize(index + 1, 0);
+        }
+        let next = &mut self.state.counters[index];
+        if *next != counter {
+            tracing::warn!(seq, %device, expected = *next, counter, "counters are not contiguous");
+            return Err(SpaceError::Relay(
+                "it leaves out or repeats entries of a member",
+            ));
+        }
+        *next += 1;
+        Ok(())
+    }
+
+    fn check_receipt(&mut self, receipt: &Receipt) -> Result<(), SpaceError> {
+        if receipt.position != self.state.cursor.position() {
+            return Err(SpaceError::Relay(
+                "its receipt is for another log than it sent",
+            ));
+        }
+        let signed = |key| receipt.is_signed_by(key, &self.state.id);
+        if !self.state.relay.key.as_ref().is_some_and(signed) {
+            return Err(SpaceError::Relay("its receipt is not signed by its key"));
+        }
+        self.state.generation = Some(receipt.generation);
+        Ok(())
+    }
+
+    /// Housekeeping after a page; a failure here loses nothing.
+    fn tidy(&mut self, store: &mut dyn Store) -> Result<(), SpaceError> {
+        let marks = store.scan(Table::Outbox, &keys::unsent(self.number), None, usize::MAX)?;
+        let unsent: Vec<u32> = marks
+            .iter()
+            .filter_map(|(mark, _)| keys::number_at(mark, 5, Table::Outbox).ok())
+            .collect();
+        let mut transaction = Transaction::new();
+        self.documents
+            .compact(&mut transaction, &|number| unsent.contains(&number))?;
+        self.documents.evict();
+        if !transaction.is_empty() {
+            store.commit(transaction.into())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! What a device keeps of a space beside its rows: one value, rewritten with every step.
+
+use minicbor::{Decode, Encode};
+use waymark_wire::chain::{Chain, Cursor, Position};
+use waymark_wire::codec::{self, Bytes};
+use waymark_wire::ids::{DeviceNumber, EntryId, Generation, SpaceId};
+use zeroize::Zeroizing;
+
+use super::{SpaceError, damaged};
+use crate::crypto::MembershipKeys;
+use crate::membership::{RelayAddress, SpaceKind};
+use crate::store::Table;
+
+/// A space's state, without the documents.
+#[derive(Debug)]
+pub(crate) struct SpaceState {
+    pub(super) id: SpaceId,
+    pub(super) kind: SpaceKind,
+    pub(super) relay: RelayAddress,
+    pub(super) keys: Zeroizing<Vec<u8>>,
+    /// Our number there, once the log has shown the entry that adds us.
+    pub(super) device: Option<DeviceNumber>,
+    /// How far the log is verified and stored.
+    pub(super) cursor: Cursor,
+    /// How far its batches are opened and applied.
+    pub(super) opened: u64,
+    /// The counter of our next entry.
+    pub(super) counter: u32,
+    /// What the welcome promised: the entry that adds us, and how far the log reaches.
+    pub(super) welcome: Option<(EntryId, Position)>,
+    /// The number that the welcome said we have.
+    pub(super) welcomed_as: Option<DeviceNumber>,
+    /// The relay's history that the last receipt was of.
+    pub(super) generation: Option<Generation>,
+    /// Counters of every membership's last entry, by number.
+    pub(super) counters: Vec<u32>,
+}
+
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct Row {
+    #[n(0)]
+    id: SpaceId,
+    #[n(1)]
+    kind: SpaceKind,
+    #[n(2)]
+    relay: RelayAddress,
+    #[n(3)]
+    keys: Bytes,
+    #[n(4)]
+    device: Option<DeviceNumber>,
+    #[n(5)]
+    seq: u64,
+    #[n(6)]
+    chain: Bytes,
+    #[n(7)]
+    opened: u64,
+    #[n(8)]
+    counter: u32,
+    #[n(9)]
+    added_by: Option<EntryId>,
+    #[n(10)]
+    reaches: Option<Position>,
+    #[n(11)]
+    generation: Option<Generation>,
+    #[n(12)]
+    counters: Vec<u32>,
+    #[n(13)]
+    welcomed_as: Option<DeviceNumber>,
+}
+
+impl SpaceState {
+    pub(super) fn new(
+        id: SpaceId,
+        kind: SpaceKind,
+        relay: RelayAddress,
+        keys: &MembershipKeys,
+    ) -> Self {
+        Self {
+            id,
+            kind,
+            relay,
+            keys: Zeroizing::new(keys.to_bytes().to_vec()),
+            device: None,
+            cursor: Cursor::start(&id),
+            opened: 0,
+            counter: 0,
+            welcome: None,
+            welcomed_as: None,
+            generation: None,
+            counters: Vec::new(),
+        }
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        codec::encode(&Row {
+            id: self.id,
+            kind: self.kind,
+            relay: self.relay.clone(),
+            keys: Bytes(self.keys.to_vec()),
+            device: self.device,
+            seq: self.cursor.seq,
+            chain: Bytes(self.cursor.chain.0.to_vec()),
+            opened: self.opened,
+            counter: self.counter,
+            added_by: self.welcome.map(|(id, _)| id),
+            reaches: self.welcome.map(|(_, reaches)| reaches),
+            generation: self.generation,
+            counters: self.counters.clone(),
+            welcomed_as: self.welcomed_as,
+        })
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, SpaceError> {
+        let broken = || damaged(Table::Space, "a space's state cannot be read");
+        let row: Row = codec::decode(bytes, usize::MAX).map_err(|_| broken())?;
+        let chain = row.chain.0.try_into().map_err(|_| broken())?;
+        Ok(Self {
+            id: row.id,
+            kind: row.kind,
+            relay: row.relay,
+            keys: Zeroizing::new(row.keys.0),
+            device: row.device,
+            cursor: Cursor {
+                seq: row.seq,
+                chain: Chain(chain),
+            },
+            opened: row.opened,
+            counter: row.counter,
+            welcome: row.added_by.zip(row.reaches),
+            generation: row.generation,
+            counters: row.counters,
+            welcomed_as: row.welcomed_as,
+        })
+    }
+}

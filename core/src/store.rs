@@ -1,0 +1,76 @@
+//! The device's database: everything that must outlive the process.
+//!
+//! A [`Store`] is a narrow thing on purpose: tables of keys and values, read by key or in the order
+//! of keys, and changed by [`Write`]s that are applied all or none. What a key and a value mean
+//! belongs to whoever owns the [`Table`].
+//!
+//! Two stores pass the same conformance suite: [`SqliteStore`] on the phone, and [`MemoryStore`] on
+//! a [`MemoryDisk`] that a simulation can crash, clone and let fail.
+//!
+//! The SQLite store seals every value. **Keys stand in clear**, so they must be opaque: random ids,
+//! hashes, local numbers; never a name, a title or a date that tells something.
+
+mod error;
+mod memory;
+mod sqlite;
+mod table;
+mod write;
+
+#[cfg(test)]
+mod conformance;
+
+pub use error::StoreError;
+pub use memory::{MemoryDisk, MemoryStore};
+pub use sqlite::SqliteStore;
+pub use table::Table;
+pub use write::{Transaction, Write};
+
+/// A key and its value, as [`Store::scan`] returns them.
+pub type Row = (Vec<u8>, Vec<u8>);
+
+/// A transactional key-value store over typed tables, used by one thread at a time.
+pub trait Store: Send {
+    /// Applies `writes` in their order, all or none. They are durable when this returns.
+    ///
+    /// # Errors
+    /// After any error none of them is visible, and the store goes on working. One thing cannot be
+    /// promised where the disk itself failed ([`StoreError::Io`], [`StoreError::Full`]): if the
+    /// process dies before the next commit, the writes may be found, all of them, at the next open.
+    fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError>;
+
+    /// The value at `key`.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] or [`StoreError::Io`]; never a value that was not written there.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// At most `limit` rows whose keys start with `prefix` and come after the whole key `after`, in
+    /// ascending order of keys (byte by byte, a prefix before what it is a prefix of).
+    ///
+    /// # Errors
+    /// As [`get`](Self::get); one damaged row fails the whole call, so that none is missed.
+    fn scan(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<Vec<Row>, StoreError>;
+
+    /// Reads everything there is and says whether it is sound. Takes as long as reading the whole
+    /// database.
+    ///
+    /// A damaged page cannot make a row say something else, but it can make a row *disappear* from
+    /// [`get`](Self::get) and [`scan`](Self::scan): this finds such damage too.
+    ///
+    /// # Errors
+    /// The first damage found.
+    fn verify(&self) -> Result<(), StoreError>;
+
+    /// Brings everything into the main file and gives the database up, for an app that is suspended
+    /// or ends. Dropping the store does the same but cannot report a failure.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] or [`StoreError::Full`]. Nothing committed is lost by it.
+    fn close(self: Box<Self>) -> Result<(), StoreError>;
+}

@@ -1,0 +1,425 @@
+//! The state of the machine, and what it decides to do next.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use waymark_wire::codec::{self, Bytes};
+use waymark_wire::ids::SpaceId;
+use waymark_wire::message::{APPEND_PATH, PULL_PATH, PullRequest, RefusalAnswer, RefusalCode};
+use waymark_wire::signature::VerifyingKey;
+
+use super::backoff::Backoff;
+use super::pull::Pull;
+use super::{Effect, Event, Failure, Problem, RequestId, SpaceStatus, Timestamp};
+use crate::engine::Engine;
+use crate::space::Space;
+
+/// A nonce is good for ten minutes by the relay's clock; a younger one is asked for before that.
+const NONCE_MS: i64 = 8 * 60 * 1_000;
+/// Bytes of an answer that is read whole, at most.
+const ANSWER: usize = 4 * 1024 * 1024;
+
+/// The sync state machine of one device.
+#[derive(Debug, Default)]
+pub struct Machine {
+    pub(super) relays: BTreeMap<String, Relay>,
+    pub(super) spaces: BTreeMap<u32, SpaceSync>,
+    pub(super) requests: BTreeMap<RequestId, Purpose>,
+    pub(super) live: Option<u16>,
+    effects: VecDeque<Effect>,
+    pub(super) events: VecDeque<Event>,
+    next_request: u64,
+}
+
+/// What is known of one relay.
+#[derive(Debug, Default)]
+pub(super) struct Relay {
+    pub(super) nonce: Option<(Bytes, Timestamp)>,
+    pub(super) key: Option<VerifyingKey>,
+    pub(super) greeting: bool,
+    pub(super) nonce_refused: bool,
+    pub(super) pull: Option<(RequestId, Pull)>,
+    pub(super) backoff: Backoff,
+}
+
+/// How one space stands.
+#[derive(Debug, Default)]
+pub(super) struct SpaceSync {
+    /// Read the log again.
+    pub(super) wants_pull: bool,
+    /// The log was read to its end since the machine started: this device may write.
+    pub(super) caught_up: bool,
+    /// There may be something to send.
+    pub(super) wants_push: bool,
+    pub(super) pushing: bool,
+    /// The relay took the entries below this counter; the log has to show them yet.
+    pub(super) sent_below: Option<u32>,
+    pub(super) backoff: Backoff,
+    pub(super) problem: Option<Problem>,
+    pub(super) synced: Option<Timestamp>,
+}
+
+/// What a request was for.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    Append {
+        relay: String,
+        space: u32,
+        below: u32,
+    },
+    Greet {
+        relay: String,
+    },
+    Pull {
+        relay: String,
+    },
+}
+
+impl Machine {
+    /// A machine that knows nothing yet: it reads every log before it writes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A: how a space stands.
+    #[must_use]
+    pub fn status(&self, number: u32) -> SpaceStatus {
+        let sync = self.spaces.get(&number);
+        SpaceStatus {
+            synced: sync.and_then(|sync| sync.synced),
+            problem: sync.and_then(|sync| sync.problem.clone()),
+        }
+    }
+
+    /// A: whether every space is read to its end and everything said is in the log, apart from
+    /// spaces that wait after a failure.
+    #[must_use]
+    pub fn is_settled(&self, engine: &Engine) -> bool {
+        let busy = self.requests.values().any(|purpose| match purpose {
+            Purpose::Pull { .. } => self.live.is_none(),
+            Purpose::Append { .. } | Purpose::Greet { .. } => true,
+        });
+        !busy
+            && engine
+                .spaces()
+                .iter()
+                .all(|space| self.is_space_settled(engine, space))
+    }
+
+    fn is_space_settled(&self, engine: &Engine, space: &Space) -> bool {
+        let Some(sync) = self.spaces.get(&space.number()) else {
+            return false;
+        };
+        let relay = self.relays.get(&space.relay().url);
+        let waits = sync.backoff.retry_at().is_some()
+            || relay.is_some_and(|relay| relay.backoff.retry_at().is_some());
+        waits || (!sync.wants_pull && !sync.wants_push && is_sent(engine, space))
+    }
+
+    /// C: try everything now, whatever failed before.
+    pub fn sync_now(&mut self, engine: &Engine) {
+        self.meet(engine);
+        for relay in self.relays.values_mut() {
+            relay.backoff.hurry();
+        }
+        for sync in self.spaces.values_mut() {
+            sync.backoff.hurry();
+            sync.wants_pull = true;
+            sync.wants_push = true;
+        }
+    }
+
+    /// C: keep answers open, with a heartbeat every so many seconds, or no longer.
+    pub fn set_live(&mut self, heartbeat: Option<u16>) {
+        self.live = heartbeat;
+        for url in self.relays.keys().cloned().collect::<Vec<_>>() {
+            self.cancel_pull(&url);
+        }
+        for sync in self.spaces.values_mut() {
+            sync.wants_pull = true;
+        }
+    }
+
+    /// C: this device wrote something in a space.
+    pub fn local_change(&mut self, number: u32) {
+        self.spaces.entry(number).or_default().wants_push = true;
+    }
+
+    /// D: what is to be done next, until `None`.
+    pub fn poll_effect(&mut self, engine: &mut Engine, now: Timestamp) -> Option<Effect> {
+        if self.effects.is_empty() {
+            self.meet(engine);
+            self.plan(engine, now);
+        }
+        self.effects.pop_front()
+    }
+
+    /// D: what the app is to be told, until `None`.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// D: when to poll again, if nothing else happens.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
+        let relays = self
+            .relays
+            .values()
+            .filter_map(|relay| relay.backoff.retry_at());
+        let spaces = self
+            .spaces
+            .values()
+            .filter_map(|sync| sync.backoff.retry_at());
+        relays.chain(spaces).min()
+    }
+
+    /// B: a request was answered, whole.
+    pub fn handle_answer(
+        &mut self,
+        engine: &mut Engine,
+        id: RequestId,
+        status: u16,
+        body: &[u8],
+        now: Timestamp,
+    ) {
+        let Some(purpose) = self.requests.remove(&id) else {
+            return;
+        };
+        if status != 200 {
+            return self.handle_refusal(engine, &purpose, status, body, now);
+        }
+        match purpose {
+            Purpose::Append {
+                relay,
+                space,
+                below,
+            } => {
+                self.handle_appended(engine, &relay, space, below, body, now);
+            }
+            Purpose::Greet { relay } => self.handle_greeting(engine, &relay, body, now),
+            // A pull's answer comes in pieces.
+            Purpose::Pull { relay } => self.pull_ended(engine, &relay, now),
+        }
+    }
+
+    /// B: a request had no answer, or its answer broke off.
+    pub fn handle_failure(
+        &mut self,
+        engine: &mut Engine,
+        id: RequestId,
+        failure: Failure,
+        now: Timestamp,
+    ) {
+        let Some(purpose) = self.requests.remove(&id) else {
+            return;
+        };
+        tracing::debug!(?failure, "a request failed");
+        let (Purpose::Append { relay, .. } | Purpose::Greet { relay } | Purpose::Pull { relay }) =
+            &purpose;
+        if let Purpose::Append { space, .. } = purpose {
+            let sync = self.spaces.entry(space).or_default();
+            sync.pushing = false;
+            sync.wants_push = true;
+        }
+        let relay = relay.clone();
+        self.relay_failed(engine, &relay, Problem::Offline, now);
+    }
+
+    fn handle_refusal(
+        &mut self,
+        engine: &mut Engine,
+        purpose: &Purpose,
+        status: u16,
+        body: &[u8],
+        now: Timestamp,
+    ) {
+        let (Purpose::Append { relay, .. } | Purpose::Greet { relay } | Purpose::Pull { relay }) =
+            purpose;
+        let answer = match codec::decode::<RefusalAnswer>(body, ANSWER) {
+            Ok(answer) => answer,
+            Err(error) => {
+                if let Purpose::Append { space, .. } = purpose {
+                    self.spaces.entry(*space).or_default().pushing = false;
+                }
+                let problem = Problem::Garbled(format!("status {status}: {error}"));
+                return self.relay_failed(engine, relay, problem, now);
+            }
+        };
+        let state = self.relays.entry(relay.clone()).or_default();
+        state.nonce = Some((answer.nonce.clone(), now));
+        match purpose {
+            Purpose::Append { space, .. } => self.append_refused(engine, *space, &answer, now),
+            Purpose::Greet { .. } | Purpose::Pull { .. } => {
+                let pull = state.pull.take();
+                state.greeting = false;
+                for number in pull.iter().flat_map(|(_, pull)| pull.numbers()) {
+                    self.spaces.entry(number).or_default().wants_pull = true;
+                }
+                // A fresh nonce came with the refusal; a relay that refuses it too is left alone.
+                if answer.code == RefusalCode::Nonce && !state.nonce_refused {
+                    state.nonce_refused = true;
+                } else {
+                    self.relay_failed(engine, relay, Problem::Refused(answer.code), now);
+                }
+            }
+        }
+    }
+
+    /// A relay as a whole failed: all its spaces wait.
+    pub(super) fn relay_failed(
+        &mut self,
+        engine: &mut Engine,
+        url: &str,
+        problem: Problem,
+        now: Timestamp,
+    ) {
+        self.cancel_pull(url);
+        let relay = self.relays.entry(url.to_owned()).or_default();
+        relay.greeting = false;
+        relay.backoff.failed(now, engine.entropy.as_mut());
+        for space in engine
+            .spaces()
+            .iter()
+            .filter(|space| space.relay().url == url)
+        {
+            let sync = self.spaces.entry(space.number()).or_default();
+            sync.wants_pull = true;
+            sync.sent_below = None;
+            sync.problem = Some(problem.clone());
+            self.events.push_back(Event::Status { space: space.id() });
+        }
+    }
+
+    /// One space failed: it waits, the others go on.
+    pub(super) fn space_failed(
+        &mut self,
+        engine: &mut Engine,
+        number: u32,
+        problem: Problem,
+        now: Timestamp,
+    ) {
+        tracing::warn!(space = number, %problem, "a space is not in sync");
+        let sync = self.spaces.entry(number).or_default();
+        sync.wants_pull = true;
+        sync.sent_below = None;
+        sync.problem = Some(problem);
+        sync.backoff.failed(now, engine.entropy.as_mut());
+        if let Some(space) = engine.space_by_number(number) {
+            self.events.push_back(Event::Status { space: space.id() });
+        }
+    }
+
+    pub(super) fn request(&mut self, purpose: Purpose, url: &str, body: Vec<u8>) -> RequestId {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        let (path, streamed) = match purpose {
+            Purpose::Append { .. } => (APPEND_PATH, false),
+            Purpose::Greet { .. } => (PULL_PATH, false),
+            Purpose::Pull { .. } => (PULL_PATH, true),
+        };
+        let url = format!("{}{path}", url.trim_end_matches('/'));
+        self.requests.insert(id, purpose);
+        self.effects.push_back(Effect::Request {
+            id,
+            url,
+            body,
+            streamed,
+        });
+        id
+    }
+
+    /// Gives up the answer that a relay is sending, to ask anew.
+    pub(super) fn cancel_pull(&mut self, url: &str) {
+        if let Some((id, _)) = self.relays.entry(url.to_owned()).or_default().pull.take() {
+            self.requests.remove(&id);
+            self.effects.push_back(Effect::Cancel(id));
+        }
+    }
+
+    /// Begins to keep book of spaces that are new.
+    fn meet(&mut self, engine: &Engine) {
+        for space in engine.spaces() {
+            self.spaces
+                .entry(space.number())
+                .or_insert_with(|| SpaceSync {
+                    wants_pull: true,
+                    wants_push: true,
+                    ..SpaceSync::default()
+                });
+            self.relays.entry(space.relay().url.clone()).or_default();
+        }
+    }
+
+    fn plan(&mut self, engine: &mut Engine, now: Timestamp) {
+        let relays = self.relays.values_mut().map(|relay| &mut relay.backoff);
+        let spaces = self.spaces.values_mut().map(|sync| &mut sync.backoff);
+        for backoff in relays.chain(spaces).filter(|backoff| backoff.is_over(now)) {
+            backoff.hurry();
+        }
+        let urls: Vec<String> = self.relays.keys().cloned().collect();
+        for url in urls {
+            let relay = self.relays.entry(url.clone()).or_default();
+            if !relay.backoff.is_over(now) || relay.greeting {
+                continue;
+            }
+            let fresh = relay
+                .nonce
+                .as_ref()
+                .is_some_and(|(_, at)| now.0 - at.0 < NONCE_MS);
+            if relay.key.is_none() || (!fresh && relay.pull.is_none()) {
+                if self.wants_anything(engine, &url, now) {
+                    self.greet(&url);
+                }
+                continue;
+            }
+            self.plan_pushes(engine, &url, now);
+            self.plan_pull(engine, &url, now);
+        }
+    }
+
+    fn wants_anything(&self, engine: &Engine, url: &str, now: Timestamp) -> bool {
+        engine
+            .spaces()
+            .iter()
+            .filter(|space| space.relay().url == url)
+            .any(|space| {
+                self.spaces.get(&space.number()).is_some_and(|sync| {
+                    sync.backoff.is_over(now) && (sync.wants_pull || sync.wants_push)
+                })
+            })
+    }
+
+    fn greet(&mut self, url: &str) {
+        let body = codec::encode(&PullRequest::default());
+        self.request(
+            Purpose::Greet {
+                relay: url.to_owned(),
+            },
+            url,
+            body,
+        );
+        self.relays.entry(url.to_owned()).or_default().greeting = true;
+    }
+
+    /// The spaces of a relay, with their ids.
+    pub(super) fn spaces_at(engine: &Engine, url: &str) -> Vec<(u32, SpaceId)> {
+        let at = |space: &&Space| space.relay().url == url;
+        engine
+            .spaces()
+            .iter()
+            .filter(at)
+            .map(|space| (space.number(), space.id()))
+            .collect()
+    }
+}
+
+/// Whether everything that this device wrote in a space is in the log.
+fn is_sent(engine: &Engine, space: &Space) -> bool {
+    let store = engine.store.as_ref();
+    !space.is_ready()
+        || (space.unsent(store).is_ok_and(|unsent| unsent == 0)
+            && space.outbox(store).is_ok_and(|outbox| outbox.is_empty())
+            && space
+                .members_to_add(store)
+                .is_ok_and(|members| members.is_empty()))
+}

@@ -1,0 +1,356 @@
+//! Reading logs: one request for all spaces of a relay, taken page by page as it comes.
+
+use waymark_wire::codec::{self, SequenceReader};
+use waymark_wire::limits;
+use waymark_wire::message::{Frame, PullRequest, PullSpace, RefusalCode};
+use waymark_wire::proof::ReadProof;
+use waymark_wire::receipt::Receipt;
+
+use super::machine::Purpose;
+use super::{Event, Machine, Problem, RequestId, Timestamp};
+use crate::engine::Engine;
+use crate::space::{Item, Space, SpaceError};
+
+/// An answer that is being read.
+#[derive(Debug)]
+pub(super) struct Pull {
+    reader: SequenceReader,
+    spaces: Vec<Reading>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    number: u32,
+    page: Vec<Item>,
+    /// Nothing more is taken of this space from this answer.
+    over: bool,
+    /// It was read to its end.
+    done: bool,
+}
+
+impl Pull {
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        self.spaces.iter().map(|reading| reading.number)
+    }
+
+    fn reading(&mut self, space: u16) -> Result<&mut Reading, Problem> {
+        self.spaces
+            .get_mut(usize::from(space))
+            .ok_or_else(|| Problem::Garbled("it names a space that was not asked for".into()))
+    }
+}
+
+impl Machine {
+    pub(super) fn handle_greeting(
+        &mut self,
+        engine: &mut Engine,
+        url: &str,
+        body: &[u8],
+        now: Timestamp,
+    ) {
+        let mut reader = SequenceReader::new(limits::FRAME);
+        reader.push(body);
+        self.relays.entry(url.to_owned()).or_default().greeting = false;
+        match reader.next_item::<Frame>() {
+            Ok(Some(frame @ Frame::Hello { .. })) => self.hello(engine, url, frame, now),
+            Ok(_) => {
+                let problem = Problem::Garbled("no greeting".into());
+                self.relay_failed(engine, url, problem, now);
+            }
+            Err(error) => {
+                self.relay_failed(engine, url, Problem::Garbled(error.to_string()), now);
+            }
+        }
+    }
+
+    fn hello(&mut self, engine: &mut Engine, url: &str, frame: Frame, now: Timestamp) {
+        let Frame::Hello { relay: key, nonce } = frame else {
+            return;
+        };
+        let relay = self.relays.entry(url.to_owned()).or_default();
+        relay.nonce = Some((nonce, now));
+        relay.key = Some(key);
+        relay.nonce_refused = false;
+        relay.backoff.reset();
+        for (number, id) in Self::spaces_at(engine, url) {
+            let pinned = engine
+                .parts(number)
+                .map(|(space, store, _)| space.pin_relay(store, key));
+            if let Some(Err(error)) = pinned {
+                self.space_failed(engine, number, error.into(), now);
+                continue;
+            }
+            let sync = self.spaces.entry(number).or_default();
+            if sync.problem == Some(Problem::Offline) {
+                sync.problem = None;
+                self.events.push_back(Event::Status { space: id });
+            }
+        }
+    }
+
+    /// Opens a pull of all spaces that want one; in live mode one that has every space in it.
+    pub(super) fn plan_pull(&mut self, engine: &mut Engine, url: &str, now: Timestamp) {
+        let Some(relay) = self.relays.get(url) else {
+            return;
+        };
+        let (Some(key), Some((nonce, _))) = (relay.key, relay.nonce.clone()) else {
+            return;
+        };
+        let eligible: Vec<u32> = engine
+            .spaces()
+            .iter()
+            .filter(|space| space.relay().url == url)
+            // A space that this device founded and nobody has heard of is pushed first.
+            .filter(|space| !is_unheard_of(space) || self.is_sent_to(space.number()))
+            .map(Space::number)
+            .filter(|number| {
+                self.spaces.get(number).is_some_and(|sync| {
+                    sync.backoff.is_over(now) && (self.live.is_some() || sync.wants_pull)
+                })
+            })
+            .collect();
+        if let Some((_, pull)) = &relay.pull {
+            let reads = |number: &u32| {
+                pull.spaces
+                    .iter()
+                    .any(|reading| reading.number == *number && !reading.over)
+            };
+            if self.live.is_none() || eligible.iter().all(reads) {
+                return;
+            }
+            self.cancel_pull(url);
+        }
+        if eligible.is_empty() {
+            return;
+        }
+
+        let mut request = PullRequest {
+            spaces: Vec::new(),
+            live: self.live,
+        };
+        let mut readings = Vec::new();
+        for number in eligible {
+            let Some(space) = engine.space_by_number(number) else {
+                continue;
+            };
+            let Some(device) = space.device_to_read_as() else {
+                continue;
+            };
+            let proof = ReadProof::new(&key, nonce.clone(), space.id(), device, |text| {
+                space.signing_key().sign(text)
+            });
+            let after = space.cursor().position();
+            request.spaces.push(PullSpace {
+                proof,
+                after,
+                earlier: Vec::new(),
+            });
+            readings.push(Reading {
+                number,
+                page: Vec::new(),
+                over: false,
+                done: false,
+            });
+        }
+        if readings.is_empty() {
+            return;
+        }
+        for reading in &readings {
+            self.spaces.entry(reading.number).or_default().wants_pull = false;
+        }
+        let purpose = Purpose::Pull {
+            relay: url.to_owned(),
+        };
+        let id = self.request(purpose, url, codec::encode(&request));
+        let pull = Pull {
+            reader: SequenceReader::new(limits::FRAME),
+            spaces: readings,
+        };
+        self.relays.entry(url.to_owned()).or_default().pull = Some((id, pull));
+    }
+
+    /// Whether the relay took an entry of the space since it was last asked.
+    fn is_sent_to(&self, number: u32) -> bool {
+        self.spaces
+            .get(&number)
+            .is_some_and(|sync| sync.sent_below.is_some())
+    }
+
+    /// B: a piece of a pull's answer.
+    pub fn handle_chunk(
+        &mut self,
+        engine: &mut Engine,
+        id: RequestId,
+        bytes: &[u8],
+        now: Timestamp,
+    ) {
+        let Some(Purpose::Pull { relay: url }) = self.requests.get(&id).cloned() else {
+            return;
+        };
+        let taken = self.relays.entry(url.clone()).or_default().pull.take();
+        let Some((pull_id, mut pull)) = taken else {
+            return;
+        };
+        pull.reader.push(bytes);
+        let broken = loop {
+            match pull.reader.next_item::<Frame>() {
+                Ok(Some(frame)) => {
+                    if let Err(problem) = self.frame(engine, &url, &mut pull, frame, now) {
+                        break Some(problem);
+                    }
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(Problem::Garbled(error.to_string())),
+            }
+        };
+        // Put back unless a frame ended it, so that a failure below finds and cancels it.
+        self.relays.entry(url.clone()).or_default().pull = Some((pull_id, pull));
+        if let Some(problem) = broken {
+            self.relay_failed(engine, &url, problem, now);
+        }
+    }
+
+    /// B: a pull's answer came to its end.
+    pub fn handle_end(&mut self, engine: &mut Engine, id: RequestId, now: Timestamp) {
+        if let Some(Purpose::Pull { relay }) = self.requests.remove(&id) {
+            self.pull_ended(engine, &relay, now);
+        }
+    }
+
+    pub(super) fn pull_ended(&mut self, engine: &mut Engine, url: &str, now: Timestamp) {
+        let ended = self.relays.entry(url.to_owned()).or_default().pull.take();
+        let Some((_, pull)) = ended else { return };
+        let unfinished = pull
+            .spaces
+            .iter()
+            .any(|reading| !reading.over && !reading.done);
+        if self.live.is_some() || unfinished || !pull.reader.is_empty() {
+            // A live answer ends only where the relay stops.
+            self.relay_failed(engine, url, Problem::Offline, now);
+        }
+    }
+
+    fn frame(
+        &mut self,
+        engine: &mut Engine,
+        url: &str,
+        pull: &mut Pull,
+        frame: Frame,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        match frame {
+            hello @ Frame::Hello { .. } => self.hello(engine, url, hello, now),
+            Frame::Heartbeat { nonce } => {
+                self.relays.entry(url.to_owned()).or_default().nonce = Some((nonce, now));
+                for reading in pull.spaces.iter().filter(|reading| !reading.over) {
+                    self.spaces.entry(reading.number).or_default().synced = Some(now);
+                }
+            }
+            Frame::Attachment { space, bytes } => {
+                pull.reading(space)?.take(Item::Attachment(bytes.0))?;
+            }
+            Frame::Entry { space, seq, entry } => {
+                pull.reading(space)?.take(Item::Entry {
+                    seq,
+                    bytes: entry.0,
+                })?;
+            }
+            Frame::Own { space, seq, id, .. } => {
+                pull.reading(space)?.take(Item::Own { seq, id })?
+            }
+            Frame::Page {
+                space,
+                receipt,
+                head,
+            } => {
+                let reading = pull.reading(space)?;
+                let items = std::mem::take(&mut reading.page);
+                if !reading.over {
+                    reading.over = !self.page(engine, reading.number, items, &receipt, head, now);
+                    reading.done = receipt.position.seq >= head;
+                }
+            }
+            Frame::Refused { space, code, .. } => {
+                let reading = pull.reading(space)?;
+                reading.over = true;
+                let problem = match code {
+                    RefusalCode::UnknownPosition => Problem::RolledBack,
+                    other => Problem::Refused(other),
+                };
+                let number = reading.number;
+                self.space_failed(engine, number, problem, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one page of a space; says whether it was good.
+    fn page(
+        &mut self,
+        engine: &mut Engine,
+        number: u32,
+        items: Vec<Item>,
+        receipt: &Receipt,
+        head: u64,
+        now: Timestamp,
+    ) -> bool {
+        let received = match engine.receive(number, items, receipt) {
+            Ok(received) => received,
+            Err(error) => {
+                self.space_failed(engine, number, error.into(), now);
+                return false;
+            }
+        };
+        let Some(space) = engine.space_by_number(number) else {
+            return false;
+        };
+        let (id, reaches) = (space.id(), space.reaches_welcome());
+        if !received.changes.is_empty() {
+            self.events.push_back(Event::Changed {
+                space: id,
+                changes: received.changes,
+            });
+        }
+        if received.membership {
+            self.events.push_back(Event::Membership { space: id });
+        }
+        if receipt.position.seq < head {
+            return true;
+        }
+        if !reaches {
+            let hidden = SpaceError::Relay("it shows less than the welcome says there is");
+            self.space_failed(engine, number, hidden.into(), now);
+            return false;
+        }
+        let sync = self.spaces.entry(number).or_default();
+        let first = !sync.caught_up;
+        sync.caught_up = true;
+        sync.synced = Some(now);
+        sync.backoff.reset();
+        let problem = sync.problem.take();
+        // What the log does not show although it was read to its end has to be sent again.
+        sync.wants_push |= first || received.membership || problem.is_some();
+        if first || problem.is_some() || received.confirmed > 0 {
+            self.events.push_back(Event::Status { space: id });
+        }
+        true
+    }
+}
+
+impl Reading {
+    fn take(&mut self, item: Item) -> Result<(), Problem> {
+        // A page has at most this many entries, each with at most two attachments that matter here.
+        if self.page.len() >= 4 * limits::PAGE_ENTRIES {
+            return Err(Problem::Garbled("a page without end".into()));
+        }
+        if !self.over {
+            self.page.push(item);
+        }
+        Ok(())
+    }
+}
+
+/// Whether this device founded the space and the relay has not shown it yet.
+pub(super) fn is_unheard_of(space: &Space) -> bool {
+    space.cursor().seq == 0 && space.device().is_some()
+}

@@ -1,0 +1,146 @@
+//! Sending: one append at a time in each space, after its log was read to the end.
+
+use waymark_wire::codec::{self, Bytes};
+use waymark_wire::limits;
+use waymark_wire::message::{AppendAnswer, AppendRequest, RefusalAnswer, RefusalCode};
+
+use super::machine::Purpose;
+use super::pull::is_unheard_of;
+use super::{Event, Machine, Problem, Timestamp};
+use crate::engine::Engine;
+use crate::space::{Sealed, SpaceError};
+
+/// Bytes of an append answer, at most.
+const ANSWER: usize = 64 * 1024;
+/// Bytes of entries in one append, at most.
+const APPEND_BYTES: usize = limits::APPEND_BODY / 2;
+
+impl Machine {
+    /// Sends what there is to send in the spaces of a relay.
+    pub(super) fn plan_pushes(&mut self, engine: &mut Engine, url: &str, now: Timestamp) {
+        for (number, id) in Self::spaces_at(engine, url) {
+            let unheard_of = engine.space_by_number(number).is_some_and(is_unheard_of);
+            let sync = self.spaces.entry(number).or_default();
+            let ready = sync.caught_up || unheard_of;
+            if !sync.wants_push || sync.pushing || !ready || !sync.backoff.is_over(now) {
+                continue;
+            }
+            sync.wants_push = false;
+            let sent_below = sync.sent_below;
+            let outbox = match next_entries(engine, number, sent_below) {
+                Ok(outbox) => outbox,
+                Err(error) => {
+                    self.space_failed(engine, number, error.into(), now);
+                    continue;
+                }
+            };
+            let Some(last) = outbox.last() else { continue };
+            let below = last.counter + 1;
+            let attachments = outbox.iter().flat_map(|sealed| sealed.attachments.clone());
+            let request = AppendRequest {
+                space: id,
+                attachments: attachments.map(Bytes).collect(),
+                entries: outbox
+                    .into_iter()
+                    .map(|s| Bytes(s.entry.into_bytes()))
+                    .collect(),
+                admission: None,
+            };
+            let purpose = Purpose::Append {
+                relay: url.to_owned(),
+                space: number,
+                below,
+            };
+            self.request(purpose, url, codec::encode(&request));
+            self.spaces.entry(number).or_default().pushing = true;
+        }
+    }
+
+    pub(super) fn handle_appended(
+        &mut self,
+        engine: &mut Engine,
+        url: &str,
+        number: u32,
+        below: u32,
+        body: &[u8],
+        now: Timestamp,
+    ) {
+        self.spaces.entry(number).or_default().pushing = false;
+        let answer: AppendAnswer = match codec::decode(body, ANSWER) {
+            Ok(answer) => answer,
+            Err(error) => {
+                return self.relay_failed(engine, url, Problem::Garbled(error.to_string()), now);
+            }
+        };
+        let relay = self.relays.entry(url.to_owned()).or_default();
+        relay.nonce = Some((answer.nonce, now));
+        let Some(space) = engine.space_by_number(number) else {
+            return;
+        };
+        let signed = |key| answer.receipt.is_signed_by(key, &space.id());
+        if !relay.key.as_ref().is_some_and(signed) {
+            let error = SpaceError::Relay("its receipt is not signed by its key");
+            return self.space_failed(engine, number, error.into(), now);
+        }
+        let unheard_of = is_unheard_of(space);
+        let sync = self.spaces.entry(number).or_default();
+        sync.sent_below = Some(below);
+        // There may be more; and only the log itself says that an entry is in it.
+        sync.wants_push = true;
+        sync.wants_pull |= self.live.is_none() || unheard_of;
+        sync.caught_up |= unheard_of;
+        self.events.push_back(Event::Status { space: space.id() });
+    }
+
+    pub(super) fn append_refused(
+        &mut self,
+        engine: &mut Engine,
+        number: u32,
+        answer: &RefusalAnswer,
+        now: Timestamp,
+    ) {
+        let sync = self.spaces.entry(number).or_default();
+        sync.pushing = false;
+        sync.wants_push = true;
+        sync.wants_pull = true;
+        sync.sent_below = None;
+        match answer.code {
+            // Another entry came first: it is read, and what was wanted is signed anew.
+            RefusalCode::MembershipMoved | RefusalCode::StaleMembership => {
+                sync.caught_up = false;
+                if let Some(space) = engine.space_by_number(number) {
+                    let url = space.relay().url.clone();
+                    self.cancel_pull(&url);
+                }
+            }
+            code => self.space_failed(engine, number, Problem::Refused(code), now),
+        }
+    }
+}
+
+/// What is to be sent next in a space: what is sealed and not taken yet, sealing more if there is
+/// nothing.
+fn next_entries(
+    engine: &mut Engine,
+    number: u32,
+    sent_below: Option<u32>,
+) -> Result<Vec<Sealed>, SpaceError> {
+    let Some((space, store, entropy)) = engine.parts(number) else {
+        return Ok(Vec::new());
+    };
+    space.take_back_draft(store)?;
+    space.draft_members(store, entropy)?;
+    while space.seal(store, entropy)? {}
+    let mut bytes = 0;
+    let fits = |sealed: &Sealed| {
+        bytes +=
+            sealed.entry.bytes().len() + sealed.attachments.iter().map(Vec::len).sum::<usize>();
+        bytes <= APPEND_BYTES
+    };
+    Ok(space
+        .outbox(store)?
+        .into_iter()
+        .skip_while(|sealed| sent_below.is_some_and(|below| sealed.counter < below))
+        .take_while(fits)
+        .collect())
+}

@@ -1,0 +1,105 @@
+//! What goes in and out of the sync machine: plain data.
+
+use waymark_wire::ids::SpaceId;
+use waymark_wire::message::RefusalCode;
+
+use crate::space::{Change, SpaceError};
+
+/// Milliseconds since the Unix epoch, UTC. The machine uses differences only.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// This time and so many milliseconds.
+    #[must_use]
+    pub const fn plus(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+}
+
+/// Names a request until it ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RequestId(pub u64);
+
+/// What the machine wants done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// Give up a request; nothing of it is to be handed in any more.
+    Cancel(RequestId),
+    /// POST `body` to `url`. Where the status is 200 and `streamed` is set, hand the answer in as
+    /// it comes ([`super::Machine::handle_chunk`], then `handle_end`), otherwise whole
+    /// (`handle_answer`).
+    Request {
+        /// The request's name.
+        id: RequestId,
+        /// The whole address.
+        url: String,
+        /// The body.
+        body: Vec<u8>,
+        /// Whether the answer comes in pieces.
+        streamed: bool,
+    },
+}
+
+/// What the app may want to know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Event {
+    /// Others changed documents of a space.
+    Changed {
+        /// The space.
+        space: SpaceId,
+        /// The changes.
+        changes: Vec<Change>,
+    },
+    /// Who is in a space changed, or this device can now read it.
+    Membership {
+        /// The space.
+        space: SpaceId,
+    },
+    /// A space's sync state changed.
+    Status {
+        /// The space.
+        space: SpaceId,
+    },
+}
+
+/// Why a request had no answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Failure {
+    /// No connection, or it broke.
+    Unreachable,
+    /// It took too long.
+    TimedOut,
+    /// The answer is longer than answers are.
+    TooLarge,
+}
+
+/// Why a space is not in sync.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The relay did not answer.
+    #[error("the relay cannot be reached")]
+    Offline,
+    /// The relay refuses.
+    #[error("the relay refuses: {}", .0.name())]
+    Refused(RefusalCode),
+    /// The relay's log lacks what this device has seen there.
+    #[error("the relay has lost entries that this device has seen")]
+    RolledBack,
+    /// What the relay sent is no answer of this protocol.
+    #[error("the relay's answer cannot be read: {0}")]
+    Garbled(String),
+    /// The space refused what the relay sent, or the device's own store failed.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+}
+
+/// How a space stands with its relay.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SpaceStatus {
+    /// When the relay's log was last read to its end.
+    pub synced: Option<Timestamp>,
+    /// Why it is not in sync, if it is not.
+    pub problem: Option<Problem>,
+}

@@ -1,0 +1,51 @@
+//! Every length that the protocol bounds. They are part of its version: a device and a relay that
+//! disagreed about one of them would disagree about which entries count.
+
+/// Bytes of a batch's padded plaintext, at most.
+pub const BATCH: usize = 256 * 1024;
+/// Bytes of a membership entry's public core, at most; its padded private part has the same limit.
+pub const MEMBERSHIP_CORE: usize = 64 * 1024;
+/// Bytes of one part of a snapshot, at most.
+pub const SNAPSHOT_PART: usize = 1024 * 1024;
+/// Changes in one batch, at most.
+pub const CHANGES: usize = 4_096;
+/// Bytes of one record, at most.
+pub const RECORD: usize = 64 * 1024;
+/// Bytes of one text that people edit together, at most.
+pub const TEXT: usize = 1024 * 1024;
+/// Characters (Unicode scalar values) of a goal's statement, at most.
+pub const STATEMENT_CHARS: usize = 500;
+/// Characters (Unicode scalar values) of a note, at most.
+pub const NOTE_CHARS: usize = 4_000;
+/// Links to other records in one record, at most.
+pub const LINKS: usize = 64;
+/// Memberships in one space over its whole life, at most.
+pub const MEMBERSHIPS: usize = 256;
+/// Spaces of one person, at most.
+pub const SPACES: usize = 1_024;
+/// Entries in one page of a pull, at most.
+pub const PAGE_ENTRIES: usize = 256;
+/// Bytes of the entries in one page of a pull, at most (one entry always fits).
+pub const PAGE_BYTES: usize = 1024 * 1024;
+/// Bytes of one mailbox, at most.
+pub const MAILBOX: usize = 64 * 1024;
+/// How many times larger than its packed form a batch may unpack to.
+pub const UNPACK_FACTOR: usize = 16;
+/// Bytes that a batch may unpack to, at most.
+pub const UNPACKED: usize = 4 * 1024 * 1024;
+/// Entries in one append request, at most.
+pub const APPEND_ENTRIES: usize = 64;
+/// Bytes of an append request's body, at most.
+pub const APPEND_BODY: usize = 2 * 1024 * 1024;
+/// Attachments of one append request, at most: a key and a sealed key for each membership.
+pub const ATTACHMENTS: usize = 2 * MEMBERSHIPS;
+/// Bytes of one attachment, at most.
+pub const ATTACHMENT: usize = 2 * 1024;
+/// Bytes of a pull or status request's body, at most: every space of a person, with its proof.
+pub const PULL_BODY: usize = 512 * 1024;
+/// Bytes of one frame of a pull's answer, at most.
+pub const FRAME: usize = SNAPSHOT_PART + 4 * 1024;
+/// Earlier positions that one pull may name, at most.
+pub const EARLIER: usize = 8;
+/// Bytes of a nonce, at most.
+pub const NONCE: usize = 32;

@@ -1,0 +1,19 @@
+//! The bodies of requests and answers: CBOR maps with integer keys, so that a later version can add
+//! fields that this one skips. Space ids stand in bodies, never in paths.
+
+mod append;
+mod pull;
+mod refusal;
+mod status;
+
+pub use self::append::{AppendAnswer, AppendRequest};
+pub use self::pull::{Frame, PullRequest, PullSpace};
+pub use self::refusal::{RefusalAnswer, RefusalCode};
+pub use self::status::{StatusAnswer, StatusRequest};
+
+/// Where append requests are posted.
+pub const APPEND_PATH: &str = "/v1/append";
+/// Where pull requests are posted.
+pub const PULL_PATH: &str = "/v1/pull";
+/// Where status requests are posted.
+pub const STATUS_PATH: &str = "/v1/status";

@@ -1,0 +1,141 @@
+//! Reading: many spaces in one request, answered by a CBOR sequence of [`Frame`]s. With `live` the
+//! answer stays open and goes on with what comes.
+
+use minicbor::decode::{Decoder, Error};
+use minicbor::{Decode, Encode};
+
+use super::RefusalCode;
+use crate::chain::Position;
+use crate::codec::{Bytes, decode_list};
+use crate::ids::EntryId;
+use crate::limits;
+use crate::proof::ReadProof;
+use crate::receipt::Receipt;
+use crate::signature::VerifyingKey;
+
+/// A request to read.
+#[derive(Clone, Debug, Decode, Default, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct PullRequest {
+    /// What to read, at most [`limits::SPACES`]; frames name a space by its place in this list.
+    /// An empty list asks for a nonce and the relay's key.
+    #[n(0)]
+    #[cbor(decode_with = "decode_spaces")]
+    pub spaces: Vec<PullSpace>,
+    /// Seconds between heartbeats where the answer is to stay open; absent: it ends when all is
+    /// sent.
+    #[n(1)]
+    pub live: Option<u16>,
+}
+
+/// One space to read, and from where.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct PullSpace {
+    /// That the sender may.
+    #[n(0)]
+    pub proof: ReadProof,
+    /// The place that it has reached.
+    #[n(1)]
+    pub after: Position,
+    /// Up to [`limits::EARLIER`] places before, newest first, for a relay that lost some.
+    #[n(2)]
+    #[cbor(decode_with = "decode_earlier", skip_if = "Vec::is_empty", default)]
+    pub earlier: Vec<Position>,
+}
+
+fn decode_spaces<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<PullSpace>, Error> {
+    decode_list(d, ctx, limits::SPACES)
+}
+
+fn decode_earlier<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<Position>, Error> {
+    decode_list(d, ctx, limits::EARLIER)
+}
+
+/// One item of a pull's answer.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(flat)]
+pub enum Frame {
+    /// Begins every answer.
+    #[n(0)]
+    Hello {
+        /// The relay's key.
+        #[n(0)]
+        relay: VerifyingKey,
+        /// For the next read proof.
+        #[n(1)]
+        nonce: Bytes,
+    },
+    /// What the membership entry that follows names by hash and the reader needs.
+    #[n(1)]
+    Attachment {
+        /// The space's place in the request.
+        #[n(0)]
+        space: u16,
+        /// The bytes.
+        #[n(1)]
+        bytes: Bytes,
+    },
+    /// The next entry of a space.
+    #[n(2)]
+    Entry {
+        /// The space's place in the request.
+        #[n(0)]
+        space: u16,
+        /// The entry's place in the log.
+        #[n(1)]
+        seq: u64,
+        /// The whole entry.
+        #[n(2)]
+        entry: Bytes,
+    },
+    /// The next entry of a space, which the reader's own membership signed.
+    #[n(3)]
+    Own {
+        /// The space's place in the request.
+        #[n(0)]
+        space: u16,
+        /// The entry's place in the log.
+        #[n(1)]
+        seq: u64,
+        /// Its id.
+        #[n(2)]
+        id: EntryId,
+        /// Its length in bytes.
+        #[n(3)]
+        length: u32,
+    },
+    /// Ends a page: the relay's word on the log so far.
+    #[n(4)]
+    Page {
+        /// The space's place in the request.
+        #[n(0)]
+        space: u16,
+        /// At the place that the page reached.
+        #[n(1)]
+        receipt: Receipt,
+        /// The place of the newest entry; a larger one than the receipt's means more follows.
+        #[n(2)]
+        head: u64,
+    },
+    /// Nothing more comes of this space.
+    #[n(5)]
+    Refused {
+        /// The space's place in the request.
+        #[n(0)]
+        space: u16,
+        /// Why.
+        #[n(1)]
+        code: RefusalCode,
+        /// With [`RefusalCode::UnknownPosition`]: the newest named place that the relay has too.
+        #[n(2)]
+        agreed: Option<Position>,
+    },
+    /// The answer is still open.
+    #[n(6)]
+    Heartbeat {
+        /// For the next read proof.
+        #[n(0)]
+        nonce: Bytes,
+    },
+}

@@ -1,0 +1,59 @@
+//! The routes: bodies in, bodies out. What they mean is decided elsewhere.
+
+mod answer;
+mod append;
+mod body;
+mod connection;
+mod pull;
+mod status;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use waymark_wire::message::{APPEND_PATH, PULL_PATH, RefusalCode, STATUS_PATH};
+
+use self::answer::refuse;
+pub(crate) use self::connection::{InFlight, Listener};
+use crate::bus::Bus;
+use crate::log::Log;
+use crate::node::Node;
+
+/// The routes of a relay.
+pub(crate) fn router<L: Log, B: Bus>(node: Arc<Node<L, B>>) -> Router {
+    Router::new()
+        .route(APPEND_PATH, post(append::append::<L, B>))
+        .route(PULL_PATH, post(pull::pull::<L, B>))
+        .route(STATUS_PATH, post(status::status::<L, B>))
+        .route("/healthz", get(async || plain(StatusCode::OK)))
+        .route("/readyz", get(ready::<L, B>))
+        .fallback(no_route::<L, B>)
+        .method_not_allowed_fallback(no_route::<L, B>)
+        .with_state(node)
+}
+
+/// Whether the relay can serve.
+async fn ready<L: Log, B: Bus>(State(node): State<Arc<Node<L, B>>>) -> Response {
+    match node.log.health().await {
+        Ok(()) => plain(StatusCode::OK),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            plain(StatusCode::SERVICE_UNAVAILABLE)
+        }
+    }
+}
+
+async fn no_route<L: Log, B: Bus>(State(node): State<Arc<Node<L, B>>>) -> Response {
+    refuse(&node, RefusalCode::NotFound, "there is no such route")
+}
+
+fn plain(status: StatusCode) -> Response {
+    let text = if status.is_success() { "ok\n" } else { "no\n" };
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+}

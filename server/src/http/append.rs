@@ -1,0 +1,80 @@
+//! `POST /v1/append`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::Request;
+use axum::response::Response;
+use ring::digest::{SHA256, digest};
+use waymark_wire::codec::Bytes;
+use waymark_wire::limits;
+use waymark_wire::message::{AppendAnswer, AppendRequest, RefusalAnswer, RefusalCode};
+
+use super::InFlight;
+use super::answer::{ok, refusal, refuse};
+use super::body::receive;
+use crate::bus::Bus;
+use crate::log::{Append, AppendOutcome, Log};
+use crate::logging::Short;
+use crate::node::{Node, unavailable};
+
+pub(super) async fn append<L: Log, B: Bus>(
+    State(node): State<Arc<Node<L, B>>>,
+    ConnectInfo(connection): ConnectInfo<InFlight>,
+    request: Request<Body>,
+) -> Response {
+    let _busy = connection.begin();
+    let received = receive::<AppendRequest, _, _>(&node, request, limits::APPEND_BODY).await;
+    let received = match received {
+        Ok(received) => received,
+        Err((code, detail)) => return refuse(&node, code, &detail),
+    };
+    let request = received.value;
+    let space = request.space;
+    let append = Append {
+        space,
+        may_create: is_admitted(node.admission.as_deref(), request.admission.as_ref()),
+        entries: request.entries.into_iter().map(|entry| entry.0).collect(),
+        attachments: request.attachments.into_iter().map(|a| a.0).collect(),
+    };
+    let outcome = node.append(append).await;
+    drop(received.room);
+    match outcome {
+        Ok(AppendOutcome {
+            seqs,
+            head: Some(head),
+            refused: None,
+            is_new,
+        }) => {
+            tracing::debug!(space = %Short(&space), head = head.seq, is_new, "appended");
+            ok(&AppendAnswer {
+                seqs,
+                receipt: node.receipt(&space, head),
+                nonce: node.nonce(),
+            })
+        }
+        Ok(AppendOutcome { seqs, refused, .. }) => match refused {
+            Some(refused) => refusal(&RefusalAnswer {
+                code: refused.code,
+                detail: refused.detail,
+                nonce: node.nonce(),
+                seqs,
+                head: refused.head,
+                membership: refused.membership.into_iter().map(Bytes).collect(),
+            }),
+            None => refuse(&node, RefusalCode::BadRequest, "there is no entry"),
+        },
+        Err(error) => refuse(&node, unavailable(error), "the log takes nothing now"),
+    }
+}
+
+/// Whether a request may create a space. Compares digests, whose equal beginnings tell nothing.
+fn is_admitted(needed: Option<&[u8]>, given: Option<&Bytes>) -> bool {
+    let hash = |bytes: &[u8]| digest(&SHA256, bytes);
+    match (needed, given) {
+        (None, _) => true,
+        (Some(needed), Some(given)) => hash(needed).as_ref() == hash(&given.0).as_ref(),
+        (Some(_), None) => false,
+    }
+}

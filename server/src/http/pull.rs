@@ -1,0 +1,338 @@
+//! `POST /v1/pull`: catch-up and live in one answer. The connection pulls one page after another
+//! out of [`Answer`], which holds a place in each log and nothing of what is there: a slow reader
+//! lags and fills no memory.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, State};
+use axum::http::Request;
+use axum::response::Response;
+use futures_util::stream;
+use tokio::time::{Duration, Instant, sleep_until};
+use waymark_wire::chain::{Cursor, Position};
+use waymark_wire::codec::{self, Bytes as Blob};
+use waymark_wire::entry::{Entry, Kind};
+use waymark_wire::ids::{DeviceNumber, SpaceId};
+use waymark_wire::limits;
+use waymark_wire::membership::Rights;
+use waymark_wire::message::{Frame, PullRequest, PullSpace, RefusalCode};
+
+use super::InFlight;
+use super::answer::refuse;
+use super::body::receive;
+use super::connection::Busy;
+use crate::bus::{Bus, Hints};
+use crate::log::{Log, LogError, Page, Stored, needed_by};
+use crate::logging::Short;
+use crate::node::{Node, unavailable};
+
+/// Seconds between heartbeats: what a reader may ask for.
+const HEARTBEAT: std::ops::RangeInclusive<u16> = 5..=300;
+
+pub(super) async fn pull<L: Log, B: Bus>(
+    State(node): State<Arc<Node<L, B>>>,
+    ConnectInfo(connection): ConnectInfo<InFlight>,
+    request: Request<Body>,
+) -> Response {
+    let busy = connection.begin();
+    let received = receive::<PullRequest, _, _>(&node, request, limits::PULL_BODY).await;
+    let received = match received {
+        Ok(received) => received,
+        Err((code, detail)) => return refuse(&node, code, &detail),
+    };
+    let request = received.value;
+    if !request
+        .spaces
+        .iter()
+        .all(|space| node.is_fresh(&space.proof))
+    {
+        return refuse(&node, RefusalCode::Nonce, RefusalCode::Nonce.name());
+    }
+    let answer = Answer::new(node, request, busy);
+    let frames = stream::unfold(answer, async |mut answer| {
+        let piece = answer.next().await?;
+        Some((Ok::<_, Infallible>(piece), answer))
+    });
+    Response::new(Body::from_stream(frames))
+}
+
+/// An answer, as far as it has not been taken.
+struct Answer<L, B: Bus> {
+    node: Arc<Node<L, B>>,
+    spaces: Vec<Space>,
+    /// Spaces that may have entries to send.
+    due: VecDeque<u16>,
+    begun: bool,
+    live: Option<Live<B::Hints>>,
+    _busy: Busy,
+}
+
+struct Live<H> {
+    hints: H,
+    heartbeat: Duration,
+    next_heartbeat: Instant,
+    recheck: Option<Duration>,
+    next_recheck: Option<Instant>,
+}
+
+/// How far the answer is in one space.
+enum Space {
+    /// Nothing has been looked at.
+    Asked(PullSpace),
+    /// The reader is a member and has what stands before `after`.
+    Reading {
+        reader: Reader,
+        after: u64,
+        has_page: bool,
+    },
+    /// Nothing more comes.
+    Ended,
+}
+
+/// Who reads which space.
+#[derive(Clone, Copy)]
+struct Reader {
+    space: SpaceId,
+    device: DeviceNumber,
+    writes: bool,
+}
+
+impl<L: Log, B: Bus> Answer<L, B> {
+    fn new(node: Arc<Node<L, B>>, request: PullRequest, busy: Busy) -> Self {
+        let live = request.live.map(|seconds| {
+            let seconds = seconds.clamp(*HEARTBEAT.start(), *HEARTBEAT.end());
+            let heartbeat = Duration::from_secs(seconds.into());
+            let recheck = node.bus.recheck();
+            Live {
+                hints: node.bus.subscribe(),
+                heartbeat,
+                next_heartbeat: Instant::now() + heartbeat,
+                recheck,
+                next_recheck: recheck.map(|every| Instant::now() + every),
+            }
+        });
+        let spaces: Vec<_> = request.spaces.into_iter().map(Space::Asked).collect();
+        Self {
+            node,
+            due: (0..).take(spaces.len()).collect(),
+            spaces,
+            begun: false,
+            live,
+            _busy: busy,
+        }
+    }
+
+    /// The next frames; `None` where the answer is at its end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if !self.begun {
+            self.begun = true;
+            let (relay, nonce) = (self.node.key(), self.node.nonce());
+            return Some(codec::encode(&Frame::Hello { relay, nonce }).into());
+        }
+        loop {
+            if *self.node.stopping.borrow() {
+                return None;
+            }
+            match self.due.pop_front() {
+                Some(number) => {
+                    if let Some(frames) = self.serve(number).await {
+                        return Some(frames.into());
+                    }
+                }
+                None => {
+                    if let Some(frame) = self.wait().await? {
+                        return Some(codec::encode(&frame).into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits until something is due: `None` where nothing will ever be.
+    async fn wait(&mut self) -> Option<Option<Frame>> {
+        let live = self.live.as_mut()?;
+        let mut stopping = self.node.stopping.clone();
+        let far = live.next_heartbeat + live.heartbeat;
+        tokio::select! {
+            number = live.hints.next() => {
+                self.due.push_back(number);
+                Some(None)
+            }
+            () = sleep_until(live.next_heartbeat) => {
+                live.next_heartbeat = Instant::now() + live.heartbeat;
+                Some(Some(Frame::Heartbeat { nonce: self.node.nonce() }))
+            }
+            () = sleep_until(live.next_recheck.unwrap_or(far)) => {
+                live.next_recheck = live.recheck.map(|every| Instant::now() + every);
+                self.due.extend((0..).take(self.spaces.len()));
+                Some(None)
+            }
+            _ = stopping.changed() => None,
+        }
+    }
+
+    /// The next frames of one space, if there are any.
+    async fn serve(&mut self, number: u16) -> Option<Vec<u8>> {
+        let space = self.spaces.get_mut(usize::from(number))?;
+        if let Space::Asked(asked) = space {
+            let id = asked.proof.space;
+            *space = match begin(&self.node, asked).await {
+                Ok(reading) => {
+                    // Heard before the first page is read, so that nothing falls in between.
+                    if let Some(live) = &mut self.live {
+                        live.hints.follow(&id, number);
+                    }
+                    reading
+                }
+                Err(refused) => {
+                    self.spaces[usize::from(number)] = Space::Ended;
+                    return Some(codec::encode(&refused.frame(number)));
+                }
+            };
+        }
+        let Space::Reading {
+            reader,
+            after,
+            has_page,
+        } = space
+        else {
+            return None;
+        };
+        match page(&self.node, number, *reader, *after, !*has_page).await {
+            Ok(None) => None,
+            Ok(Some((frames, page))) => {
+                *after = page.end.seq;
+                *has_page = true;
+                if page.end.seq < page.head {
+                    self.due.push_front(number);
+                }
+                Some(frames)
+            }
+            Err(error) => {
+                let refused = Refusal::from(unavailable(error));
+                *space = Space::Ended;
+                Some(codec::encode(&refused.frame(number)))
+            }
+        }
+    }
+}
+
+/// Why a space is not read.
+struct Refusal {
+    code: RefusalCode,
+    agreed: Option<Position>,
+}
+
+impl Refusal {
+    fn frame(self, space: u16) -> Frame {
+        Frame::Refused {
+            space,
+            code: self.code,
+            agreed: self.agreed,
+        }
+    }
+}
+
+impl From<RefusalCode> for Refusal {
+    fn from(code: RefusalCode) -> Self {
+        Self { code, agreed: None }
+    }
+}
+
+/// Looks whether a reader may read, and whether its place is on the log.
+async fn begin<L: Log, B: Bus>(node: &Node<L, B>, asked: &PullSpace) -> Result<Space, Refusal> {
+    let member = node.reader(&asked.proof).await?;
+    let space = asked.proof.space;
+    let start = Cursor::start(&space).position();
+    let mut places = vec![asked.after];
+    places.extend(&asked.earlier);
+    places.push(start);
+    let agreed = node.log.agreed(space, places).await.map_err(unavailable)?;
+    if agreed != Some(asked.after) {
+        tracing::info!(space = %Short(&space), "a reader is not on this log");
+        return Err(Refusal {
+            code: RefusalCode::UnknownPosition,
+            agreed,
+        });
+    }
+    Ok(Space::Reading {
+        reader: Reader {
+            space,
+            device: asked.proof.device,
+            writes: member.rights.include(Rights::WRITE),
+        },
+        after: asked.after.seq,
+        has_page: false,
+    })
+}
+
+/// One page as frames; `None` where it is empty, unless `even_empty`.
+async fn page<L: Log, B: Bus>(
+    node: &Node<L, B>,
+    number: u16,
+    reader: Reader,
+    after: u64,
+    even_empty: bool,
+) -> Result<Option<(Vec<u8>, Page)>, LogError> {
+    let mut page = node.log.page(reader.space, after).await?;
+    if page.entries.is_empty() && !even_empty {
+        return Ok(None);
+    }
+    let mut frames = Vec::new();
+    for stored in std::mem::take(&mut page.entries) {
+        for frame in entry(node, number, reader, stored).await? {
+            frames.extend_from_slice(&codec::encode(&frame));
+        }
+    }
+    frames.extend_from_slice(&codec::encode(&Frame::Page {
+        space: number,
+        receipt: node.receipt(&reader.space, page.end),
+        head: page.head,
+    }));
+    Ok(Some((frames, page)))
+}
+
+/// An entry as a reader gets it: a stub where it is the reader's own, after its attachments where
+/// it changes the membership.
+async fn entry<L: Log, B: Bus>(
+    node: &Node<L, B>,
+    space: u16,
+    reader: Reader,
+    stored: Stored,
+) -> Result<Vec<Frame>, LogError> {
+    let Stored { seq, id, bytes } = stored;
+    let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+    let entry = match Entry::parse(bytes.clone()) {
+        Ok(entry) => entry,
+        // Not what was stored: the reader will see that, and say so.
+        Err(_) => {
+            let entry = Blob(bytes);
+            return Ok(vec![Frame::Entry { space, seq, entry }]);
+        }
+    };
+    let mut frames = Vec::new();
+    if entry.header().kind == Kind::Membership {
+        let hashes = needed_by(reader.device, reader.writes, &entry);
+        if !hashes.is_empty() {
+            let attachments = node.log.attachments(reader.space, hashes).await?;
+            frames.extend(attachments.into_iter().map(|bytes| Frame::Attachment {
+                space,
+                bytes: Blob(bytes),
+            }));
+        }
+    } else if entry.header().device == reader.device {
+        frames.push(Frame::Own {
+            space,
+            seq,
+            id,
+            length,
+        });
+        return Ok(frames);
+    }
+    let entry = Blob(entry.into_bytes());
+    frames.push(Frame::Entry { space, seq, entry });
+    Ok(frames)
+}

@@ -1,0 +1,28 @@
+//! The relay: it puts sealed entries into one order per space, and can read none of them.
+//!
+//! - [`Relay`]: opens a data directory and serves; the binary `waymark-server` is this with flags.
+//! - [`Config`] and [`Limits`]: what an operator may set.
+//! - [`log`]: where entries are kept: the trait [`log::Log`] and SQLite behind it.
+//! - [`bus`]: how live readers hear that a space moved: the trait [`bus::Bus`].
+//! - [`inspect`]: what an operator sees in a data directory.
+//!
+//! Inside, `node` holds what every request works with, and `http` has a file for each route.
+#![forbid(unsafe_code)]
+
+pub mod bus;
+mod cache;
+mod config;
+mod data_dir;
+mod http;
+pub mod inspect;
+pub mod log;
+mod logging;
+mod node;
+mod nonce;
+mod relay;
+#[cfg(test)]
+mod testing;
+
+pub use self::config::{Config, Limits};
+pub use self::data_dir::OpenError;
+pub use self::relay::Relay;

@@ -1,0 +1,178 @@
+//! Where spaces' logs are kept. [`Log`] speaks in verbs of the domain, so that another engine can
+//! stand behind it; what every engine has to decide alike is in [`rules`], and what every engine
+//! has to hold is the conformance suite beside it.
+
+mod candidate;
+mod rules;
+mod sqlite;
+
+#[cfg(test)]
+pub(crate) mod conformance;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use waymark_wire::chain::Position;
+use waymark_wire::ids::{AttachmentHash, EntryId, Generation, SpaceId};
+use waymark_wire::membership::Membership;
+use waymark_wire::message::RefusalCode;
+
+pub(crate) use self::candidate::{Attachment, Candidate, Prepared, needed_by};
+pub(crate) use self::rules::NOBODY;
+pub use self::sqlite::{DATABASE, SchemaError, SqliteLog};
+
+/// The logs of all spaces: in each a single order without holes, each entry once.
+pub trait Log: Send + Sync + 'static {
+    /// Appends entries to one space, one by one, up to the first that is refused. What the outcome
+    /// names is durable.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log could not do it; nothing is known of the entries then.
+    fn append(
+        &self,
+        append: Append,
+    ) -> impl Future<Output = Result<AppendOutcome, LogError>> + Send;
+
+    /// The entries after `seq`: as many as a page holds, at least one where there is one.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn page(
+        &self,
+        space: SpaceId,
+        after: u64,
+    ) -> impl Future<Output = Result<Page, LogError>> + Send;
+
+    /// The first of `places` that is on the space's log. The place before the first entry always is.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn agreed(
+        &self,
+        space: SpaceId,
+        places: Vec<Position>,
+    ) -> impl Future<Output = Result<Option<Position>, LogError>> + Send;
+
+    /// Who is in the space, or `None` where there is no such space.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn membership(
+        &self,
+        space: SpaceId,
+    ) -> impl Future<Output = Result<Option<Arc<Membership>>, LogError>> + Send;
+
+    /// The attachments with these hashes, in this order, without those that are not kept.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn attachments(
+        &self,
+        space: SpaceId,
+        hashes: Vec<AttachmentHash>,
+    ) -> impl Future<Output = Result<Vec<Vec<u8>>, LogError>> + Send;
+
+    /// What is kept of the space, or `None` where there is no such space.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn usage(&self, space: SpaceId)
+    -> impl Future<Output = Result<Option<Usage>, LogError>> + Send;
+
+    /// The history that receipts belong to.
+    fn generation(&self) -> Generation;
+
+    /// Whether the log answers.
+    ///
+    /// # Errors
+    /// [`LogError`] where it does not.
+    fn health(&self) -> impl Future<Output = Result<(), LogError>> + Send;
+
+    /// Finishes what was begun; appends are answered [`LogError::Busy`] from then on.
+    fn close(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// Why a log did not do what was asked.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// More is waiting to be written than may wait, or the log is closing.
+    #[error("the log takes no more for now")]
+    Busy,
+    /// The engine failed.
+    #[error("the log failed: {0}")]
+    Engine(String),
+}
+
+/// Entries for one space, in order, as they came.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The space.
+    pub space: SpaceId,
+    /// Bytes that claim to be entries.
+    pub entries: Vec<Vec<u8>>,
+    /// What membership entries among them name by hash.
+    pub attachments: Vec<Vec<u8>>,
+    /// Whether the first entry may create the space.
+    pub may_create: bool,
+}
+
+/// What became of an [`Append`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AppendOutcome {
+    /// The places of the entries that were taken, now or before, in the order given.
+    pub seqs: Vec<u64>,
+    /// Whether any of them is new.
+    pub is_new: bool,
+    /// The end of the log after that; `None` where no entry was taken.
+    pub head: Option<Position>,
+    /// Why the next one was not taken; `None` where all were.
+    pub refused: Option<Refused>,
+}
+
+/// Why an entry was not taken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// Why.
+    pub code: RefusalCode,
+    /// What is wrong, for whoever debugs; never content.
+    pub detail: String,
+    /// The end of the log, where a member asked.
+    pub head: Option<Position>,
+    /// The membership entries above the height that the entry named, as far as a page holds them,
+    /// where a member asked and they matter.
+    pub membership: Vec<Vec<u8>>,
+}
+
+/// One entry as it is kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stored {
+    /// Its place.
+    pub seq: u64,
+    /// Its id.
+    pub id: EntryId,
+    /// The entry.
+    pub bytes: Vec<u8>,
+}
+
+/// Some entries in a row, read at one moment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Page {
+    /// The entries.
+    pub entries: Vec<Stored>,
+    /// The place after the last of them: the one asked for where there is none.
+    pub end: Position,
+    /// The place of the newest entry.
+    pub head: u64,
+}
+
+/// What is kept of a space.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Usage {
+    /// Bytes of entries and attachments.
+    pub bytes: u64,
+    /// The place of the oldest entry that is kept.
+    pub oldest: u64,
+    /// The end of the log.
+    pub head: Position,
+}

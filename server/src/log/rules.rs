@@ -1,0 +1,154 @@
+//! Which entries are taken at their turn, whatever engine keeps them.
+
+use std::fmt::Display;
+
+use waymark_wire::entry::{Entry, Kind};
+use waymark_wire::ids::{EntryId, Height};
+use waymark_wire::membership::{Membership, MembershipError, Refusal};
+use waymark_wire::message::RefusalCode;
+use waymark_wire::signature::VerifyingKey;
+
+use super::{Candidate, Refused};
+
+/// Why an entry is not taken, and what its signer may be told.
+#[derive(Clone, Debug)]
+pub(crate) struct Reason {
+    /// Why.
+    pub(crate) code: RefusalCode,
+    /// What is wrong.
+    pub(crate) detail: String,
+    /// The height that a member's entry named; `None` where the signature proved nobody.
+    pub(crate) member_at: Option<Height>,
+}
+
+impl Reason {
+    /// A reason that is told to whoever asked.
+    pub(crate) fn new(code: RefusalCode, detail: impl Display) -> Self {
+        Self {
+            code,
+            detail: detail.to_string(),
+            member_at: None,
+        }
+    }
+
+    fn told_to_member(mut self, entry: &Entry) -> Self {
+        self.member_at = Some(entry.header().height);
+        self
+    }
+
+    /// Whether the newer membership entries help whoever asked.
+    pub(crate) fn calls_for_membership(&self) -> bool {
+        matches!(
+            self.code,
+            RefusalCode::StaleMembership | RefusalCode::MembershipMoved
+        )
+    }
+}
+
+impl From<Reason> for Refused {
+    fn from(reason: Reason) -> Self {
+        Self {
+            code: reason.code,
+            detail: reason.detail,
+            head: None,
+            membership: Vec::new(),
+        }
+    }
+}
+
+impl From<Refusal> for Reason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            // Says no more than is said of a space that does not exist.
+            Refusal::Signer(_) => not_found(),
+            Refusal::Kind(_) => Self::new(RefusalCode::Unsupported, refusal),
+            Refusal::Rights(_) => Self::new(RefusalCode::Forbidden, refusal),
+            Refusal::Stale(_) => Self::new(RefusalCode::StaleMembership, refusal),
+        }
+    }
+}
+
+impl From<MembershipError> for Reason {
+    fn from(error: MembershipError) -> Self {
+        let code = match &error {
+            MembershipError::Refused(refusal) => return Self::from(*refusal),
+            MembershipError::Body(_) => RefusalCode::BadRequest,
+            MembershipError::Moved => RefusalCode::MembershipMoved,
+            MembershipError::Unsupported(_) => RefusalCode::Unsupported,
+            _ => RefusalCode::Forbidden,
+        };
+        Self::new(code, error)
+    }
+}
+
+/// The membership that the first entry of a space founds.
+pub(crate) fn found(candidate: &Candidate) -> Result<Membership, Reason> {
+    Membership::found(&candidate.entry).map_err(|error| match error {
+        // There is nothing that could have moved.
+        MembershipError::Moved => Reason::new(RefusalCode::Forbidden, "it is no first entry"),
+        error => Reason::from(error),
+    })
+}
+
+/// Finds out whether a member signed the candidate, unless that is known.
+pub(crate) fn authenticate(membership: &Membership, candidate: &Candidate) -> Result<(), Reason> {
+    if candidate.is_founding {
+        // A second delivery: the signature is over zeros where another names a membership entry.
+        found(candidate)?;
+    } else if !candidate.is_authentic {
+        membership.signer(&candidate.entry, &candidate.id)?;
+    }
+    Ok(())
+}
+
+/// Decides on a candidate that a member signed and that is not in the log: the membership after it
+/// where it changes that. `next` is the counter that is its signer's turn.
+pub(crate) fn judge(
+    membership: &Membership,
+    candidate: &Candidate,
+    next: u64,
+) -> Result<Option<Membership>, Reason> {
+    let entry = &candidate.entry;
+    let changed = match entry.header().kind {
+        Kind::Membership => {
+            let mut changed = membership.clone();
+            let applied = changed.apply(entry);
+            applied.map_err(|error| Reason::from(error).told_to_member(entry))?;
+            Some(changed)
+        }
+        _ => {
+            let admitted = membership.admit_signed(entry.header());
+            admitted.map_err(|refusal| Reason::from(refusal).told_to_member(entry))?;
+            None
+        }
+    };
+    let counter = entry.header().counter;
+    if u64::from(counter) != next {
+        let detail = format!("counter {counter} where {next} is next");
+        return Err(Reason::new(RefusalCode::Counter, detail).told_to_member(entry));
+    }
+    Ok(changed)
+}
+
+/// What is said of a space that does not exist, and to those who are not in one that does.
+pub(crate) fn not_found() -> Reason {
+    Reason::new(RefusalCode::NotFound, "not found")
+}
+
+/// [`not_found`] after as much work as a signature takes.
+pub(crate) fn not_found_at_cost(entry: &Entry, id: &EntryId) -> Reason {
+    std::hint::black_box(entry.is_signed_by(&NOBODY, &EntryId::ZERO, id));
+    not_found()
+}
+
+/// An attachment is not as the entry says.
+pub(crate) fn attachment(what: &str) -> Reason {
+    Reason::new(RefusalCode::Attachment, format!("an attachment {what}"))
+}
+
+/// The generator of the curve (RFC 8032 §5.1): a good key whose secret is of no use to anybody
+/// here, since what it verifies is not looked at.
+pub(crate) const NOBODY: VerifyingKey = VerifyingKey([
+    0x58, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+    0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+]);

@@ -1,0 +1,210 @@
+//! The log in one SQLite file: one thread writes, and commits together what queued while it was
+//! waiting for the disk; readers have connections of their own.
+
+mod readers;
+mod rows;
+mod schema;
+mod turn;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use waymark_wire::chain::Position;
+use waymark_wire::ids::{AttachmentHash, Generation, SpaceId};
+use waymark_wire::membership::Membership;
+
+use self::readers::Readers;
+use self::rows::Fault;
+pub use self::schema::{DATABASE, SchemaError};
+use self::writer::Writer;
+use super::{Append, AppendOutcome, Log, LogError, Page, Prepared, Usage};
+use crate::cache::Cache;
+
+/// How many spaces' memberships are kept in memory (up to twice as many).
+const CACHED: usize = 4_096;
+/// From how many entries on an append is checked beside the threads that serve connections.
+const MANY: usize = 4;
+
+/// A [`Log`] in one SQLite file.
+#[derive(Debug)]
+pub struct SqliteLog {
+    generation: Generation,
+    readers: Readers,
+    writer: Writer,
+    memberships: Arc<Memberships>,
+}
+
+impl SqliteLog {
+    /// Opens the database in `directory`, or makes it. `generation` is the history of a new one:
+    /// random, and not used where there is a database. At most `queue` appends wait to be written.
+    ///
+    /// The caller sees to it that nobody else opens it for writing.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where it cannot be opened or is of a newer version.
+    pub fn open(
+        directory: &Path,
+        generation: Generation,
+        queue: usize,
+    ) -> Result<Self, SchemaError> {
+        let path = directory.join(DATABASE);
+        let connection = schema::open_for_writing(&path)?;
+        let generation = schema::migrate(&connection, generation)?;
+        let memberships = Arc::new(Memberships::new());
+        Ok(Self {
+            generation,
+            readers: Readers::new(path),
+            writer: Writer::start(connection, memberships.clone(), queue)?,
+            memberships,
+        })
+    }
+}
+
+impl Log for SqliteLog {
+    async fn append(&self, append: Append) -> Result<AppendOutcome, LogError> {
+        let known = match self.memberships.get(&append.space) {
+            Some(membership) => Some(membership),
+            None => self.membership(append.space).await?,
+        };
+        let prepared = if append.entries.len() < MANY {
+            Prepared::new(append, known.as_deref())
+        } else {
+            let task = move || Prepared::new(append, known.as_deref());
+            let joined = tokio::task::spawn_blocking(task).await;
+            joined.map_err(|error| LogError::Engine(error.to_string()))?
+        };
+        match prepared {
+            Ok(prepared) => self.writer.append(prepared).await,
+            Err(refused) => Ok(AppendOutcome {
+                seqs: Vec::new(),
+                is_new: false,
+                head: None,
+                refused: Some(refused),
+            }),
+        }
+    }
+
+    async fn page(&self, space: SpaceId, after: u64) -> Result<Page, LogError> {
+        self.readers
+            .read(move |db| rows::page(db, &space, after))
+            .await
+    }
+
+    async fn agreed(
+        &self,
+        space: SpaceId,
+        places: Vec<Position>,
+    ) -> Result<Option<Position>, LogError> {
+        self.readers
+            .read(move |db| rows::agreed(db, &space, &places))
+            .await
+    }
+
+    async fn membership(&self, space: SpaceId) -> Result<Option<Arc<Membership>>, LogError> {
+        if let Some(membership) = self.memberships.get(&space) {
+            return Ok(Some(membership));
+        }
+        let version = self.memberships.version();
+        let read = move |db: &rusqlite::Connection| match rows::number(db, &space)? {
+            Some(number) => rows::membership(db, number).map(Some),
+            None => Ok(None),
+        };
+        let membership = self.readers.read(read).await?.map(Arc::new);
+        if let Some(membership) = &membership {
+            self.memberships.remember(membership.clone(), version);
+        }
+        Ok(membership)
+    }
+
+    async fn attachments(
+        &self,
+        space: SpaceId,
+        hashes: Vec<AttachmentHash>,
+    ) -> Result<Vec<Vec<u8>>, LogError> {
+        self.readers
+            .read(move |db| rows::attachments(db, &space, &hashes))
+            .await
+    }
+
+    async fn usage(&self, space: SpaceId) -> Result<Option<Usage>, LogError> {
+        self.readers.read(move |db| rows::usage(db, &space)).await
+    }
+
+    fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    async fn health(&self) -> Result<(), LogError> {
+        self.readers.read(rows::health).await?;
+        if self.writer.is_running() {
+            Ok(())
+        } else {
+            Err(LogError::Busy)
+        }
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+    }
+}
+
+/// What readers and the preparation of appends know of memberships.
+#[derive(Debug)]
+struct Memberships(Mutex<(u64, Cache<SpaceId, Arc<Membership>>)>);
+
+impl Memberships {
+    fn new() -> Self {
+        Self(Mutex::new((0, Cache::new(CACHED))))
+    }
+
+    fn get(&self, space: &SpaceId) -> Option<Arc<Membership>> {
+        self.lock(|_, cache| cache.get(space).cloned())
+    }
+
+    /// Changes with every membership entry that is committed.
+    fn version(&self) -> u64 {
+        self.lock(|version, _| *version)
+    }
+
+    /// Keeps what was read from the database, unless something was committed since `version`,
+    /// which it might lack.
+    fn remember(&self, membership: Arc<Membership>, version: u64) {
+        self.lock(|now, cache| {
+            if *now == version {
+                cache.insert(*membership.space(), membership);
+            }
+        });
+    }
+
+    /// Keeps what has just been committed.
+    fn committed(&self, membership: Arc<Membership>) {
+        self.lock(|version, cache| {
+            *version += 1;
+            cache.insert(*membership.space(), membership);
+        });
+    }
+
+    fn lock<T>(&self, f: impl FnOnce(&mut u64, &mut Cache<SpaceId, Arc<Membership>>) -> T) -> T {
+        // What it guards is a cache: whole after every step.
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (version, cache) = &mut *guard;
+        f(version, cache)
+    }
+}
+
+impl From<Fault> for LogError {
+    fn from(fault: Fault) -> Self {
+        Self::Engine(fault.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    crate::log::conformance::log_conformance!(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let generation = waymark_wire::ids::Generation([7; 16]);
+        let log = super::SqliteLog::open(directory.path(), generation, 1_024).unwrap();
+        (log, directory)
+    });
+}

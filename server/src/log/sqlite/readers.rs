@@ -1,0 +1,64 @@
+//! A few connections that read, used from threads that may block.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Semaphore;
+
+use super::rows::Fault;
+use crate::log::LogError;
+
+/// How many read at a time; the rest wait.
+const CONNECTIONS: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: Arc<PathBuf>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+    permits: Semaphore,
+}
+
+impl Readers {
+    /// Readers of the database at `path`, which open it when first used.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path: Arc::new(path),
+            idle: Arc::default(),
+            permits: Semaphore::new(CONNECTIONS),
+        }
+    }
+
+    /// Runs `f` on a connection of its own.
+    ///
+    /// # Errors
+    /// [`LogError::Engine`] where `f` fails or no connection can be had.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, LogError> {
+        let engine = |error: &dyn std::fmt::Display| LogError::Engine(error.to_string());
+        let _permit = self.permits.acquire().await.map_err(|e| engine(&e))?;
+        let (path, idle) = (self.path.clone(), self.idle.clone());
+        let task = tokio::task::spawn_blocking(move || {
+            let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let db = match taken {
+                Some(db) => db,
+                None => open(&path)?,
+            };
+            let read = f(&db);
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
+            read
+        });
+        Ok(task.await.map_err(|e| engine(&e))??)
+    }
+}
+
+fn open(path: &PathBuf) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(db)
+}

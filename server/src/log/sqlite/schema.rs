@@ -1,0 +1,98 @@
+//! Opening the database, and bringing an older one up to date.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+use waymark_wire::ids::Generation;
+
+/// The database's file name in the data directory.
+pub const DATABASE: &str = "relay.db";
+
+/// Each step from one version to the next; a step is never altered once released.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemaError {
+    /// It does not hold what it should.
+    #[error("the database is damaged: {0}")]
+    Damaged(&'static str),
+    /// A newer relay has written it.
+    #[error("the database is of version {found}, and this relay knows versions up to {known}")]
+    Newer {
+        /// Its version.
+        found: i64,
+        /// The newest version that is known here.
+        known: usize,
+    },
+    /// The engine says so.
+    #[error("the database cannot be opened: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// No thread could be started for it.
+    #[error("no thread could be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Opens the one connection that writes.
+pub(super) fn open_for_writing(path: &Path) -> Result<Connection, SchemaError> {
+    let db = Connection::open(path)?;
+    db.busy_timeout(Duration::from_secs(5))?;
+    db.pragma_update(None, "journal_mode", "wal")?;
+    db.pragma_update(None, "synchronous", "full")?;
+    // The writer moves pages from the journal to the file itself, after it has answered.
+    db.pragma_update(None, "wal_autocheckpoint", 0)?;
+    db.pragma_update(None, "cache_size", -16_384)?;
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(db)
+}
+
+/// Brings the database to the newest version and tells its generation, which is `new` where the
+/// database is.
+pub(super) fn migrate(db: &Connection, new: Generation) -> Result<Generation, SchemaError> {
+    let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = MIGRATIONS.len();
+    let done = usize::try_from(found).unwrap_or(usize::MAX);
+    if done > known {
+        return Err(SchemaError::Newer { found, known });
+    }
+    let transaction = db.unchecked_transaction()?;
+    for (version, migration) in (1i64..).zip(MIGRATIONS).skip(done) {
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", version)?;
+    }
+    let generation = transaction
+        .query_row("SELECT generation FROM relay", [], |row| row.get(0))
+        .optional()?;
+    let generation = match generation {
+        Some(bytes) => Generation(bytes),
+        None if done == 0 => {
+            transaction.execute("INSERT INTO relay (generation) VALUES (?1)", [new.0])?;
+            new
+        }
+        None => return Err(SchemaError::Damaged("it has no generation")),
+    };
+    transaction.commit()?;
+    Ok(generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An older relay would misread what a newer one wrote, and lose entries.
+    #[test]
+    fn a_newer_database_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(DATABASE);
+        let db = open_for_writing(&path).unwrap();
+        let first = Generation([1; 16]);
+        assert_eq!(migrate(&db, first).unwrap(), first);
+        // A second start keeps the history.
+        assert_eq!(migrate(&db, Generation([2; 16])).unwrap(), first);
+        db.pragma_update(None, "user_version", 9).unwrap();
+        let refused = migrate(&db, Generation([3; 16])).unwrap_err();
+        assert!(matches!(refused, SchemaError::Newer { found: 9, known: 1 }));
+    }
+}

@@ -1,0 +1,253 @@
+//! One append at its turn, within the writer's transaction.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use waymark_wire::chain::Cursor;
+use waymark_wire::entry::Entry;
+use waymark_wire::ids::{DeviceNumber, SpaceId};
+use waymark_wire::membership::Membership;
+use waymark_wire::message::RefusalCode;
+
+use super::rows::{self, Fault, SpaceNumber};
+use crate::cache::Cache;
+use crate::log::candidate::named_by;
+use crate::log::rules::{self, Reason};
+use crate::log::{AppendOutcome, Attachment, Candidate, Prepared, Refused};
+use crate::logging::Short;
+
+/// The state of a space's log at its end.
+pub(super) struct Space {
+    number: SpaceNumber,
+    membership: Arc<Membership>,
+    head: Cursor,
+    next_counters: HashMap<DeviceNumber, u64>,
+}
+
+/// What a group changes beside its rows.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// What each space takes more.
+    pub(super) bytes: HashMap<SpaceNumber, u64>,
+    /// Memberships after their newest entry.
+    pub(super) memberships: Vec<Arc<Membership>>,
+}
+
+/// Appends what was prepared, as far as it is taken; what was written is durable with the
+/// transaction that `db` is in.
+pub(super) fn append(
+    db: &Connection,
+    spaces: &mut Cache<SpaceId, Space>,
+    changes: &mut Changes,
+    prepared: Prepared,
+) -> Result<AppendOutcome, Fault> {
+    let mut outcome = AppendOutcome {
+        seqs: Vec::with_capacity(prepared.candidates.len()),
+        is_new: false,
+        head: None,
+        refused: None,
+    };
+    for candidate in &prepared.candidates {
+        let reason = match take(db, spaces, changes, &prepared, candidate) {
+            Ok(Ok((seq, is_new))) => {
+                outcome.seqs.push(seq);
+                outcome.is_new |= is_new;
+                continue;
+            }
+            Ok(Err(reason)) => reason,
+            // One damaged space must not stop the others.
+            Err(Fault::Damaged(what)) => {
+                tracing::error!(space = %Short(&prepared.space), "the database is damaged: {what}");
+                spaces.remove(&prepared.space);
+                Reason::new(RefusalCode::Unavailable, "the log of this space is damaged")
+            }
+            Err(fault @ Fault::Sqlite(_)) => return Err(fault),
+        };
+        outcome.refused = Some(refuse(db, spaces, &prepared.space, reason)?);
+        break;
+    }
+    if !outcome.seqs.is_empty() {
+        let space = spaces.get(&prepared.space);
+        outcome.head = space.map(|space| space.head.position());
+    }
+    outcome.refused = outcome.refused.or(prepared.then);
+    Ok(outcome)
+}
+
+/// Takes one entry: its place, and whether it is new.
+fn take(
+    db: &Connection,
+    spaces: &mut Cache<SpaceId, Space>,
+    changes: &mut Changes,
+    prepared: &Prepared,
+    candidate: &Candidate,
+) -> Result<Result<(u64, bool), Reason>, Fault> {
+    let entry = &candidate.entry;
+    let header = entry.header();
+    if !load(db, spaces, &prepared.space)? {
+        return create(db, spaces, changes, prepared, candidate);
+    }
+    let Some(space) = spaces.get(&prepared.space) else {
+        return Err(Fault::Damaged("a space was not kept"));
+    };
+    if let Err(reason) = rules::authenticate(&space.membership, candidate) {
+        return Ok(Err(reason));
+    }
+    let next = match space.next_counters.get(&header.device) {
+        Some(next) => *next,
+        None => rows::next_counter(db, space.number, header.device)?,
+    };
+    if u64::from(header.counter) < next {
+        let stored = rows::by_counter(db, space.number, header.device, header.counter)?;
+        if let Some((seq, id)) = stored
+            && id == candidate.id
+        {
+            return Ok(Ok((seq, false)));
+        }
+    }
+    let changed = match rules::judge(&space.membership, candidate, next) {
+        Ok(changed) => changed,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let attached = match attached(db, Some(space.number), entry, &prepared.attachments)? {
+        Ok(attached) => attached,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    if let Some(membership) = changed {
+        space.membership = Arc::new(membership);
+    }
+    let seq = put(db, space, changes, candidate, &attached)?;
+    space.next_counters.insert(header.device, next + 1);
+    Ok(Ok((seq, true)))
+}
+
+/// Takes the first entry of a space.
+fn create(
+    db: &Connection,
+    spaces: &mut Cache<SpaceId, Space>,
+    changes: &mut Changes,
+    prepared: &Prepared,
+    candidate: &Candidate,
+) -> Result<Result<(u64, bool), Reason>, Fault> {
+    let entry = &candidate.entry;
+    if !candidate.is_founding {
+        return Ok(Err(rules::not_found_at_cost(entry, &candidate.id)));
+    }
+    if !prepared.may_create {
+        let detail = "creating a space needs a token";
+        return Ok(Err(Reason::new(RefusalCode::Admission, detail)));
+    }
+    let membership = match rules::found(candidate) {
+        Ok(membership) => membership,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let attached = match attached(db, None, entry, &prepared.attachments)? {
+        Ok(attached) => attached,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let mut space = Space {
+        number: rows::insert_space(db, &prepared.space)?,
+        membership: Arc::new(membership),
+        head: Cursor::start(&prepared.space),
+        next_counters: HashMap::from([(entry.header().device, 1)]),
+    };
+    let seq = put(db, &mut space, changes, candidate, &attached)?;
+    spaces.insert(prepared.space, space);
+    Ok(Ok((seq, true)))
+}
+
+/// Writes an entry that was decided on, after the log's end.
+fn put(
+    db: &Connection,
+    space: &mut Space,
+    changes: &mut Changes,
+    candidate: &Candidate,
+    attached: &[&Attachment],
+) -> Result<u64, Fault> {
+    let entry = &candidate.entry;
+    let at = space.head.after(&candidate.id);
+    rows::insert_entry(db, space.number, &at, entry, &candidate.id)?;
+    space.head = at;
+    let mut bytes = u64::try_from(entry.bytes().len()).unwrap_or(u64::MAX);
+    for attachment in attached {
+        bytes += rows::insert_attachment(db, space.number, attachment)?;
+    }
+    if space.membership.head() == candidate.id {
+        rows::insert_membership(db, space.number, space.membership.height(), at.seq)?;
+        changes.memberships.push(space.membership.clone());
+    }
+    *changes.bytes.entry(space.number).or_default() += bytes;
+    Ok(at.seq)
+}
+
+/// Finds everything that an entry names by hash: what is given has to be kept with it, the rest is
+/// kept already.
+fn attached<'a>(
+    db: &Connection,
+    number: Option<SpaceNumber>,
+    entry: &Entry,
+    given: &'a [Attachment],
+) -> Result<Result<Vec<&'a Attachment>, Reason>, Fault> {
+    let mut attached = Vec::new();
+    for (hash, size) in named_by(entry) {
+        let given = given.iter().find(|given| given.hash == hash);
+        if let Some(given) = given.filter(|given| given.bytes.len() == size) {
+            attached.push(given);
+            continue;
+        }
+        let kept = match number {
+            Some(number) => rows::attachment_size(db, number, &hash)?,
+            None => None,
+        };
+        if kept != Some(size) {
+            return Ok(Err(rules::attachment("is missing")));
+        }
+    }
+    Ok(Ok(attached))
+}
+
+/// Sees to it that the space's state is in memory; `false` where there is no such space.
+fn load(db: &Connection, spaces: &mut Cache<SpaceId, Space>, id: &SpaceId) -> Result<bool, Fault> {
+    if spaces.get(id).is_some() {
+        return Ok(true);
+    }
+    let Some(number) = rows::number(db, id)? else {
+        return Ok(false);
+    };
+    let space = Space {
+        number,
+        membership: Arc::new(rows::membership(db, number)?),
+        head: rows::head(db, number, id)?,
+        next_counters: HashMap::new(),
+    };
+    spaces.insert(*id, space);
+    Ok(true)
+}
+
+/// Adds to a refusal what a member may know.
+fn refuse(
+    db: &Connection,
+    spaces: &mut Cache<SpaceId, Space>,
+    id: &SpaceId,
+    reason: Reason,
+) -> Result<Refused, Fault> {
+    let space = spaces.get(id);
+    let known = reason.member_at.zip(space);
+    let (head, membership) = match known {
+        Some((height, space)) => (
+            Some(space.head.position()),
+            if reason.calls_for_membership() {
+                rows::membership_above(db, space.number, height)?
+            } else {
+                Vec::new()
+            },
+        ),
+        None => (None, Vec::new()),
+    };
+    Ok(Refused {
+        head,
+        membership,
+        ..Refused::from(reason)
+    })
+}

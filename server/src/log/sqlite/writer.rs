@@ -1,0 +1,212 @@
+//! The one thread that writes. It takes all that queued while it was waiting for the disk, puts it
+//! into one transaction, and answers after COMMIT. A bad append spoils no other, because every
+//! check comes before the first write of an entry.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+use waymark_wire::ids::SpaceId;
+
+use super::rows::{self, Fault};
+use super::turn::{Changes, Space, append};
+use super::{Memberships, SchemaError};
+use crate::cache::Cache;
+use crate::log::{AppendOutcome, LogError, Prepared};
+
+/// Appends in one transaction, at most.
+const GROUP: usize = 256;
+/// Bytes of all appends that wait, at most.
+const WAITING_BYTES: usize = 64 * 1024 * 1024;
+/// Spaces whose state is kept in memory (up to twice as many).
+const SPACES: usize = 4_096;
+/// Bytes written to the journal before its pages are moved to the file.
+const CHECKPOINT: usize = 8 * 1024 * 1024;
+
+/// The writing thread, as seen by the others.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    waiting: Arc<AtomicUsize>,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Job {
+    prepared: Prepared,
+    bytes: usize,
+    reply: oneshot::Sender<Result<AppendOutcome, LogError>>,
+}
+
+impl Writer {
+    /// Starts the thread; at most `queue` appends wait for it.
+    pub(super) fn start(
+        db: Connection,
+        memberships: Arc<Memberships>,
+        queue: usize,
+    ) -> Result<Self, SchemaError> {
+        let (sender, receiver) = mpsc::channel(queue.max(1));
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let work = Work {
+            db,
+            spaces: Cache::new(SPACES),
+            memberships,
+            unchecked: 0,
+        };
+        let taken = waiting.clone();
+        let thread = thread::Builder::new()
+            .name("log-writer".into())
+            .spawn(move || work.run(receiver, &taken))?;
+        Ok(Self {
+            queue: Mutex::new(Some(sender)),
+            waiting,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Appends, and comes back when the outcome is durable.
+    pub(super) async fn append(&self, prepared: Prepared) -> Result<AppendOutcome, LogError> {
+        let entries = prepared.candidates.iter().map(|c| c.entry.bytes().len());
+        let attachments = prepared.attachments.iter().map(|a| a.bytes.len());
+        let bytes = entries.chain(attachments).sum();
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            prepared,
+            bytes,
+            reply,
+        };
+        if self.waiting.fetch_add(bytes, Ordering::Relaxed) > WAITING_BYTES || !self.send(job) {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(LogError::Busy);
+        }
+        answer
+            .await
+            .map_err(|_| LogError::Engine("the writer has stopped".into()))?
+    }
+
+    fn send(&self, job: Job) -> bool {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue
+            .as_ref()
+            .is_some_and(|queue| queue.try_send(job).is_ok())
+    }
+
+    /// Whether appends are taken.
+    pub(super) fn is_running(&self) -> bool {
+        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.as_ref().is_some_and(|queue| !queue.is_closed())
+    }
+
+    /// Writes what waits, and ends the thread.
+    pub(super) async fn close(&self) {
+        self.stop();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            // It has nothing to tell; a panic there is a bug that its own message names.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+
+    fn stop(&self) {
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop();
+        let thread = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the writing thread holds.
+struct Work {
+    db: Connection,
+    spaces: Cache<SpaceId, Space>,
+    memberships: Arc<Memberships>,
+    unchecked: usize,
+}
+
+impl Work {
+    fn run(mut self, mut queue: mpsc::Receiver<Job>, waiting: &AtomicUsize) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut group = vec![first];
+            while group.len() < GROUP
+                && let Ok(job) = queue.try_recv()
+            {
+                group.push(job);
+            }
+            let bytes: usize = group.iter().map(|job| job.bytes).sum();
+            let (prepared, replies): (Vec<_>, Vec<_>) = group
+                .into_iter()
+                .map(|job| (job.prepared, job.reply))
+                .unzip();
+            let outcomes = self.write(prepared);
+            waiting.fetch_sub(bytes, Ordering::Relaxed);
+            match outcomes {
+                Ok(outcomes) => {
+                    for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                        // Whoever asked may be gone; what was asked for is done.
+                        let _ = reply.send(Ok(outcome));
+                    }
+                }
+                Err(fault) => {
+                    tracing::error!(%fault, "a group of appends was not written");
+                    // Nothing in memory may run ahead of the database.
+                    self.spaces.clear();
+                    for reply in replies {
+                        let _ = reply.send(Err(LogError::Engine(fault.to_string())));
+                    }
+                }
+            }
+            self.unchecked += bytes;
+            if self.unchecked > CHECKPOINT {
+                self.checkpoint("PASSIVE");
+            }
+        }
+        self.checkpoint("TRUNCATE");
+    }
+
+    /// Writes a group in one transaction.
+    fn write(&mut self, group: Vec<Prepared>) -> Result<Vec<AppendOutcome>, Fault> {
+        let mut changes = Changes::default();
+        let mut outcomes = Vec::with_capacity(group.len());
+        // Rolls back when dropped early.
+        let db = self.db.unchecked_transaction()?;
+        for prepared in group {
+            outcomes.push(append(&db, &mut self.spaces, &mut changes, prepared)?);
+        }
+        for (number, bytes) in changes.bytes {
+            rows::add_bytes(&db, number, bytes)?;
+        }
+        db.commit()?;
+        for membership in changes.memberships {
+            self.memberships.committed(membership);
+        }
+        Ok(outcomes)
+    }
+
+    fn checkpoint(&mut self, how: &str) {
+        self.unchecked = 0;
+        let statement = format!("PRAGMA wal_checkpoint({how})");
+        if let Err(error) = self.db.query_row(&statement, [], |_| Ok(())) {
+            // The journal stays longer; nothing is lost.
+            tracing::warn!(%error, "the journal could not be moved");
+        }
+    }
+}

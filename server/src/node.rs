@@ -1,0 +1,137 @@
+//! What every request works with.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{Semaphore, watch};
+use waymark_wire::chain::Position;
+use waymark_wire::codec::Bytes;
+use waymark_wire::ids::SpaceId;
+use waymark_wire::membership::{Member, Rights};
+use waymark_wire::message::RefusalCode;
+use waymark_wire::proof::ReadProof;
+use waymark_wire::receipt::Receipt;
+use waymark_wire::signature::{SigningKey, VerifyingKey};
+
+use crate::bus::Bus;
+use crate::config::Limits;
+use crate::log::{Append, AppendOutcome, Log, LogError, NOBODY};
+use crate::nonce::Nonces;
+
+/// One process of a relay, over whatever keeps its logs and carries its hints.
+#[derive(Debug)]
+pub(crate) struct Node<L, B> {
+    /// The logs.
+    pub(crate) log: L,
+    /// The hints.
+    pub(crate) bus: B,
+    /// What it takes on.
+    pub(crate) limits: Limits,
+    /// The token that creating a space needs.
+    pub(crate) admission: Option<Vec<u8>>,
+    /// Room for request bodies, in bytes.
+    pub(crate) bodies: Arc<Semaphore>,
+    /// Turns true when the relay stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    key: SigningKey,
+    public: VerifyingKey,
+    nonces: Nonces,
+}
+
+impl<L: Log, B: Bus> Node<L, B> {
+    /// A node that signs with `key` and gives nonces under `secret`.
+    pub(crate) fn new(
+        (log, bus): (L, B),
+        (limits, admission): (Limits, Option<Vec<u8>>),
+        key: SigningKey,
+        secret: &[u8; 32],
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let room = usize::try_from(limits.bodies).unwrap_or(usize::MAX);
+        Self {
+            log,
+            bus,
+            limits,
+            admission,
+            bodies: Arc::new(Semaphore::new(room.min(Semaphore::MAX_PERMITS))),
+            stopping,
+            public: key.verifying_key(),
+            key,
+            nonces: Nonces::new(secret),
+        }
+    }
+
+    /// The relay's key.
+    pub(crate) const fn key(&self) -> VerifyingKey {
+        self.public
+    }
+
+    /// A nonce for the next read proof.
+    pub(crate) fn nonce(&self) -> Bytes {
+        self.nonces.give(now())
+    }
+
+    /// Whether a proof's nonce is good. Comes before every look-up.
+    pub(crate) fn is_fresh(&self, proof: &ReadProof) -> bool {
+        self.nonces.is_good(&proof.nonce, now())
+    }
+
+    /// The relay's word that `space`'s log stands so at `position`.
+    pub(crate) fn receipt(&self, space: &SpaceId, position: Position) -> Receipt {
+        let generation = self.log.generation();
+        Receipt::new(space, generation, position, |text| self.key.sign(text))
+    }
+
+    /// Appends, and tells those who follow the space. Runs to its end even where nobody waits for
+    /// it any more, so that what was written is also told.
+    pub(crate) async fn append(
+        self: &Arc<Self>,
+        append: Append,
+    ) -> Result<AppendOutcome, LogError> {
+        let node = self.clone();
+        let task = tokio::spawn(async move {
+            let space = append.space;
+            let outcome = node.log.append(append).await?;
+            if let Some(head) = outcome.head.filter(|_| outcome.is_new) {
+                node.bus.publish(&space, head.seq);
+            }
+            Ok(outcome)
+        });
+        task.await
+            .map_err(|error| LogError::Engine(error.to_string()))?
+    }
+
+    /// Who made a proof. Unknown space, unknown member and bad signature cost and say the same.
+    ///
+    /// # Errors
+    /// [`RefusalCode::NotFound`], or [`RefusalCode::Unavailable`] where the log does not answer.
+    pub(crate) async fn reader(&self, proof: &ReadProof) -> Result<Member, RefusalCode> {
+        let membership = self
+            .log
+            .membership(proof.space)
+            .await
+            .map_err(unavailable)?;
+        let member = membership.as_ref().and_then(|m| m.member(proof.device));
+        let key = member.map_or(NOBODY, |member| member.signing_key);
+        let is_signed = proof.is_signed_by(&key, &self.public);
+        match member {
+            Some(member) if is_signed && member.rights.include(Rights::READ) => Ok(member.clone()),
+            _ => Err(RefusalCode::NotFound),
+        }
+    }
+}
+
+/// Notes why the log failed; what whoever asked is told.
+pub(crate) fn unavailable(error: LogError) -> RefusalCode {
+    if error != LogError::Busy {
+        tracing::error!(%error, "the log failed");
+    }
+    RefusalCode::Unavailable
+}
+
+/// Seconds since the Unix epoch, by the relay's clock.
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
