@@ -1,1 +1,41 @@
-//! .
+//! Waymark for Kotlin, Swift and Python: the core's facade, one line for each call.
+//!
+//! - [`Waymark`]: one device of one person. It is opened with a [`WaymarkConfig`] and the app's
+//!   [`KeyProvider`].
+//! - [`Goals`], [`CheckIns`], [`People`], [`Texts`]: what it is made of.
+//! - [`LiveSync`]: a connection that stays.
+//! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
+//!
+//! The records and enums that cross are the core's own. Local calls are synchronous and durable
+//! when they return; calls that talk to a relay are async and run on this library's own threads,
+//! to their end also where the caller's task is cancelled. After [`Waymark::lock`] every call
+//! gives `locked`.
+
+mod check_ins;
+mod config;
+mod goals;
+mod key;
+mod listening;
+mod live;
+mod people;
+mod runtime;
+mod session;
+mod texts;
+mod waymark;
+
+pub use self::check_ins::{CheckIns, TimedCheckIn};
+pub use self::config::WaymarkConfig;
+pub use self::goals::{GoalDraft, Goals};
+pub use self::key::{KeyProvider, KeyProviderError};
+pub use self::listening::{ChangeListener, ListenerError, Subscription};
+pub use self::live::LiveSync;
+pub use self::people::People;
+pub use self::texts::Texts;
+pub use self::waymark::{Waymark, version};
+
+uniffi::setup_scaffolding!();
+
+// Dates cross as the core says.
+type DateTime = chrono::DateTime<chrono::Utc>;
+uniffi::use_remote_type!(waymark_core::chrono::NaiveDate);
+uniffi::use_remote_type!(waymark_core::DateTime);

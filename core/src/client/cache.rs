@@ -10,7 +10,7 @@ use super::WaymarkError;
 use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash, Document, DocumentName};
 use crate::membership::{Book, SpaceKind};
-use crate::model::{Author, DocumentKey, Log, PersonTag, Plan, SourceRecord};
+use crate::model::{Author, DocumentKey, DocumentKind, Log, PersonTag, Plan, SourceRecord};
 use crate::role::Role;
 use crate::space::{self, Space};
 use crate::store::Store;
@@ -36,6 +36,11 @@ struct Made {
 }
 
 impl Views {
+    /// Drops all of them.
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Folded::default();
+    }
+
     /// The plan of a care space.
     pub(crate) fn plan(&self, engine: &mut Engine, id: SpaceId) -> Result<Arc<Plan>, WaymarkError> {
         let (space, store, _) = care(engine, id)?;
@@ -97,6 +102,24 @@ pub(crate) fn care(
     } else {
         Err(unknown())
     }
+}
+
+/// The months of a care space that have a log, in order.
+pub(crate) fn log_months(
+    engine: &mut Engine,
+    id: SpaceId,
+) -> Result<Vec<DocumentKey>, WaymarkError> {
+    let (space, _, _) = care(engine, id)?;
+    let kind = u16::from(DocumentKind::Log.code());
+    let logs = space.document_names().filter(|name| name.kind == kind);
+    let mut months: Vec<_> = logs
+        .map(|name| DocumentKey {
+            kind: DocumentKind::Log,
+            part: name.part,
+        })
+        .collect();
+    months.sort_unstable();
+    Ok(months)
 }
 
 /// A document's name as the gate has it.

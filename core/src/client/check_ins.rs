@@ -61,7 +61,7 @@ impl CheckIns<'_> {
         plan: PlanId,
         check_ins: &[(NewCheckIn, DateTime<Utc>)],
     ) -> Result<(), WaymarkError> {
-        self.0.write_all(space_of(plan), None, |plan, stamp| {
+        self.0.write_all(space_of(plan), |plan, stamp| {
             check_ins
                 .iter()
                 .map(|(check_in, at)| {
@@ -106,6 +106,16 @@ impl CheckIns<'_> {
         let key = first.ok_or_else(|| WaymarkError::invalid("there is no such month"))?;
         let (folded, log) = self.month(plan, key)?;
         Ok(log.view(&folded).check_ins)
+    }
+
+    /// The first days of the months that have check-ins, in order.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn months(&self, plan: PlanId) -> Result<Vec<NaiveDate>, WaymarkError> {
+        let inner = &mut *self.0.shared.lock();
+        let months = super::cache::log_months(&mut inner.engine, space_of(plan))?;
+        Ok(months.into_iter().filter_map(DocumentKey::month).collect())
     }
 
     /// How the days of a goal went, each judged by the revision that was in force on it.

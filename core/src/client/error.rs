@@ -7,7 +7,7 @@ use crate::crypto::CryptoError;
 use crate::driver::{HttpError, SyncFailed};
 use crate::gate::GateError;
 use crate::membership::{CardError, WelcomeError};
-use crate::model::InputError;
+use crate::model::{IdError, InputError};
 use crate::space::SpaceError;
 use crate::store::StoreError;
 use crate::sync::Problem;
@@ -30,7 +30,7 @@ pub enum ErrorClass {
 ///
 /// `reason` is for whoever debugs: it names what was wrong and holds nothing that people wrote.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[cfg_attr(feature = "uniffi", derive(uniffi::Error))]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Error), uniffi::export(Display))]
 pub enum WaymarkError {
     /// A contact card or welcome cannot be used.
     #[error("the card cannot be used: {reason}")]
@@ -62,7 +62,8 @@ pub enum WaymarkError {
         /// What was noticed.
         reason: String,
     },
-    /// The database is open elsewhere, or the client was locked.
+    /// The database is open elsewhere, its key cannot be had at the moment, or the client was
+    /// locked.
     #[error("the database is locked: {reason}")]
     Locked {
         /// By whom.
@@ -235,6 +236,12 @@ impl From<InputError> for WaymarkError {
     }
 }
 
+impl From<IdError> for WaymarkError {
+    fn from(error: IdError) -> Self {
+        Self::invalid(error)
+    }
+}
+
 impl From<CardError> for WaymarkError {
     fn from(error: CardError) -> Self {
         Self::BadCard {
@@ -289,6 +296,23 @@ impl From<Problem> for WaymarkError {
 impl From<SyncFailed> for WaymarkError {
     fn from(SyncFailed(problem): SyncFailed) -> Self {
         problem.into()
+    }
+}
+
+/// The same for the bindings, which take no borrowed text.
+#[cfg(feature = "uniffi")]
+#[uniffi::export]
+impl WaymarkError {
+    /// The stable name of this error.
+    #[uniffi::method(name = "code")]
+    pub fn owned_code(&self) -> String {
+        self.code().into()
+    }
+
+    /// What to do about it.
+    #[uniffi::method(name = "error_class")]
+    pub fn owned_class(&self) -> ErrorClass {
+        self.class()
     }
 }
 

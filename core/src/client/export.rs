@@ -5,9 +5,11 @@ use waymark_wire::ids::SpaceId;
 
 use super::people::PlanId;
 use super::{Client, Inner, WaymarkError, space_of};
+use crate::driver::Shares;
 use crate::engine::Engine;
 use crate::membership::SpaceKind;
-use crate::model::{DocumentKey, DocumentKind, projection_hash, projection_json};
+use crate::model::{projection_hash, projection_json};
+use crate::sync::Machine;
 
 impl Client {
     /// Everything that this device can read of every plan, as JSON for people and programs.
@@ -33,6 +35,23 @@ impl Client {
         Ok(format!("{:#}", Value::from(plans)))
     }
 
+    /// The records of a plan as they are kept: CBOR, each known by the hash of its bytes, document
+    /// by document. Texts that people edit together are not among them.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn export_records(&self, plan: PlanId) -> Result<Vec<Vec<u8>>, WaymarkError> {
+        let inner = &mut *self.inner.shared.lock();
+        let (space, store, _) = super::cache::care(&mut inner.engine, space_of(plan))?;
+        let names: Vec<_> = space.document_names().collect();
+        let mut records = Vec::new();
+        for name in names {
+            let document = space.document(store, name)?;
+            records.extend(document.records().map(|record| record.bytes.into_owned()));
+        }
+        Ok(records)
+    }
+
     /// The SHA-256 of everything that a plan shows: equal on two devices exactly where they show
     /// the same.
     ///
@@ -48,24 +67,41 @@ impl Client {
         )
     }
 
+    /// Closes the database and drops every key and view, at once: also while a sync is under way or
+    /// other clones of this client are held, which from then on see a device that is in no space.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub fn close(self) -> Result<(), WaymarkError> {
+        self.inner.empty(&mut self.inner.shared.lock())
+    }
+
     /// Erases this device's database, and with it every key: what the relay holds stays, and this
     /// device can read none of it any more. The client answers nothing after this.
     ///
     /// # Errors
     /// The storage's.
     pub fn erase_everything(self) -> Result<(), WaymarkError> {
-        let directory = self.inner.config.directory.clone();
-        let inner = &mut *self.inner.shared.lock();
+        let shares = &mut *self.inner.shared.lock();
         let mut transaction = crate::store::Transaction::new();
         for table in crate::store::Table::ALL {
             transaction.delete_prefix(table, Vec::new());
         }
-        inner.engine.store.commit(transaction.into())?;
-        inner.engine = Engine::open(
-            Box::new(crate::store::MemoryDisk::new().open()?),
-            Box::new(crate::driver::SystemEntropy::default()),
-        )?;
-        crate::store::SqliteStore::remove(&directory)?;
+        shares.engine.store.commit(transaction.into())?;
+        self.inner.empty(shares)?;
+        crate::store::SqliteStore::remove(&self.inner.config.directory)?;
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Puts an empty device in the place of this one, whose database is closed by it.
+    fn empty(&self, shares: &mut Shares) -> Result<(), WaymarkError> {
+        let store = crate::store::MemoryDisk::new().open()?;
+        let entropy = crate::driver::SystemEntropy::default();
+        shares.engine = Engine::open(Box::new(store), Box::new(entropy))?;
+        shares.machine = Machine::new();
+        self.views.clear();
         Ok(())
     }
 }
@@ -77,18 +113,8 @@ fn project<T>(
     make: impl FnOnce(&crate::model::Plan, &[std::sync::Arc<crate::model::Log>]) -> T,
 ) -> Result<T, WaymarkError> {
     let plan = inner.views.plan(engine, id)?;
-    let (space, _, _) = super::cache::care(engine, id)?;
-    let kind = u16::from(DocumentKind::Log.code());
-    let months: Vec<DocumentKey> = space
-        .document_names()
-        .filter(|name| name.kind == kind)
-        .map(|name| DocumentKey {
-            kind: DocumentKind::Log,
-            part: name.part,
-        })
-        .collect();
     let mut logs = Vec::new();
-    for month in months {
+    for month in super::cache::log_months(engine, id)? {
         logs.push(inner.views.log(engine, id, month)?);
     }
     Ok(make(&plan, &logs))

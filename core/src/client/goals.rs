@@ -7,9 +7,9 @@ use chrono::NaiveDate;
 use super::people::PlanId;
 use super::{Inner, WaymarkError, space_of};
 use crate::model::{
-    GoalId, GoalView, MeasureId, MeasureView, NewGoal, NewMeasure, NewRevision, NewSettings,
-    NewStatus, NewVerdict, NewWithdrawal, Plan, PlanView, RecordId, RevisionId, SettingsView,
-    Verdict, local_date, zone,
+    GoalId, GoalView, InputError, MeasureId, MeasureView, NewGoal, NewMeasure, NewRecord,
+    NewRevision, NewSettings, NewStatus, NewVerdict, NewWithdrawal, Plan, PlanView, RecordId,
+    RevisionId, SettingsView, Stamp, Verdict, local_date, zone,
 };
 
 /// Goals, revisions, verdicts, measures and settings of a plan.
@@ -28,16 +28,20 @@ impl Goals<'_> {
         goal: &NewGoal,
         revision: &NewRevision,
     ) -> Result<GoalId, WaymarkError> {
-        let made = self.0.write_pair(
+        let made = self.0.write_steps(
             space_of(plan),
-            |plan, stamp| goal.record(plan, stamp),
-            |goal, plan, stamp| {
-                let first = NewRevision {
-                    goal: GoalId::from(goal),
-                    ..revision.clone()
-                };
-                first.record(plan, stamp)
-            },
+            &[
+                &|_, plan, stamp| goal.record(plan, stamp),
+                &|made, plan, stamp| {
+                    let goal = made.first().copied().map_or(revision.goal, GoalId::from);
+                    NewRevision {
+                        goal,
+                        ..revision.clone()
+                    }
+                    .record(plan, stamp)
+                },
+                &agree_to_last,
+            ],
         )?;
         Ok(GoalId::from(made))
     }
@@ -51,18 +55,12 @@ impl Goals<'_> {
         plan: PlanId,
         revision: &NewRevision,
     ) -> Result<RevisionId, WaymarkError> {
-        let made = self.0.write_pair(
+        let made = self.0.write_steps(
             space_of(plan),
-            |plan, stamp| revision.record(plan, stamp),
-            |revision, plan, stamp| {
-                let revision = RevisionId::from(revision);
-                NewVerdict {
-                    revision,
-                    verdict: Verdict::Agree,
-                    date: None,
-                }
-                .record(plan, stamp)
-            },
+            &[
+                &|_: &[RecordId], p: &Plan, stamp: &Stamp| revision.record(p, stamp),
+                &agree_to_last,
+            ],
         )?;
         Ok(RevisionId::from(made))
     }
@@ -190,6 +188,18 @@ impl Goals<'_> {
         let inner = &mut *self.0.shared.lock();
         self.0.views.plan(&mut inner.engine, space_of(plan))
     }
+}
+
+/// Whoever proposes something agrees to it.
+fn agree_to_last(made: &[RecordId], plan: &Plan, stamp: &Stamp) -> Result<NewRecord, InputError> {
+    let revision = made.last().copied().map(RevisionId::from);
+    let revision = revision.ok_or(InputError::Empty { field: "revision" })?;
+    NewVerdict {
+        revision,
+        verdict: Verdict::Agree,
+        date: None,
+    }
+    .record(plan, stamp)
 }
 
 impl Inner {

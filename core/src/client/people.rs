@@ -62,6 +62,12 @@ impl FromStr for PlanId {
     }
 }
 
+#[cfg(feature = "uniffi")]
+uniffi::custom_type!(PlanId, String, {
+    try_lift: |text| Ok(text.parse::<PlanId>()?),
+    lower: |id| id.to_string(),
+});
+
 /// One device that reads a space.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]

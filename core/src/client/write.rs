@@ -1,56 +1,18 @@
 //! Writing records: checked against the plan, put into their documents, durable on return.
 
-use chrono::{DateTime, Utc};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use waymark_wire::ids::SpaceId;
 
 use super::cache::{People, care, name_of, with_records};
 use super::{Inner, WaymarkError};
 use crate::driver::Shares;
 use crate::engine::Engine;
-use crate::gate::{Document, DocumentName, GateError, StoredChange};
+use crate::gate::{self, Document, DocumentName, GateError, StoredChange};
 use crate::model::{
     Author, DocumentKey, InputError, Log, NewRecord, Plan, RecordId, SourceRecord, Stamp,
 };
-
-/// Puts records into their documents, all or none.
-fn put(inner: &mut Shares, id: SpaceId, records: Vec<NewRecord>) -> Result<(), WaymarkError> {
-    let (space, store, _) = care(&mut inner.engine, id)?;
-    space.edit_many(store, edits(records))?;
-    let number = space.number();
-    inner.machine.local_change(number);
-    Ok(())
-}
-
-/// The plan as it will be with one more record, to check the next one against.
-fn plan_with(
-    engine: &mut Engine,
-    id: SpaceId,
-    record: &NewRecord,
-    stamp: &Stamp,
-) -> Result<Plan, WaymarkError> {
-    let (space, store, _) = care(engine, id)?;
-    let people = People::of(space);
-    let authors = [Author {
-        person: stamp.person,
-        role: stamp.role,
-    }];
-    let more = SourceRecord {
-        id: record.id,
-        document: record.document,
-        authors: &authors,
-        bytes: &record.bytes,
-    };
-    with_records(
-        space,
-        store,
-        &people,
-        DocumentKey::PLAN,
-        &[more],
-        |records| Plan::fold(records, people.has_therapist),
-    )
-}
-
-type Edit = Box<dyn FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>>;
 
 impl Inner {
     /// The time, by the client's clock.
@@ -84,16 +46,11 @@ impl Inner {
         &self,
         id: SpaceId,
         at: Option<DateTime<Utc>>,
-        make: impl FnOnce(&Plan, &Stamp) -> Result<NewRecord, InputError>,
+        make: impl Fn(&Plan, &Stamp) -> Result<NewRecord, InputError>,
     ) -> Result<RecordId, WaymarkError> {
-        let mut first = None;
-        self.write_all(id, at, |plan, stamp| {
-            let record = make(plan, stamp)?;
-            first = Some(record.id);
-            Ok(vec![record])
-        })?;
-        first.ok_or_else(|| WaymarkError::Internal {
-            reason: "no record was made".into(),
+        self.commit(id, at, |engine, stamp| {
+            let plan = self.views.plan(engine, id)?;
+            Ok(vec![make(&plan, stamp)?])
         })
     }
 
@@ -101,40 +58,34 @@ impl Inner {
     pub(super) fn write_all(
         &self,
         id: SpaceId,
-        at: Option<DateTime<Utc>>,
-        make: impl FnOnce(&Plan, &Stamp) -> Result<Vec<NewRecord>, InputError>,
+        make: impl Fn(&Plan, &Stamp) -> Result<Vec<NewRecord>, InputError>,
     ) -> Result<(), WaymarkError> {
-        {
-            let inner = &mut *self.shared.lock();
-            let plan = self.views.plan(&mut inner.engine, id)?;
-            let stamp = self.stamp(&mut inner.engine, id, at)?;
-            let records = make(&plan, &stamp)?;
-            put(inner, id, records)?;
-        }
-        self.shared.wake();
-        Ok(())
+        let written = self.commit(id, None, |engine, stamp| {
+            let plan = self.views.plan(engine, id)?;
+            Ok(make(&plan, stamp)?)
+        });
+        written.map(drop)
     }
 
-    /// Writes two records of the plan, all or none, the second of which speaks of the first.
-    pub(super) fn write_pair(
+    /// Writes records of the plan, all or none, each of which may speak of those before it. The id
+    /// of the first is returned.
+    pub(super) fn write_steps(
         &self,
         id: SpaceId,
-        first: impl FnOnce(&Plan, &Stamp) -> Result<NewRecord, InputError>,
-        second: impl FnOnce(RecordId, &Plan, &Stamp) -> Result<NewRecord, InputError>,
+        steps: &[&dyn Fn(&[RecordId], &Plan, &Stamp) -> Result<NewRecord, InputError>],
     ) -> Result<RecordId, WaymarkError> {
-        let first = {
-            let inner = &mut *self.shared.lock();
-            let plan = self.views.plan(&mut inner.engine, id)?;
-            let stamp = self.stamp(&mut inner.engine, id, None)?;
-            let first = first(&plan, &stamp)?;
-            let plan = plan_with(&mut inner.engine, id, &first, &stamp)?;
-            let second = second(first.id, &plan, &stamp)?;
-            let id_of_first = first.id;
-            put(inner, id, vec![first, second])?;
-            id_of_first
-        };
-        self.shared.wake();
-        Ok(first)
+        self.commit(id, None, |engine, stamp| {
+            let mut plan = self.views.plan(engine, id)?;
+            let mut records: Vec<NewRecord> = Vec::new();
+            for step in steps {
+                if !records.is_empty() {
+                    plan = Arc::new(plan_with(engine, id, &records, stamp)?);
+                }
+                let made: Vec<RecordId> = records.iter().map(|record| record.id).collect();
+                records.push(step(&made, &plan, stamp)?);
+            }
+            Ok(records)
+        })
     }
 
     /// Writes a record of a month's log, which `make` may look at.
@@ -143,22 +94,101 @@ impl Inner {
         id: SpaceId,
         at: Option<DateTime<Utc>>,
         month: Option<DocumentKey>,
-        make: impl FnOnce(&Plan, Option<&Log>, &Stamp) -> Result<NewRecord, InputError>,
+        make: impl Fn(&Plan, Option<&Log>, &Stamp) -> Result<NewRecord, InputError>,
     ) -> Result<RecordId, WaymarkError> {
-        let made = {
+        self.commit(id, at, |engine, stamp| {
+            let plan = self.views.plan(engine, id)?;
+            let log = month
+                .map(|month| self.views.log(engine, id, month))
+                .transpose()?;
+            Ok(vec![make(&plan, log.as_deref(), stamp)?])
+        })
+    }
+
+    /// Makes records and puts them into their documents, all or none. The id of the first is
+    /// returned.
+    fn commit(
+        &self,
+        id: SpaceId,
+        at: Option<DateTime<Utc>>,
+        make: impl Fn(&mut Engine, &Stamp) -> Result<Vec<NewRecord>, WaymarkError>,
+    ) -> Result<RecordId, WaymarkError> {
+        let first = {
             let inner = &mut *self.shared.lock();
-            let plan = self.views.plan(&mut inner.engine, id)?;
-            let stamp = self.stamp(&mut inner.engine, id, at)?;
-            let log = month.map(|month| self.views.log(&mut inner.engine, id, month));
-            let record = make(&plan, log.transpose()?.as_deref(), &stamp)?;
-            let made = record.id;
-            put(inner, id, vec![record])?;
-            made
+            let mut stamp = self.stamp(&mut inner.engine, id, at)?;
+            let mut records = make(&mut inner.engine, &stamp)?;
+            // Two people who say the same about the same thing in one millisecond would write the
+            // very same bytes, and only one of them would have said it.
+            while someone_else_wrote(&mut inner.engine, id, &records)? {
+                stamp.at += TimeDelta::milliseconds(1);
+                records = make(&mut inner.engine, &stamp)?;
+            }
+            let first = records.first().map(|record| record.id);
+            put(inner, id, records)?;
+            first
         };
         self.shared.wake();
-        Ok(made)
+        first.ok_or_else(|| WaymarkError::Internal {
+            reason: "no record was made".into(),
+        })
     }
 }
+
+/// Whether one of the records stands in its document already, and not by this device.
+fn someone_else_wrote(
+    engine: &mut Engine,
+    id: SpaceId,
+    records: &[NewRecord],
+) -> Result<bool, WaymarkError> {
+    let (space, store, _) = care(engine, id)?;
+    let own = space.actor();
+    for record in records {
+        let document = space.document(store, name_of(record.document))?;
+        let known = document.record(&gate::RecordId(record.id.0));
+        if known.is_some_and(|known| !known.authors.contains(&own)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Puts records into their documents, all or none.
+fn put(inner: &mut Shares, id: SpaceId, records: Vec<NewRecord>) -> Result<(), WaymarkError> {
+    let (space, store, _) = care(&mut inner.engine, id)?;
+    space.edit_many(store, edits(records))?;
+    let number = space.number();
+    inner.machine.local_change(number);
+    Ok(())
+}
+
+/// The plan as it will be with some more records, to check the next one against.
+fn plan_with(
+    engine: &mut Engine,
+    id: SpaceId,
+    records: &[NewRecord],
+    stamp: &Stamp,
+) -> Result<Plan, WaymarkError> {
+    let (space, store, _) = care(engine, id)?;
+    let people = People::of(space);
+    let authors = [Author {
+        person: stamp.person,
+        role: stamp.role,
+    }];
+    let more: Vec<_> = records
+        .iter()
+        .map(|record| SourceRecord {
+            id: record.id,
+            document: record.document,
+            authors: &authors,
+            bytes: &record.bytes,
+        })
+        .collect();
+    with_records(space, store, &people, DocumentKey::PLAN, &more, |records| {
+        Plan::fold(records, people.has_therapist)
+    })
+}
+
+type Edit = Box<dyn FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>>;
 
 fn edits(records: Vec<NewRecord>) -> Vec<(DocumentName, Edit)> {
     let mut by_document: Vec<(DocumentName, Vec<Vec<u8>>)> = Vec::new();

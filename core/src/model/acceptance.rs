@@ -212,8 +212,8 @@ impl History {
                 _ => voices.remove(&(person, role)),
             };
         }
-        // Taken back, unless its date has come.
-        let stays = |a: &Accepted| a.from <= date || self.is_agreed(a.revision);
+        // Taken back. What is in force was not heard about, so it stays.
+        let stays = |a: &Accepted| self.is_agreed(a.revision);
         let accepted: Vec<_> = self.accepted.iter().copied().filter(stays).collect();
         self.accepted = accepted;
         self.accept(date, heard.iter().map(|saying| saying.revision).collect());
@@ -247,10 +247,11 @@ impl History {
     /// Whether verdicts on the revision have an effect, with that one in force.
     fn is_heard(&self, id: RecordId, in_force: Option<RecordId>) -> bool {
         let settled = in_force.is_some_and(|now| now == id || self.ancestry.is_above(id, now));
-        !settled && !self.tied.contains(&id) && self.is_eligible(id)
+        !settled && self.is_eligible(id)
     }
 
-    /// Whether the revision is on one line with everything decided.
+    /// Whether the revision is on one line with everything decided. The tied ones are not: each of
+    /// them has another beside it.
     fn is_eligible(&self, id: RecordId) -> bool {
         let accepted = self.accepted.iter().map(|a| a.revision);
         let mut decided = accepted.chain(self.tied.iter().copied());

@@ -1,29 +1,35 @@
 //! How dates and instants cross to the bindings: a date as ISO 8601 text, an instant as the
 //! platform's own (`Instant`, `Date`, `datetime`).
+//!
+//! What does not convert is the facade's own error, so that an app sees `invalid_input` and not a
+//! fault of the bindings.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{NaiveDate, Utc};
+
+use crate::client::WaymarkError;
 
 /// What the bindings call an instant.
 type DateTime = chrono::DateTime<Utc>;
 
 uniffi::custom_type!(NaiveDate, String, {
     remote,
-    try_lift: |text| Ok(text.parse()?),
+    try_lift: |text| Ok(text.parse().map_err(|_| refused("a date is written as 2026-05-01"))?),
     lower: |date| date.to_string(),
 });
 
 uniffi::custom_type!(DateTime, SystemTime, {
     remote,
-    try_lift: |time| Ok(lift(time).ok_or(InstantError)?),
+    try_lift: |time| Ok(lift(time).ok_or_else(|| refused("an instant lies beyond all dates"))?),
     lower: |at| lower(at),
 });
 
-/// An instant that is further away than any calendar.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("an instant beyond the range of dates")]
-struct InstantError;
+fn refused(rule: &str) -> WaymarkError {
+    WaymarkError::InvalidInput {
+        reason: rule.into(),
+    }
+}
 
 // chrono's own conversion panics out of range.
 fn lift(time: SystemTime) -> Option<DateTime> {

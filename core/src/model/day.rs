@@ -171,7 +171,8 @@ pub(crate) fn entries_by_date<'a>(
     let months: BTreeMap<_, _> = logs
         .iter()
         .map(Borrow::borrow)
-        .map(|log: &Log| (log.month(), log))
+        .filter(|log: &&Log| log.reaches(dates))
+        .map(|log| (log.month(), log))
         .collect();
     for entry in months.into_values().flat_map(|log| log.counted(plan)) {
         let date = read_date(entry.record.date)

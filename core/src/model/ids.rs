@@ -74,7 +74,7 @@ macro_rules! id {
 
         #[cfg(feature = "uniffi")]
         uniffi::custom_type!($name, String, {
-            try_lift: |text| Ok(text.parse()?),
+            try_lift: |text| Ok(text.parse().map_err(crate::client::WaymarkError::from)?),
             lower: |id| id.to_string(),
         });
     };

@@ -1,12 +1,14 @@
 //! The log of one month: its check-ins, and which of them count.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::model::chain::Chain;
 use crate::model::document::DocumentKey;
-use crate::model::ids::RecordId;
+use crate::model::ids::{CheckInId, RecordId};
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::kinds::Kind;
 use crate::model::kinds::check_in::{self, CheckIn, CheckInState, CheckInView};
@@ -83,6 +85,19 @@ impl Log {
         }
     }
 
+    /// A check-in with everything it replaced: what to withdraw so that nothing of an entry shows.
+    pub fn with_replaced(&self, id: CheckInId) -> Vec<RecordId> {
+        let (mut found, mut waiting) = (BTreeSet::new(), vec![id.record()]);
+        while let Some(id) = waiting.pop() {
+            if let Some(entry) = self.records.get::<CheckIn>(id)
+                && found.insert(id)
+            {
+                waiting.extend(links(&entry));
+            }
+        }
+        found.into_iter().collect()
+    }
+
     /// Makes the record that takes back check-ins of this month.
     ///
     /// # Errors
@@ -93,6 +108,13 @@ impl Log {
         stamp: &Stamp,
     ) -> Result<NewRecord, InputError> {
         withdrawal.record_in(&self.records, stamp)
+    }
+
+    /// Whether dates lie in its month.
+    pub(crate) fn reaches(&self, dates: &RangeInclusive<NaiveDate>) -> bool {
+        let part = self.month().part;
+        let first = DocumentKey::log(*dates.start()).is_none_or(|first| first.part <= part);
+        first && DocumentKey::log(*dates.end()).is_none_or(|last| part <= last.part)
     }
 
     /// The records.
@@ -185,7 +207,7 @@ fn quantity(entries: &BTreeMap<RecordId, Entry<'_, CheckIn>>, id: &RecordId) -> 
 mod tests {
     use super::*;
     use crate::model::testing::{Space, client};
-    use crate::model::{CheckInId, GoalId, NewCheckIn, Outcome};
+    use crate::model::{GoalId, NewCheckIn, Outcome};
 
     fn log(
         space: &mut Space,
@@ -248,6 +270,26 @@ mod tests {
         assert_eq!(
             (states[&first], states[&second]),
             (CheckInState::Replaced, CheckInState::Replaced)
+        );
+    }
+
+    #[test]
+    fn an_entry_is_deleted_with_all_it_replaced() {
+        let mut space = Space::default();
+        let goal = space.goal(client());
+        let first = log(&mut space, goal, Some(9.0), &[]);
+        let second = log(&mut space, goal, Some(5.0), &[first]);
+        let month = space.log();
+        let records = month.with_replaced(second.into());
+        space.put(client(), |_, s| {
+            month.withdraw(&NewWithdrawal { records }, s)
+        });
+        let states = states(&space);
+        assert_eq!(states.len(), 2);
+        assert!(
+            states
+                .values()
+                .all(|state| *state == CheckInState::Withdrawn)
         );
     }
 

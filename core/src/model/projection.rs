@@ -15,7 +15,8 @@ use crate::model::log::Log;
 use crate::model::plan::Plan;
 
 /// Everything that a plan and its logs show, with sorted keys: goals with their whole history,
-/// measures, settings, notes, check-ins, judged days, and what was left out and withdrawn.
+/// measures, settings, notes, check-ins, judged days, what was left out and withdrawn, and a sum
+/// of the ids of all records, so that nothing hides behind a view that does not show it.
 pub fn projection_json(plan: &Plan, logs: &[impl Borrow<Log>]) -> Value {
     // On the last of all days everything is decided that the records decide.
     let today = NaiveDate::MAX;
@@ -29,11 +30,14 @@ pub fn projection_json(plan: &Plan, logs: &[impl Borrow<Log>]) -> Value {
     let months: BTreeMap<_, _> = logs
         .iter()
         .map(Borrow::borrow)
-        .map(|log: &Log| (log.month(), log))
+        // A month that one device has opened and another has not is no difference.
+        .filter(|log: &&Log| !log.records().is_empty())
+        .map(|log| (log.month(), log))
         .collect();
     let months = months.into_iter().map(|(month, log)| {
         json!({
             "month": value(&month),
+            "records": value(&log.records().sum()),
             "view": value(&log.view(plan)),
             "withdrawn": value(log.records().withdrawn()),
         })
@@ -44,6 +48,7 @@ pub fn projection_json(plan: &Plan, logs: &[impl Borrow<Log>]) -> Value {
         "logs": months.collect::<Vec<_>>(),
         "measures": value(&plan.measures()),
         "notes": value(&plan.notes()),
+        "records": value(&plan.records().sum()),
         "settings": value(&plan.settings()),
         "withdrawn": value(plan.records().withdrawn()),
     }))
@@ -87,5 +92,58 @@ fn sorted(value: Value) -> Value {
             Value::Object(fields.into_iter().collect::<Map<_, _>>())
         }
         plain => plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{Space, client, day as may, therapist};
+    use crate::model::{DocumentKey, LifecycleStatus, NewCheckIn, NewStatus, Outcome};
+
+    #[test]
+    fn a_month_opened_without_records_is_no_difference_and_a_record_is_one() {
+        let mut space = Space::default();
+        let goal = space.goal(client());
+        let april = may(1).pred_opt().and_then(DocumentKey::log).unwrap();
+        let opened = [Log::fold(april, []), space.log()];
+        let none: [Log; 0] = [];
+        let before = projection_hash(&space.plan(), &none);
+        assert_eq!(projection_hash(&space.plan(), &opened), before);
+        let check_in = NewCheckIn::new(goal, Outcome::Done);
+        space.put(client(), |p, s| check_in.record(p, None, s));
+        assert_ne!(projection_hash(&space.plan(), &[space.log()]), before);
+    }
+
+    #[test]
+    fn keys_are_sorted_and_the_bytes_are_those_of_the_hash() {
+        let mut space = Space::default();
+        space.goal(client());
+        let none: [Log; 0] = [];
+        let json = projection_json(&space.plan(), &none);
+        let keys: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        let mut in_order = keys.clone();
+        in_order.sort();
+        assert_eq!(keys, in_order);
+        let digest = digest::digest(&digest::SHA256, json.to_string().as_bytes());
+        assert_eq!(digest.as_ref(), projection_hash(&space.plan(), &none));
+    }
+
+    #[test]
+    fn what_is_left_out_is_part_of_it() {
+        let mut space = Space::default();
+        let goal = space.goal(client());
+        let active = NewStatus {
+            goal,
+            to: LifecycleStatus::Active,
+            achievement: None,
+            reason: None,
+        };
+        let made = |plan: &Plan| active.record(plan, &Space::stamp(client(), 0));
+        let smuggled = space.forge(therapist(), made);
+        let none: [Log; 0] = [];
+        let json = projection_json(&space.plan(), &none);
+        assert_eq!(json["left_out"][0]["id"], smuggled.to_string());
+        assert_eq!(json["left_out"][0]["reason"], "out_of_role");
     }
 }

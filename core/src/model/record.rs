@@ -147,3 +147,59 @@ impl Home {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{Space, client};
+
+    /// A goal with an unknown key that holds so many zeros.
+    fn goal_with(zeros: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut encoder = minicbor::Encoder::new(&mut bytes);
+        encoder
+            .map(3)
+            .unwrap()
+            .u8(0)
+            .unwrap()
+            .encode(Kind::Goal)
+            .unwrap();
+        encoder.u8(1).unwrap().i64(1_777_629_600_000).unwrap();
+        encoder.u8(99).unwrap().bytes(&vec![0; zeros]).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn what_a_newer_app_added_to_a_known_kind_is_read_past() {
+        assert!(matches!(read(&goal_with(9)), Ok(Record::Goal(_))));
+    }
+
+    #[test]
+    fn a_record_has_64_kib() {
+        let overhead = goal_with(60_000).len() - 60_000;
+        assert!(read(&goal_with(RECORD_LIMIT - overhead)).is_ok());
+        assert_eq!(
+            read(&goal_with(RECORD_LIMIT - overhead + 1)).err(),
+            Some(Reason::Malformed)
+        );
+    }
+
+    #[test]
+    fn unknown_kinds_and_codes_wait_for_a_newer_app_and_nonsense_is_malformed() {
+        let mut space = Space::default();
+        let goal = space.goal(client());
+        let good = space.bytes(goal.record()).to_vec();
+        let with_kind = |kind| [&good[..2], &[kind], &good[3..]].concat();
+        assert_eq!(read(&with_kind(23)).err(), Some(Reason::NeedsNewerApp));
+        assert_eq!(
+            read(&with_kind(4)).err(),
+            Some(Reason::Malformed),
+            "a goal is no revision"
+        );
+        assert_eq!(
+            read(&[&good[..], &[0]].concat()).err(),
+            Some(Reason::Malformed)
+        );
+        assert_eq!(read(&[0xa0]).err(), Some(Reason::Malformed));
+    }
+}

@@ -116,6 +116,18 @@ impl Records {
         self.withdrawn.contains(&id)
     }
 
+    /// Whether there is nothing, not even something that does not count.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.counted.is_empty() && self.left_out.is_empty()
+    }
+
+    /// A short sum of the ids of all records, counted or not.
+    pub(crate) fn sum(&self) -> RecordId {
+        let ids: BTreeSet<_> = self.counted.keys().chain(self.left_out.keys()).collect();
+        let bytes: Vec<u8> = ids.into_iter().flat_map(|id| id.0).collect();
+        RecordId::of(&bytes)
+    }
+
     /// The records that were withdrawn.
     pub(crate) fn withdrawn(&self) -> &BTreeSet<RecordId> {
         &self.withdrawn

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::{Entry, Header, Kind};
-use waymark_wire::ids::EntryId;
+use waymark_wire::ids::{EntryId, SpaceId};
 use waymark_wire::{limits, padding};
 
 use super::{Space, SpaceError, damaged, keys};
@@ -188,7 +188,15 @@ impl Space {
         id: &EntryId,
     ) -> Result<Option<Sealed>, SpaceError> {
         let space = self.state.id;
-        let matches = |sealed: &Sealed| sealed.entry.id(&space) == *id;
-        Ok(self.outbox(store)?.into_iter().find(matches))
+        // The entry that founds a space has its id before there is a space.
+        let under = if *id == EntryId::from(space) {
+            SpaceId::ZERO
+        } else {
+            space
+        };
+        Ok(self
+            .outbox(store)?
+            .into_iter()
+            .find(|sealed| sealed.entry.id(&under) == *id))
     }
 }

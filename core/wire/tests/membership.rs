@@ -196,7 +196,7 @@ fn a_bad_signature_counts_nowhere() {
 fn numbers_are_given_in_order_and_once() {
     for wrong in [0, 3, 5, u16::MAX] {
         let error = refused(0, |core| {
-            *core = self::core(core.previous, &[add(wrong, 0, Rights::WRITE)])
+            *core = self::core(core.previous, &[add(wrong, 0, Rights::WRITE)]);
         });
         let given = DeviceNumber(wrong);
         let next = DeviceNumber(4);

@@ -145,6 +145,7 @@ impl Log for SqliteLog {
     }
 
     async fn close(&self) {
+        self.readers.rest();
         self.writer.close().await;
     }
 }

@@ -201,11 +201,6 @@ impl Client {
         Some(Answer { status, head, body })
     }
 
-    //TMP
-    pub(crate) async fn drop_bytes(&mut self, n: usize) {
-        self.take(n).await;
-    }
-    //TMPEND
     async fn take(&mut self, length: usize) -> Vec<u8> {
         while self.buffer.len() < length {
             assert!(self.more().await, "the answer was cut");

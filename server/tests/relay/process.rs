@@ -214,7 +214,8 @@ async fn a_signal_stops_it_in_order() {
     assert!(killed.success());
     while client.chunk().await.is_some() {}
     assert_eq!(program.child.wait().unwrap().code(), Some(0));
-    // The journal was moved into the file: a copy of the directory is whole.
+    // The journal was moved into the file: a copy of that is whole.
+    assert!(!directory.path().join("relay.db-wal").exists());
     assert_eq!(inspect::entries(directory.path()).unwrap().len(), 1);
 }
 

@@ -128,22 +128,30 @@ impl CheckIn {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct NewCheckIn {
     /// The goal it is about; none for a mood on its own.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub goal: Option<GoalId>,
     /// The day it is about; without one it is the stamp's local date.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub date: Option<NaiveDate>,
     /// What it says about the day.
     pub outcome: Outcome,
     /// An amount from 0 to 1,000,000,000 with at most three decimals.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub quantity: Option<f64>,
     /// The unit of the amount; without one it is that of the goal's target.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub unit: Option<String>,
     /// Up to 62, each measure once.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub ratings: Vec<Rating>,
     /// At most 4,000 characters.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub note: Option<String>,
     /// The entries it corrects, of the same goal and month.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub replaces: Vec<CheckInId>,
     /// The revision that the app showed.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub revision_seen: Option<RevisionId>,
 }
 
@@ -464,5 +472,39 @@ mod tests {
         let log = space.log();
         let error = space.refused(client(), |p, s| check_in.record(p, Some(&log), s));
         assert_eq!(error, InputError::UnknownCheckIn(lost));
+    }
+
+    #[test]
+    fn a_smuggled_correction_of_another_goals_entry_counts_nowhere() {
+        let mut space = Space::default();
+        let goal = space.goal(client());
+        let other = space.goal(client());
+        let check_in = NewCheckIn::new(goal, Outcome::Done);
+        let entry = space.put(client(), |p, s| check_in.record(p, None, s));
+        let log = space.log();
+        let moved = NewCheckIn {
+            replaces: vec![entry.into()],
+            ..NewCheckIn::new(other, Outcome::Done)
+        };
+        let error = space.refused(client(), |p, s| moved.record(p, Some(&log), s));
+        assert_eq!(error, InputError::CorrectionMoves(entry.into()));
+        // The same from a device that did not check, and one that corrects nothing known.
+        let mut record: CheckIn = minicbor::decode(space.bytes(entry)).unwrap();
+        record.goal = Some(other);
+        record.replaces = vec![entry.into()];
+        let moved = space.put(client(), |_, s| write(&record, s));
+        record.replaces = vec![RecordId([9; 16]).into()];
+        let orphan = space.put(client(), |_, s| write(&record, s));
+        let view = space.log().view(&space.plan());
+        assert_eq!(view.check_ins.len(), 1);
+        assert_eq!(view.check_ins[0].state, CheckInState::Counted);
+        let reason = |id| {
+            view.left_out
+                .iter()
+                .find(|left| left.id == id)
+                .map(|left| left.reason)
+        };
+        assert_eq!(reason(moved), Some(Reason::OutOfRange));
+        assert_eq!(reason(orphan), Some(Reason::UnknownReference));
     }
 }

@@ -102,6 +102,7 @@ impl Measure {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct NewMeasure {
     /// The measure to change; none for a new one.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub measure: Option<MeasureId>,
     /// What is rated or counted, 1 to 100 characters.
     pub label: String,
@@ -112,10 +113,13 @@ pub struct NewMeasure {
     /// The distance between two ratings, 1 or more; `max` lies on a step.
     pub step: i32,
     /// The unit of quantities: `min`, `km`; 1 to 100 characters.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub unit: Option<String>,
     /// What `min` means, at most 100 characters.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub low_label: Option<String>,
     /// What `max` means, at most 100 characters.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub high_label: Option<String>,
 }
 

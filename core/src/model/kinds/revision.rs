@@ -95,16 +95,21 @@ pub struct NewRevision {
     pub goal: GoalId,
     /// The revisions it replaces: the one in force, or the proposals it settles. Empty only for a
     /// goal's first.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub replaces: Vec<RevisionId>,
     /// What is to be reached, in the client's words; 1 to 500 characters.
     pub statement: String,
     /// How much of what.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub target: Option<Target>,
     /// On which days. Without one no day is expected.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub schedule: Option<Schedule>,
     /// The first day on which it may hold; without one, as soon as it is agreed.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub effective_from: Option<NaiveDate>,
     /// Why, at most 500 characters.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub rationale: Option<String>,
 }
 

@@ -58,16 +58,21 @@ pub struct Schedule {
     pub pattern: SchedulePattern,
     /// The first day; `EveryDays` counts from it and needs it.
     #[serde(serialize_with = "json::date_opt")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub start: Option<NaiveDate>,
     /// The last day.
     #[serde(serialize_with = "json::date_opt")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub end: Option<NaiveDate>,
     /// Days of every week that are rest.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub planned_rest: Vec<Weekday>,
     /// Single days of rest, up to 366.
     #[serde(serialize_with = "json::dates")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub rest_dates: Vec<NaiveDate>,
     /// Times off, up to 64.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub pauses: Vec<Pause>,
 }
 

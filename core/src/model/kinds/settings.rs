@@ -56,8 +56,10 @@ impl RecordKind for PlanSettings {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct NewSettings {
     /// The hour at which a new day begins, 0 to 11.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub cut_off_hour: Option<u8>,
     /// The client's time zone, an IANA name.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub time_zone: Option<String>,
 }
 

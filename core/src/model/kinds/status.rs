@@ -83,8 +83,10 @@ pub struct NewStatus {
     /// Where it stands from now on.
     pub to: LifecycleStatus,
     /// How far it was achieved, if that is to be said.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub achievement: Option<AchievementStatus>,
     /// Why, at most 500 characters.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub reason: Option<String>,
 }
 

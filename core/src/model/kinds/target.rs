@@ -39,18 +39,22 @@ pub(crate) struct StoredTarget {
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct Target {
     /// What is counted. A value needs it (FHIR R4 invariant gol-1).
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub measure: Option<MeasureId>,
     /// On which side of the value it is met.
     pub comparison: Comparison,
     /// The amount for one period; check-ins' quantities are summed against it. Without one, days
     /// are judged by what check-ins say.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub value: Option<f64>,
     /// The unit of the amount; when writing, left out it is the measure's.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub unit: Option<String>,
     /// Over which time the amount is summed.
     pub period: Period,
     /// By when, as a local date.
     #[serde(serialize_with = "json::date_opt")]
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub due: Option<NaiveDate>,
 }
 

@@ -102,7 +102,7 @@ impl NewVerdict {
 mod tests {
     use super::*;
     use crate::model::testing::{Space, client, day, revision, therapist};
-    use crate::model::{NewRevision, NewStatus, RevisionState};
+    use crate::model::{NewRevision, NewStatus, RevisionState, SourceRecord};
 
     #[test]
     fn a_verdict_on_what_is_settled_is_refused_with_the_reason() {
@@ -167,5 +167,28 @@ mod tests {
         let now = space.plan().goal(goal, day(9)).unwrap();
         assert_eq!(now.status.as_str(), "active");
         assert_eq!(now.in_force.unwrap().in_force_from, Some(day(4)));
+    }
+
+    #[test]
+    fn the_same_bytes_from_two_people_are_two_verdicts() {
+        let mut space = Space::default();
+        let goal = space.goal(therapist());
+        let first = space
+            .put(therapist(), |p, s| revision(goal).record(p, s))
+            .into();
+        let before = space.records.len();
+        space.verdict(client(), first, Verdict::Agree, 2);
+        space.verdict(therapist(), first, Verdict::Agree, 2);
+        assert_eq!(space.records.len(), before + 1, "one instant, one record");
+        assert_eq!(space.plan().in_force_on(goal, day(2)), Some(first));
+        // Also when the document gives it once for each of them.
+        let stored = space.records.last().unwrap().clone();
+        let apart = stored.authors.iter().map(|author| SourceRecord {
+            authors: std::slice::from_ref(author),
+            ..stored.source()
+        });
+        let others = space.records[..before].iter().map(|stored| stored.source());
+        let plan = Plan::fold(others.chain(apart), true);
+        assert_eq!(plan.in_force_on(goal, day(2)), Some(first));
     }
 }

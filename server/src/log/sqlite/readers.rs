@@ -30,6 +30,15 @@ impl Readers {
         }
     }
 
+    /// Lets go of the connections that are not in use, so that the writer is the last to leave and
+    /// takes the journal with it.
+    pub(super) fn rest(&self) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
     /// Runs `f` on a connection of its own.
     ///
     /// # Errors

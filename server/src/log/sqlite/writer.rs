@@ -2,17 +2,18 @@
 //! into one transaction, and answers after COMMIT. A bad append spoils no other, because every
 //! check comes before the first write of an entry.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use rusqlite::Connection;
+use rusqlite::hooks::Wal;
 use tokio::sync::{mpsc, oneshot};
 use waymark_wire::ids::SpaceId;
 
 use super::rows::{self, Fault};
 use super::turn::{Changes, Space, append};
-use super::{Memberships, SchemaError};
+use super::{Memberships, SchemaError, schema};
 use crate::cache::Cache;
 use crate::log::{AppendOutcome, LogError, Prepared};
 
@@ -22,8 +23,8 @@ const GROUP: usize = 256;
 const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// Spaces whose state is kept in memory (up to twice as many).
 const SPACES: usize = 4_096;
-/// Bytes written to the journal before its pages are moved to the file.
-const CHECKPOINT: usize = 8 * 1024 * 1024;
+/// Pages in the journal from which on they are moved to the file.
+const JOURNAL: u32 = 512;
 
 /// The writing thread, as seen by the others.
 #[derive(Debug)]
@@ -43,17 +44,24 @@ struct Job {
 impl Writer {
     /// Starts the thread; at most `queue` appends wait for it.
     pub(super) fn start(
-        db: Connection,
+        mut db: Connection,
         memberships: Arc<Memberships>,
         queue: usize,
     ) -> Result<Self, SchemaError> {
+        schema::grow_journal(&db, JOURNAL)?;
+        let journal = Arc::new(AtomicU32::new(0));
+        let pages = journal.clone();
+        db.wal_hook(Some(move |_: &mut Wal, now| {
+            pages.store(u32::try_from(now).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
         let (sender, receiver) = mpsc::channel(queue.max(1));
         let waiting = Arc::new(AtomicUsize::new(0));
         let work = Work {
             db,
             spaces: Cache::new(SPACES),
             memberships,
-            unchecked: 0,
+            journal,
         };
         let taken = waiting.clone();
         let thread = thread::Builder::new()
@@ -139,7 +147,8 @@ struct Work {
     db: Connection,
     spaces: Cache<SpaceId, Space>,
     memberships: Arc<Memberships>,
-    unchecked: usize,
+    /// How many pages the journal holds.
+    journal: Arc<AtomicU32>,
 }
 
 impl Work {
@@ -174,8 +183,7 @@ impl Work {
                     }
                 }
             }
-            self.unchecked += bytes;
-            if self.unchecked > CHECKPOINT {
+            if self.journal.load(Ordering::Relaxed) > JOURNAL {
                 self.checkpoint("PASSIVE");
             }
         }
@@ -201,8 +209,9 @@ impl Work {
         Ok(outcomes)
     }
 
-    fn checkpoint(&mut self, how: &str) {
-        self.unchecked = 0;
+    fn checkpoint(&self, how: &str) {
+        // Counted anew by the next commit.
+        self.journal.store(0, Ordering::Relaxed);
         let statement = format!("PRAGMA wal_checkpoint({how})");
         if let Err(error) = self.db.query_row(&statement, [], |_| Ok(())) {
             // The journal stays longer; nothing is lost.

@@ -1,0 +1,174 @@
+//! Goals: what people agree on.
+
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use waymark_core::client::{PlanId, WaymarkError};
+use waymark_core::model::{
+    GoalId, GoalView, MeasureId, MeasureView, NewGoal, NewMeasure, NewRevision, NewSettings,
+    NewStatus, NewWithdrawal, PlanView, RecordId, RevisionId, Schedule, SettingsView, Target,
+    Verdict,
+};
+
+use crate::session::Session;
+
+/// A goal to create, with its first wording.
+#[derive(Clone, Debug, PartialEq, uniffi::Record)]
+pub struct GoalDraft {
+    /// What is to be reached, in the client's words; 1 to 500 characters.
+    pub statement: String,
+    /// The area of life, in the client's own words; at most 100 characters.
+    #[uniffi(default)]
+    pub area: Option<String>,
+    /// How much of what.
+    #[uniffi(default)]
+    pub target: Option<Target>,
+    /// On which days. Without one no day is expected.
+    #[uniffi(default)]
+    pub schedule: Option<Schedule>,
+    /// The first day on which it may hold; without one, as soon as it is agreed.
+    #[uniffi(default)]
+    pub effective_from: Option<NaiveDate>,
+    /// Why, at most 500 characters.
+    #[uniffi(default)]
+    pub rationale: Option<String>,
+}
+
+impl GoalDraft {
+    fn parts(self) -> (NewGoal, NewRevision) {
+        let revision = NewRevision {
+            // The core puts the new goal's here.
+            goal: GoalId([0; 16]),
+            replaces: Vec::new(),
+            statement: self.statement,
+            target: self.target,
+            schedule: self.schedule,
+            effective_from: self.effective_from,
+            rationale: self.rationale,
+        };
+        (NewGoal { area: self.area }, revision)
+    }
+}
+
+/// Goals, revisions, verdicts, measures and settings of plans.
+#[derive(uniffi::Object)]
+pub struct Goals(pub(crate) Arc<Session>);
+
+#[uniffi::export]
+impl Goals {
+    /// Creates a goal with its first wording. A client's holds on the client's word; a therapist's
+    /// is a proposal.
+    ///
+    /// # Errors
+    /// `invalid_input` names the field and its limit; `not_found`, `not_allowed`, `locked`, or the
+    /// storage's.
+    pub fn create(&self, plan: PlanId, goal: GoalDraft) -> Result<GoalId, WaymarkError> {
+        let (goal, revision) = goal.parts();
+        self.0.call(|c| c.goals().create(plan, &goal, &revision))
+    }
+
+    /// Proposes another wording, target or schedule, and agrees to it.
+    ///
+    /// # Errors
+    /// As for creating a goal.
+    pub fn propose(&self, plan: PlanId, revision: NewRevision) -> Result<RevisionId, WaymarkError> {
+        self.0.call(|c| c.goals().propose(plan, &revision))
+    }
+
+    /// Says yes or no to a proposal.
+    ///
+    /// # Errors
+    /// `invalid_input` where the proposal is no longer open; else as for creating a goal.
+    pub fn decide(
+        &self,
+        plan: PlanId,
+        revision: RevisionId,
+        verdict: Verdict,
+    ) -> Result<RecordId, WaymarkError> {
+        self.0.call(|c| c.goals().decide(plan, revision, verdict))
+    }
+
+    /// Gives a goal another status.
+    ///
+    /// # Errors
+    /// As for creating a goal.
+    pub fn set_status(&self, plan: PlanId, status: NewStatus) -> Result<RecordId, WaymarkError> {
+        self.0.call(|c| c.goals().set_status(plan, &status))
+    }
+
+    /// Defines a measure, or replaces its definition.
+    ///
+    /// # Errors
+    /// As for creating a goal.
+    pub fn define_measure(
+        &self,
+        plan: PlanId,
+        measure: NewMeasure,
+    ) -> Result<MeasureId, WaymarkError> {
+        self.0.call(|c| c.goals().define_measure(plan, &measure))
+    }
+
+    /// Changes the plan's settings.
+    ///
+    /// # Errors
+    /// As for creating a goal.
+    pub fn set_settings(
+        &self,
+        plan: PlanId,
+        settings: NewSettings,
+    ) -> Result<RecordId, WaymarkError> {
+        self.0.call(|c| c.goals().set_settings(plan, &settings))
+    }
+
+    /// Takes records of the plan back. They stay in the document; views leave them out.
+    ///
+    /// # Errors
+    /// As for creating a goal.
+    pub fn withdraw(
+        &self,
+        plan: PlanId,
+        withdrawal: NewWithdrawal,
+    ) -> Result<RecordId, WaymarkError> {
+        self.0.call(|c| c.goals().withdraw(plan, &withdrawal))
+    }
+
+    /// The goals as they stand today, oldest first.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn list(&self, plan: PlanId) -> Result<Vec<GoalView>, WaymarkError> {
+        self.0.call(|c| c.goals().list(plan))
+    }
+
+    /// One goal as it stands today.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn get(&self, plan: PlanId, goal: GoalId) -> Result<GoalView, WaymarkError> {
+        self.0.call(|c| c.goals().get(plan, goal))
+    }
+
+    /// The measures, by label.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn measures(&self, plan: PlanId) -> Result<Vec<MeasureView>, WaymarkError> {
+        self.0.call(|c| c.goals().measures(plan))
+    }
+
+    /// The settings that hold.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn settings(&self, plan: PlanId) -> Result<SettingsView, WaymarkError> {
+        self.0.call(|c| c.goals().settings(plan))
+    }
+
+    /// The whole plan as it stands today.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn view(&self, plan: PlanId) -> Result<PlanView, WaymarkError> {
+        self.0.call(|c| c.goals().view(plan))
+    }
+}

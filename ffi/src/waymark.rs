@@ -1,0 +1,156 @@
+//! One device of one person.
+
+use std::sync::Arc;
+
+use waymark_core::client::{Client, Diagnostics, PlanId, Status, WaymarkError};
+
+use crate::key::storage_key;
+use crate::listening::Listeners;
+use crate::session::Session;
+use crate::{
+    ChangeListener, CheckIns, Goals, KeyProvider, LiveSync, People, Subscription, Texts,
+    WaymarkConfig,
+};
+
+/// One device of one person. It can be used from any thread.
+#[derive(uniffi::Object)]
+pub struct Waymark {
+    session: Arc<Session>,
+    listeners: Arc<Listeners>,
+}
+
+#[uniffi::export]
+impl Waymark {
+    /// Opens the database in the configured directory, or makes a new one. The key provider is
+    /// asked once.
+    ///
+    /// # Errors
+    /// `locked` where it is open already or the key cannot be had at the moment, `key_lost` where
+    /// the key is another one or gone, `damaged`, `needs_newer_app`, `storage_full`,
+    /// `storage_failed`; `invalid_input` where the configuration or the key's length is wrong.
+    #[uniffi::constructor]
+    pub fn open(
+        config: WaymarkConfig,
+        key_provider: Arc<dyn KeyProvider>,
+    ) -> Result<Arc<Self>, WaymarkError> {
+        let key = storage_key(key_provider.as_ref())?;
+        let client = Client::open(config.into(), &key)?;
+        let listeners = Arc::new(Listeners::default());
+        client.listen(Arc::clone(&listeners) as _);
+        let session = Arc::new(Session::new(client));
+        Ok(Arc::new(Self { session, listeners }))
+    }
+
+    /// Goals, revisions, verdicts, measures and settings.
+    pub fn goals(&self) -> Arc<Goals> {
+        Arc::new(Goals(Arc::clone(&self.session)))
+    }
+
+    /// Check-ins and days.
+    pub fn check_ins(&self) -> Arc<CheckIns> {
+        Arc::new(CheckIns(Arc::clone(&self.session)))
+    }
+
+    /// Who shares what.
+    pub fn people(&self) -> Arc<People> {
+        Arc::new(People(Arc::clone(&self.session)))
+    }
+
+    /// Notes that people edit together.
+    pub fn texts(&self) -> Arc<Texts> {
+        Arc::new(Texts(Arc::clone(&self.session)))
+    }
+
+    /// Reads what others wrote and sends what this device wrote, for every plan. Local calls go on
+    /// meanwhile. It goes on to its end also where the caller is cancelled.
+    ///
+    /// # Errors
+    /// `offline`, `relay_busy`, `relay_untrusted`, `not_allowed`, `locked`, or the storage's: the
+    /// first problem of any plan. The others were brought up to date, and nothing is lost.
+    pub async fn sync_now(&self) -> Result<(), WaymarkError> {
+        let now = |client: Client| async move { client.sync().now().await };
+        self.session.spawn(now).await
+    }
+
+    /// Stays connected: what others write arrives as it is written, what this device writes is sent
+    /// at once, and failures are tried again. Ends with the object that is returned.
+    ///
+    /// # Errors
+    /// `locked`.
+    pub fn go_live(&self) -> Result<Arc<LiveSync>, WaymarkError> {
+        LiveSync::start(&self.session)
+    }
+
+    /// Tells a listener of every change that others make, and of every change of the sync state.
+    /// It should not itself keep the client alive, or stop listening before it goes.
+    ///
+    /// # Errors
+    /// `locked`.
+    pub fn listen(
+        &self,
+        listener: Arc<dyn ChangeListener>,
+    ) -> Result<Arc<Subscription>, WaymarkError> {
+        self.session.call(|_| Ok(self.listeners.add(listener)))
+    }
+
+    /// How everything stands, home first.
+    ///
+    /// # Errors
+    /// `locked`, or the storage's.
+    pub fn status(&self) -> Result<Vec<Status>, WaymarkError> {
+        self.session.call(Client::status)
+    }
+
+    /// What helps to find a fault, without content. Reads the whole database, so it takes a while.
+    ///
+    /// # Errors
+    /// `locked`, or the storage's.
+    pub fn diagnostics(&self) -> Result<Diagnostics, WaymarkError> {
+        self.session.call(Client::diagnostics)
+    }
+
+    /// The SHA-256 of everything that a plan shows: equal on two devices exactly where they show
+    /// the same.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn projection_hash(&self, plan: PlanId) -> Result<Vec<u8>, WaymarkError> {
+        self.session
+            .call(|client| Ok(client.projection_hash(plan)?.to_vec()))
+    }
+
+    /// Everything that this device can read of every plan, as JSON for people and programs.
+    ///
+    /// # Errors
+    /// `locked`, or the storage's.
+    pub fn export_all(&self) -> Result<String, WaymarkError> {
+        self.session.call(Client::export_all)
+    }
+
+    /// Closes the database and drops every key. Every later call gives `locked`; a sync that is
+    /// under way ends with it. To go on, open anew.
+    ///
+    /// # Errors
+    /// `locked` where it is locked already.
+    pub fn lock(&self) -> Result<(), WaymarkError> {
+        self.listeners.clear();
+        self.session.lock()?.close()
+    }
+
+    /// Erases this device's database, and with it every key: what the relay holds stays, and this
+    /// device can read none of it any more. Whether it works or not, every later call gives
+    /// `locked`; where it did not, open and erase again.
+    ///
+    /// # Errors
+    /// `locked`, or the storage's.
+    pub fn erase_everything(&self) -> Result<(), WaymarkError> {
+        self.listeners.clear();
+        self.session.lock()?.erase_everything()
+    }
+}
+
+/// The version of this library.
+#[uniffi::export]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").into()
+}

@@ -1,0 +1,450 @@
+"""The codec of batches, and the Automerge change that is rebuilt from it."""
+
+import zlib
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from .wire import Refused
+
+KIB = 1024
+BATCH, UNPACKED, FACTOR = 256 * KIB, 4 * 1024 * KIB, 16
+CHANGES, CHANGE, OPERATIONS, RECORD, OTHERS = 4_096, 128 * KIB, 128 * KIB, 64 * KIB, 255
+COUNTER = 2**31 - 1
+
+
+@dataclass(frozen=True, order=True)
+class OpId:
+    counter: int
+    actor: bytes
+
+
+@dataclass(frozen=True)
+class Record:
+    data: bytes
+
+
+@dataclass(frozen=True)
+class MakeText:
+    id: bytes
+
+
+@dataclass(frozen=True)
+class Insert:
+    text: OpId
+    after: OpId | None
+    chars: str
+
+
+@dataclass(frozen=True)
+class Delete:
+    text: OpId
+    first: OpId
+    count: int
+
+
+@dataclass
+class Change:
+    actor: bytes
+    others: list
+    ops: list
+    seq: int = 0
+    start_op: int = 0
+    previous: bytes | None = None
+
+    def operations(self) -> int:
+        return sum(length(op) for op in self.ops)
+
+
+@dataclass
+class Section:
+    kind: int
+    part: int
+    first: int
+    changes: list
+    check: bytes
+    raw: bytes = field(repr=False)
+
+
+def length(op) -> int:
+    match op:
+        case Insert():
+            return len(op.chars)
+        case Delete():
+            return op.count
+        case _:
+            return 1
+
+
+# --- Reading ---
+
+
+class Reader:
+    def __init__(self, data: bytes):
+        self.data, self.at = data, 0
+
+    def take(self, count: int) -> bytes:
+        if self.at + count > len(self.data):
+            raise Refused("malformed")
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def number(self) -> int:
+        """Unsigned LEB128 of at most 32 bits, in the shortest form."""
+        value = 0
+        for shift in range(0, 35, 7):
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if (byte == 0 and shift > 0) or value >= 1 << 32:
+                    break
+                return value
+        raise Refused("malformed")
+
+    def length(self, most: int) -> int:
+        value = self.number()
+        if value > most:
+            raise Refused("too_large")
+        return value
+
+    def counter(self) -> int:
+        value = self.number()
+        if value == 0:
+            raise Refused("malformed")
+        if value > COUNTER:
+            raise Refused("overflow")
+        return value
+
+    def is_empty(self) -> bool:
+        return self.at == len(self.data)
+
+
+def decode_batch(author: bytes, data: bytes) -> list[Section]:
+    if len(data) > BATCH:
+        raise Refused("too_large")
+    if not data:
+        raise Refused("malformed")
+    content = unpack(data)
+    reader = Reader(content)
+    sections: list[Section] = []
+    room = CHANGES
+    while not reader.is_empty():
+        section = read_section(author, reader, room)
+        if sections and (sections[-1].kind, sections[-1].part) >= (section.kind, section.part):
+            raise Refused("malformed")
+        room -= len(section.changes)
+        sections.append(section)
+    if not sections:
+        raise Refused("malformed")
+    if sum(change.operations() for s in sections for change in s.changes) > 4 * OPERATIONS:
+        raise Refused("too_large")
+    return sections
+
+
+def unpack(data: bytes) -> bytes:
+    packing, packed = data[0], data[1:]
+    if packing == 0:
+        return packed
+    if packing != 1:
+        raise Refused("malformed")
+    most = min(UNPACKED, FACTOR * len(packed))
+    stream = zlib.decompressobj(wbits=-15)
+    try:
+        content = stream.decompress(packed, most + 1)
+    except zlib.error as error:
+        raise Refused("malformed") from error
+    if len(content) > most:
+        raise Refused("too_large")
+    if not stream.eof or stream.unused_data:
+        raise Refused("malformed")
+    return content
+
+
+def read_section(author: bytes, reader: Reader, room: int) -> Section:
+    start = reader.at
+    kind = reader.number()
+    if kind > 0xFFFF:
+        raise Refused("malformed")
+    part, first, count = reader.number(), reader.number(), reader.length(room)
+    if first == 0 or count == 0:
+        raise Refused("malformed")
+    if first + count - 1 > COUNTER:
+        raise Refused("overflow")
+    changes = [read_change(author, reader) for _ in range(count)]
+    check = reader.take(8)
+    return Section(kind, part, first, changes, check, reader.data[start : reader.at])
+
+
+def read_change(author: bytes, reader: Reader) -> Change:
+    start = reader.at
+    flags = reader.byte()
+    if flags > 3:
+        raise Refused("malformed")
+    others: list[bytes] = []
+    if flags & 1:
+        for _ in range(reader.length(OTHERS)):
+            others.append(reader.take(32))
+        if not others or any(a >= b for a, b in zip(others, others[1:])):
+            raise Refused("malformed")
+    ops = read_ops(author, reader) if flags & 2 else [read_record(reader)]
+    if reader.at - start > CHANGE:
+        raise Refused("too_large")
+    change = Change(author, others, ops)
+    if change.operations() > OPERATIONS:
+        raise Refused("too_large")
+    return change
+
+
+def read_record(reader: Reader) -> Record:
+    size = reader.length(RECORD)
+    if size == 0:
+        raise Refused("malformed")
+    return Record(reader.take(size))
+
+
+def read_ops(author: bytes, reader: Reader) -> list:
+    actors = [author]
+    for _ in range(reader.number()):
+        actor = reader.take(16)
+        if actor == author or (len(actors) > 1 and actors[-1] >= actor):
+            raise Refused("malformed")
+        actors.append(actor)
+    used = {author}
+    current: OpId | None = None
+
+    def reference() -> OpId | None:
+        at = reader.number()
+        if at == 0:
+            return None
+        if at > len(actors):
+            raise Refused("malformed")
+        used.add(actors[at - 1])
+        return OpId(reader.counter(), actors[at - 1])
+
+    def text() -> OpId:
+        nonlocal current
+        named = reference()
+        # The same text has to be left out, and there has to be one before.
+        current = None if named is not None and named == current else named or current
+        if current is None:
+            raise Refused("malformed")
+        return current
+
+    ops: list = []
+    for _ in range(reader.number()):
+        op = reader.byte()
+        if op == 0:
+            ops.append(read_record(reader))
+        elif op == 1:
+            ops.append(MakeText(reader.take(16)))
+        elif op == 2:
+            of, after = text(), reference()
+            try:
+                chars = reader.take(reader.length(CHANGE)).decode()
+            except UnicodeDecodeError as error:
+                raise Refused("malformed") from error
+            if not chars:
+                raise Refused("malformed")
+            ops.append(Insert(of, after, chars))
+        elif op == 3:
+            of, first = text(), reference()
+            if first is None:
+                raise Refused("malformed")
+            count = reader.number()
+            if count == 0:
+                raise Refused("malformed")
+            if count > OPERATIONS:
+                raise Refused("too_large")
+            before = ops[-1] if ops else None
+            if (
+                isinstance(before, Delete)
+                and before.text == of
+                and before.first.actor == first.actor
+                and before.first.counter + before.count == first.counter
+            ):
+                raise Refused("malformed")
+            ops.append(Delete(of, first, count))
+        else:
+            raise Refused("malformed")
+    records = [record_id(op.data) for op in ops if isinstance(op, Record)]
+    lone = len(ops) == 1 and records
+    if not ops or lone or len(set(records)) < len(records) or used != set(actors):
+        raise Refused("malformed")
+    return ops
+
+
+def read_stored(data: bytes) -> Change:
+    """The form in which a device keeps a change."""
+    reader = Reader(data)
+    actor = reader.take(16)
+    seq, start_op = reader.counter(), reader.counter()
+    previous = reader.take(32) if seq > 1 else None
+    change = read_change(actor, reader)
+    if not reader.is_empty():
+        raise Refused("malformed")
+    change.seq, change.start_op, change.previous = seq, start_op, previous
+    return change
+
+
+# --- Rebuilding ---
+
+
+def record_id(data: bytes) -> bytes:
+    return sha256(data).digest()[:16]
+
+
+def root_key(prefix: str, identifier: bytes) -> bytes:
+    from base64 import urlsafe_b64encode
+
+    return prefix.encode() + urlsafe_b64encode(identifier).rstrip(b"=")
+
+
+def unsigned(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def signed(value: int) -> bytes:
+    out = bytearray()
+    while not -64 <= value < 64:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value & 0x7F)
+    return bytes(out)
+
+
+def text_cell(value: bytes) -> bytes:
+    return unsigned(len(value)) + value
+
+
+def runs(values: list, cell=unsigned) -> bytes:
+    """Run-length encoding: runs, stretches of single values, nulls."""
+    if all(value is None for value in values):
+        return b""
+    groups: list[tuple] = []
+    for value in values:
+        if groups and groups[-1][0] == value:
+            groups[-1] = (value, groups[-1][1] + 1)
+        else:
+            groups.append((value, 1))
+    out, singles = b"", []
+
+    def flush() -> bytes:
+        stretch = signed(-len(singles)) + b"".join(map(cell, singles)) if singles else b""
+        singles.clear()
+        return stretch
+
+    for value, count in groups:
+        if value is not None and count == 1:
+            singles.append(value)
+            continue
+        out += flush()
+        out += signed(0) + unsigned(count) if value is None else signed(count) + cell(value)
+    return out + flush()
+
+
+def deltas(values: list) -> bytes:
+    last, differences = 0, []
+    for value in values:
+        if value is None:
+            differences.append(None)
+        else:
+            differences.append(value - last)
+            last = value
+    return runs(differences, signed)
+
+
+def booleans(values: list) -> bytes:
+    out, current, count = b"", False, 0
+    for value in values:
+        if value != current:
+            out += unsigned(count)
+            current, count = value, 0
+        count += 1
+    return out + unsigned(count) if count else out
+
+
+def rebuild(change: Change) -> tuple[bytes, bytes]:
+    """The chunk of a change, and its hash."""
+    named = {change.actor}
+    for op in change.ops:
+        if isinstance(op, Insert):
+            named |= {op.text.actor} | ({op.after.actor} if op.after else set())
+        elif isinstance(op, Delete):
+            named |= {op.text.actor, op.first.actor}
+    others = sorted(named - {change.actor})
+    number = {actor: index for index, actor in enumerate([change.actor, *others])}
+
+    # One row for each operation of Automerge.
+    rows: list[dict] = []
+
+    def row(text=None, element=None, key=None, **rest):
+        rows.append(
+            {
+                "obj_actor": None if text is None else number[text.actor],
+                "obj_counter": None if text is None else text.counter,
+                "key_actor": None if element is None or element == "head" else number[element.actor],
+                "key_counter": 0 if element == "head" else None if element is None else element.counter,
+                "key": key,
+                "insert": False,
+                "pred": [],
+                "value": b"",
+                **rest,
+            }
+        )
+
+    for op in change.ops:
+        match op:
+            case Record():
+                meta = len(op.data) << 4 | 7
+                row(key=root_key("", record_id(op.data)), action=1, meta=meta, value=op.data)
+            case MakeText():
+                row(key=root_key("t:", op.id), action=4, meta=0)
+            case Insert():
+                after = op.after or "head"
+                for char in op.chars:
+                    own = OpId(change.start_op + len(rows), change.actor)
+                    data = char.encode()
+                    row(op.text, after, insert=True, action=1, meta=len(data) << 4 | 6, value=data)
+                    after = own
+            case Delete():
+                for step in range(op.count):
+                    element = OpId(op.first.counter + step, op.first.actor)
+                    row(op.text, element, action=3, meta=0, pred=[element])
+
+    def column(name: str) -> list:
+        return [row[name] for row in rows]
+
+    preds = [pred for row in rows for pred in row["pred"]]
+    columns = [
+        (0x01, runs(column("obj_actor"))),
+        (0x02, runs(column("obj_counter"))),
+        (0x11, runs(column("key_actor"))),
+        (0x13, deltas(column("key_counter"))),
+        (0x15, runs(column("key"), text_cell)),
+        (0x34, booleans(column("insert"))),
+        (0x42, runs(column("action"))),
+        (0x56, runs(column("meta"))),
+        (0x57, b"".join(column("value"))),
+        (0x70, runs([len(row["pred"]) for row in rows])),
+        (0x71, runs([number[pred.actor] for pred in preds])),
+        (0x73, deltas([pred.counter for pred in preds])),
+    ]
+    columns = [(spec, data) for spec, data in columns if data]
+    depends = sorted(([change.previous] if change.previous else []) + change.others)
+    body = unsigned(len(depends)) + b"".join(depends)
+    body += unsigned(16) + change.actor
+    body += unsigned(change.seq) + unsigned(change.start_op) + signed(0) + unsigned(0)
+    body += unsigned(len(others)) + b"".join(unsigned(16) + actor for actor in others)
+    body += unsigned(len(columns))
+    body += b"".join(unsigned(spec) + unsigned(len(data)) for spec, data in columns)
+    body += b"".join(data for _, data in columns)
+    hashed = b"\x01" + unsigned(len(body)) + body
+    digest = sha256(hashed).digest()
+    return bytes.fromhex("856f4a83") + digest[:4] + hashed, digest

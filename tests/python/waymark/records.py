@@ -1,0 +1,124 @@
+"""What a record must obey by itself (docs/protocol.md, "Records")."""
+
+from datetime import date, timedelta
+
+from . import cbor
+from .wire import Refused
+
+FIRST_DAY, LAST_DAY = -25_567, 2_932_896
+EPOCH = date(1970, 1, 1)
+
+
+def malformed_unless(holds: bool) -> None:
+    if not holds:
+        raise Refused("malformed")
+
+
+def in_range(holds: bool) -> None:
+    if not holds:
+        raise Refused("out_of_range")
+
+
+def number(value) -> bool:
+    return type(value) is int
+
+
+def code(value) -> bool:
+    return number(value) and 0 <= value <= 255
+
+
+def identifier(value) -> bool:
+    return isinstance(value, bytes) and len(value) == 16
+
+
+def text(value) -> bool:
+    return isinstance(value, str)
+
+
+def links(value) -> bool:
+    return isinstance(value, list) and all(map(identifier, value))
+
+
+def ratings(value) -> bool:
+    return isinstance(value, dict) and all(identifier(k) and number(v) for k, v in value.items())
+
+
+def dates(value) -> bool:
+    return isinstance(value, list) and all(map(number, value))
+
+
+def pauses(value) -> bool:
+    return isinstance(value, list) and all(len(pair) == 2 and dates(pair) for pair in value)
+
+
+def target(value) -> bool:
+    return fits(value, {}, {0: identifier, 1: code, 2: number, 3: text, 4: code, 5: number})
+
+
+def schedule(value) -> bool:
+    optional = {1: number, 2: number, 3: number, 4: number, 5: dates, 6: pauses}
+    return fits(value, {0: code}, optional)
+
+
+def fits(value, required: dict, optional: dict) -> bool:
+    """Unknown keys are a later version's and are passed over."""
+    known = {**required, **optional}
+    return (
+        isinstance(value, dict)
+        and set(required) <= set(value)
+        and all(known[key](part) for key, part in value.items() if key in known)
+    )
+
+
+BASE = {0: number, 1: number}
+KINDS = {
+    1: (  # measure
+        {**BASE, 4: text, 5: number, 6: number, 7: number},
+        {2: identifier, 3: links, 8: text, 9: text, 10: text},
+    ),
+    2: (BASE, {2: text, 3: number}),  # goal
+    3: ({**BASE, 2: identifier, 3: code}, {4: links, 5: text, 6: code}),  # status
+    4: (  # revision
+        {**BASE, 2: identifier, 4: text},
+        {3: links, 5: target, 6: schedule, 7: number, 8: text},
+    ),
+    5: ({**BASE, 2: identifier, 3: code, 4: number}, {}),  # verdict
+    6: (BASE, {2: links, 3: code, 4: text}),  # settings
+    7: ({**BASE, 2: identifier}, {3: identifier, 4: text}),  # note
+    8: (  # check-in
+        {**BASE, 3: number, 4: text, 5: number, 6: code},
+        {2: identifier, 7: number, 8: text, 9: ratings, 10: text, 11: links, 12: identifier},
+    ),
+    9: ({**BASE, 2: links}, {}),  # withdrawal
+}
+
+
+def check(data: bytes) -> dict:
+    """The record, or the reason for which every view leaves it out."""
+    malformed_unless(len(data) <= 64 * 1024 and cbor.is_strict_map(data))
+    try:
+        record = cbor.decode(data)
+    except cbor.Malformed as error:
+        raise Refused("malformed") from error
+    malformed_unless(number(record.get(0)))
+    if record[0] not in KINDS:
+        raise Refused("needs_newer_app")
+    malformed_unless(fits(record, *KINDS[record[0]]))
+    in_range(FIRST_DAY <= record[1] // 86_400_000 <= LAST_DAY)
+    if record[0] == 8:
+        in_range(FIRST_DAY <= record[3] <= LAST_DAY)
+        in_range(len(record.get(9, {})) + len(record.get(11, [])) + 2 <= 64)
+        if record[6] not in range(1, 6):
+            raise Refused("needs_newer_app")
+    if record[0] == 9:
+        in_range(0 < len(record[2]) <= 64)
+    return record
+
+
+def document(data: bytes) -> dict:
+    """Where a record of the vectors belongs; a withdrawal belongs beside what it names."""
+    record = cbor.decode(data)
+    if record[0] != 8:
+        return {"kind": 1, "part": 0}
+    day = EPOCH + timedelta(days=record[3])
+    return {"kind": 2, "part": day.year * 12 + day.month - 1}

@@ -1,0 +1,203 @@
+"""Padding, keys, entries, chains, proofs and receipts."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+ZERO = bytes(32)
+HEADER, SIGNATURE, TAG = 52, 64, 16
+MEMBERSHIP, BATCH, SNAPSHOT = 1, 2, 3
+KIB = 1024
+
+
+class Refused(Exception):
+    """Says by name what is wrong."""
+
+
+# --- Padding ---
+
+
+def padme(length: int) -> int:
+    """The size that Padmé gives a text of `length` bytes, at least 2."""
+    exponent = length.bit_length() - 1
+    bits = exponent - exponent.bit_length()
+    mask = (1 << bits) - 1
+    return (length + mask) & ~mask
+
+
+def is_padded(length: int) -> bool:
+    return length >= 256 and padme(length) == length
+
+
+def pad(text: bytes) -> bytes:
+    marked = text + b"\x80"
+    return marked.ljust(padme(max(len(marked), 256)), b"\0")
+
+
+def unpad(padded: bytes) -> bytes:
+    text = padded.rstrip(b"\0")
+    if not text.endswith(b"\x80"):
+        raise Refused("not_padded")
+    return text[:-1]
+
+
+# --- Ed25519 ---
+
+P = 2**255 - 19
+D = -121665 * pow(121666, -1, P) % P
+
+
+def check_signing_key(key: bytes) -> None:
+    """Refuses an encoding that is not the only one, and points of order 1, 2, 4 and 8.
+
+    Computed on the curve, where Waymark's own code compares with a list.
+    """
+    y = int.from_bytes(key, "little") & ((1 << 255) - 1)
+    negative = key[31] >> 7
+    if y >= P:
+        raise Refused("not_canonical")
+    x = _recover_x(y)
+    if x is None:
+        return  # No point: nothing ever verifies under it.
+    if x == 0 and negative:
+        raise Refused("not_canonical")
+    point = (P - x if (x & 1) != negative else x, y)
+    for _ in range(3):
+        point = _double(point)
+    if point == (0, 1):
+        raise Refused("small_order")
+
+
+def _recover_x(y: int):
+    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    return x if (x * x - square) % P == 0 else None
+
+
+def _double(point):
+    x, y = point
+    product = D * x * x * y * y % P
+    return (
+        2 * x * y * pow(1 + product, -1, P) % P,
+        (y * y + x * x) * pow(1 - product, -1, P) % P,
+    )
+
+
+def public_key(seed: bytes) -> bytes:
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
+def sign(seed: bytes, message: bytes) -> bytes:
+    return Ed25519PrivateKey.from_private_bytes(seed).sign(message)
+
+
+def verifies(key: bytes, message: bytes, signature: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+        return True
+    except (InvalidSignature, ValueError):
+        return False
+
+
+# --- Entries ---
+
+
+def longest(kind: int) -> int:
+    if kind == MEMBERSHIP:
+        body = 4 + 64 * KIB + 32 + 64 * KIB + TAG
+    elif kind == SNAPSHOT:
+        body = 1024 * KIB + TAG
+    else:
+        body = 256 * KIB + TAG
+    return HEADER + body + SIGNATURE
+
+
+@dataclass(frozen=True)
+class Entry:
+    raw: bytes
+    kind: int
+    device: int
+    counter: int
+    height: int
+    seen_seq: int
+    seen_chain: bytes
+    salt: bytes
+
+    @property
+    def header(self) -> bytes:
+        return self.raw[:HEADER]
+
+    @property
+    def body(self) -> bytes:
+        return self.raw[HEADER:-SIGNATURE]
+
+    @property
+    def signature(self) -> bytes:
+        return self.raw[-SIGNATURE:]
+
+    def id(self, space: bytes) -> bytes:
+        return sha256(space + self.raw[:-SIGNATURE]).digest()
+
+    def is_signed_by(self, key: bytes, membership_entry: bytes, entry_id: bytes) -> bool:
+        return verifies(key, signed_text(membership_entry, entry_id), self.signature)
+
+
+def signed_text(membership_entry: bytes, entry_id: bytes) -> bytes:
+    return b"waymark/1 entry" + membership_entry + entry_id
+
+
+def parse_entry(raw: bytes) -> Entry:
+    if len(raw) < HEADER + SIGNATURE:
+        raise Refused("too_short")
+    kind = raw[1]
+    if len(raw) > longest(kind):
+        raise Refused("too_long")
+    if raw[0] != 1:
+        raise Refused("version")
+    sealed = len(raw) - HEADER - SIGNATURE
+    if kind in (2, 3, 4, 5, 6) and not is_padded(sealed - TAG):
+        raise Refused("not_padded")
+
+    def number(start: int, end: int) -> int:
+        return int.from_bytes(raw[start:end], "big")
+
+    return Entry(
+        raw, kind, number(2, 4), number(4, 8), number(8, 12), number(12, 20), raw[20:36], raw[36:52]
+    )
+
+
+def header_bytes(
+    kind: int, device: int, counter: int, height: int, seen_seq: int, seen_chain: bytes, salt: bytes
+) -> bytes:
+    return (
+        bytes([1, kind])
+        + device.to_bytes(2, "big")
+        + counter.to_bytes(4, "big")
+        + height.to_bytes(4, "big")
+        + seen_seq.to_bytes(8, "big")
+        + seen_chain
+        + salt
+    )
+
+
+# --- What is said about a log ---
+
+
+def chain_start(space: bytes) -> bytes:
+    return sha256(b"waymark/1 chain" + space).digest()
+
+
+def chain_next(chain: bytes, seq: int, entry_id: bytes) -> bytes:
+    return sha256(chain + seq.to_bytes(8, "big") + entry_id).digest()
+
+
+def proof_text(relay: bytes, nonce: bytes, space: bytes, device: int) -> bytes:
+    return b"waymark/1 read" + relay + nonce + space + device.to_bytes(2, "big")
+
+
+def receipt_text(space: bytes, generation: bytes, seq: int, chain_tag: bytes) -> bytes:
+    return b"waymark/1 receipt" + space + generation + seq.to_bytes(8, "big") + chain_tag

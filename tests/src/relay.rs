@@ -1,0 +1,78 @@
+//! A relay on a free loopback port, with a directory that outlives it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use waymark_server::{Config, Relay};
+
+/// A relay on a free loopback port.
+#[derive(Debug)]
+pub struct TestRelay {
+    directory: TempDir,
+    address: SocketAddr,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+}
+
+impl TestRelay {
+    /// Starts a relay with a new directory.
+    pub async fn start() -> Self {
+        let directory = TempDir::new().expect("a directory");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("its address");
+        let mut relay = Self {
+            directory,
+            address,
+            running: None,
+        };
+        relay.serve(listener);
+        relay
+    }
+
+    /// Stops it; its port answers no more.
+    pub async fn stop(&mut self) {
+        if let Some((stop, serving)) = self.running.take() {
+            let _ = stop.send(());
+            let _ = serving.await;
+        }
+    }
+
+    /// Starts it again on the same port and directory.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        let listener = TcpListener::bind(self.address)
+            .await
+            .expect("its port again");
+        self.serve(listener);
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        let relay = Relay::open(Config::new(self.directory.path())).expect("the relay opens");
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(async move {
+            let shutdown = async {
+                let _ = stopped.await;
+            };
+            relay
+                .serve(listener, shutdown)
+                .await
+                .expect("the relay serves");
+        });
+        self.running = Some((stop, serving));
+    }
+}

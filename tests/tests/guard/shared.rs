@@ -1,0 +1,22 @@
+//! What lies beside the repository and is not committed.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::workspace::root;
+
+/// The path of something under `$WAYMARK_SHARED`, else under `../shared`. Where it is absent, says
+/// that `test` is skipped in the form that `tests/run` counts.
+pub(super) fn shared(path: &str, test: &str) -> Option<PathBuf> {
+    let base =
+        std::env::var_os("WAYMARK_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
+    let found = Some(base.join(path)).filter(|found| found.exists());
+    if found.is_none() {
+        // Straight to the stream: what a passing test prints with macros is swallowed.
+        let line = format!("skipped: {test}: no {path} under $WAYMARK_SHARED or ../shared\n");
+        std::io::stderr()
+            .write_all(line.as_bytes())
+            .expect("stderr can be written to");
+    }
+    found
+}
