@@ -45,6 +45,7 @@ pub use self::batch::{decode_batch, encode_batch};
 pub use self::change::{ChangeBody, Op, PlainChange, Record};
 pub use self::document::{Document, StoredChange};
 pub use self::error::GateError;
-pub use self::id::{ActorId, ChangeHash, DocumentName, OpId, ParseIdError, RecordId, TextId};
+pub use self::id::{ActorId, ChangeHash, DocumentName, OpId};
+pub use crate::ids::{IdError, RecordId, TextId};
 pub use self::read::RecordView;
 pub use self::section::Section;

@@ -13,6 +13,7 @@
 //!
 //! - [`client`]: the facade that an app sees; begin there.
 //! - [`model`]: the domain: records, chains, texts, views.
+//! - [`ids`]: the names of records and texts.
 //! - [`gate`]: the checks on every byte before Automerge sees it; the batch codec.
 //! - [`crypto`]: membership keys, sealing, HPKE.
 //! - [`membership`]: who is in a space, contact cards, welcomes.
@@ -33,6 +34,7 @@ pub mod crypto;
 pub mod driver;
 pub mod engine;
 pub mod gate;
+pub mod ids;
 pub mod membership;
 pub mod model;
 pub mod role;

@@ -199,7 +199,7 @@ pub(crate) fn with_records<T>(
         .iter()
         .zip(&authors)
         .map(|(record, authors)| SourceRecord {
-            id: crate::model::RecordId(record.id.0),
+            id: record.id,
             document: key,
             authors,
             bytes: &record.bytes,

@@ -96,11 +96,11 @@ fn section(plan: PlanId, change: crate::space::Change) -> Vec<Change> {
                 kind,
                 part: change.document.part,
             }),
-            records: change.records.iter().map(|id| RecordId(id.0)).collect(),
+            records: change.records,
         });
     }
     if !change.texts.is_empty() {
-        let texts = change.texts.iter().map(|id| TextId(id.0)).collect();
+        let texts = change.texts;
         changes.push(Change::Texts { plan, texts });
     }
     changes

@@ -9,6 +9,7 @@ use waymark_wire::ids::SpaceId;
 use super::people::PlanId;
 use super::{Client, Inner, WaymarkError};
 use crate::membership::SpaceKind;
+use crate::space::Space;
 
 /// How one space stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -62,7 +63,7 @@ impl Client {
             .engine
             .spaces()
             .iter()
-            .map(|space| space.id())
+            .map(Space::id)
             .collect();
         ids.iter().map(|id| status(&self.inner, id)).collect()
     }
@@ -112,7 +113,7 @@ fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
     let problem = sync.problem.map(WaymarkError::from);
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Ok(Status {
-        plan: (space.kind() == SpaceKind::Care).then(|| PlanId(id.0)),
+        plan: (space.kind() == SpaceKind::Care).then_some(PlanId(id.0)),
         ready: space.is_ready(),
         unsent: count(space.unsent(store)?),
         on_the_way: count(space.outbox(store)?.len()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cache::{care, name_of};
 use super::people::PlanId;
 use super::{Inner, WaymarkError, space_of};
-use crate::gate::{self, Document, GateError, StoredChange};
+use crate::gate::{Document, GateError, StoredChange};
 use crate::model::{DocumentKey, NewNote, NoteId, NoteView, RecordId, TextId};
 
 /// Characters of one insertion, at most; a longer one is made in several calls.
@@ -27,15 +27,16 @@ impl Texts<'_> {
         title: Option<&str>,
     ) -> Result<NoteView, WaymarkError> {
         let id = space_of(plan);
-        let mut text = [0; 16];
-        self.0.shared.lock().engine.entropy.fill(&mut text);
+        let mut bytes = [0; 16];
+        self.0.shared.lock().engine.entropy.fill(&mut bytes);
+        let text = TextId(bytes);
         let new = NewNote {
-            text: TextId(text),
+            text,
             about,
             title: title.map(str::to_owned),
         };
         self.edit(plan, |document| {
-            Ok(Some(document.make_text(gate::TextId(text))?))
+            Ok(Some(document.make_text(text)?))
         })?;
         let record = self
             .0
@@ -69,7 +70,7 @@ impl Texts<'_> {
         let (space, store, _) = care(&mut inner.engine, space_of(plan))?;
         let document = space.document(store, name_of(DocumentKey::PLAN))?;
         document
-            .text(&gate::TextId(text.0))
+            .text(&text)
             .ok_or_else(|| WaymarkError::not_found(format!("text {text}")))
     }
 
@@ -94,7 +95,7 @@ impl Texts<'_> {
         }
         let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         self.edit(plan, |document| {
-            document.splice_text(gate::TextId(text.0), size(position), size(delete), insert)
+            document.splice_text(text, size(position), size(delete), insert)
         })
     }
 

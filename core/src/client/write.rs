@@ -9,7 +9,7 @@ use super::cache::{People, care, name_of, with_records};
 use super::{Inner, WaymarkError};
 use crate::driver::Shares;
 use crate::engine::Engine;
-use crate::gate::{self, Document, DocumentName, GateError, StoredChange};
+use crate::gate::{Document, DocumentName, GateError, StoredChange};
 use crate::model::{
     Author, DocumentKey, InputError, Log, NewRecord, Plan, RecordId, SourceRecord, Stamp,
 };
@@ -72,7 +72,7 @@ impl Inner {
     pub(super) fn write_steps(
         &self,
         id: SpaceId,
-        steps: &[&dyn Fn(&[RecordId], &Plan, &Stamp) -> Result<NewRecord, InputError>],
+        steps: &[&Step<'_>],
     ) -> Result<RecordId, WaymarkError> {
         self.commit(id, None, |engine, stamp| {
             let mut plan = self.views.plan(engine, id)?;
@@ -144,7 +144,7 @@ fn someone_else_wrote(
     let own = space.actor();
     for record in records {
         let document = space.document(store, name_of(record.document))?;
-        let known = document.record(&gate::RecordId(record.id.0));
+        let known = document.record(&record.id);
         if known.is_some_and(|known| !known.authors.contains(&own)) {
             return Ok(true);
         }
@@ -187,6 +187,9 @@ fn plan_with(
         Plan::fold(records, people.has_therapist)
     })
 }
+
+/// Makes a record from the ids of those made before it, the plan with them, and the stamp.
+type Step<'s> = dyn Fn(&[RecordId], &Plan, &Stamp) -> Result<NewRecord, InputError> + 's;
 
 type Edit = Box<dyn FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>>;
 

@@ -1,5 +1,6 @@
 use super::error::GateError;
-use super::id::{ActorId, ChangeHash, OpId, RecordId, TextId};
+use super::id::{ActorId, ChangeHash, OpId};
+use crate::ids::{RecordId, TextId};
 use super::limits::MAX_COUNTER;
 
 /// An immutable record with the id that follows from its bytes.

@@ -9,7 +9,7 @@ use ring::digest::{SHA256, digest};
 
 use super::change::{Op, PlainChange};
 use super::error::GateError;
-use super::id::{ActorId, ChangeHash, OpId};
+use super::id::{ActorId, ChangeHash, OpId, record_key, text_key};
 use super::rle::{Counts, Deltas, Runs};
 use super::varint::{put, put_signed};
 
@@ -126,12 +126,12 @@ impl Columns {
                 Op::Record(record) => {
                     actors.push(None, 1);
                     counters.skip(1);
-                    keys.push(Some(record.id().key()), 1);
+                    keys.push(Some(record_key(&record.id())), 1);
                 }
                 Op::MakeText { id } => {
                     actors.push(None, 1);
                     counters.skip(1);
-                    keys.push(Some(id.key()), 1);
+                    keys.push(Some(text_key(id)), 1);
                 }
                 Op::Insert { after, .. } => {
                     actors.push(after.map(actor).transpose()?, 1);

@@ -40,7 +40,8 @@
 
 use super::change::{ChangeBody, Op, PlainChange, Record, joins};
 use super::error::GateError;
-use super::id::{ActorId, ChangeHash, OpId, TextId};
+use super::id::{ActorId, ChangeHash, OpId};
+use crate::ids::TextId;
 use super::limits::{MAX_CHANGE, MAX_COUNTER, MAX_OPERATIONS, MAX_OTHERS, MAX_RECORD};
 use super::varint::{Reader, put};
 

@@ -8,7 +8,8 @@ use super::change::{Op, PlainChange, Record, push_run};
 use super::chunk;
 use super::document::{Document, StoredChange, actor, counter};
 use super::error::GateError;
-use super::id::{OpId, TextId};
+use super::id::{OpId, record_key, text_key};
+use crate::ids::TextId;
 use super::limits::{MAX_CHANGE, MAX_OPERATIONS, MAX_RECORD};
 use super::rules;
 
@@ -46,7 +47,7 @@ impl Document {
         let puts: Vec<_> = ops
             .iter()
             .filter_map(|op| match op {
-                Op::Record(record) => Some((record.id().key(), record.bytes().to_vec())),
+                Op::Record(record) => Some((record_key(&record.id()), record.bytes().to_vec())),
                 _ => None,
             })
             .collect();
@@ -64,7 +65,7 @@ impl Document {
         self.usable()?;
         let made = self.commit(vec![Op::MakeText { id }], |transaction| {
             transaction
-                .put_object(ROOT, id.key().as_str(), ObjType::Text)
+                .put_object(ROOT, text_key(&id).as_str(), ObjType::Text)
                 .map(drop)
         })?;
         made.ok_or(GateError::Engine("made nothing"))
@@ -86,7 +87,7 @@ impl Document {
         insert: &str,
     ) -> Result<Option<StoredChange>, GateError> {
         self.usable()?;
-        let object = match self.doc.get(ROOT, id.key().as_str()) {
+        let object = match self.doc.get(ROOT, text_key(&id).as_str()) {
             Ok(Some((Value::Object(ObjType::Text), object))) => object,
             _ => return Err(GateError::UnknownText),
         };

@@ -1,14 +1,16 @@
 //! Every length that the gate bounds. They are part of the format's version: two devices that
 //! disagreed about one of them would disagree about which changes count.
 
+use waymark_wire::limits;
+
 /// Bytes of one encoded batch, its packing byte included, at most.
-pub const MAX_BATCH: usize = 256 * 1024;
+pub const MAX_BATCH: usize = limits::BATCH;
 /// How many times larger than its packed form a batch may unpack to.
-pub const MAX_UNPACK_FACTOR: usize = 16;
+pub const MAX_UNPACK_FACTOR: usize = limits::UNPACK_FACTOR;
 /// Bytes that a batch may unpack to, at most.
-pub const MAX_UNPACKED: usize = 4 * 1024 * 1024;
+pub const MAX_UNPACKED: usize = limits::UNPACKED;
 /// Changes in one batch, over all its sections, at most.
-pub const MAX_CHANGES: usize = 4_096;
+pub const MAX_CHANGES: usize = limits::CHANGES;
 /// Bytes of one change in the codec's form, at most. Half a batch, so that every change fits into a
 /// batch even where nothing can be packed.
 pub const MAX_CHANGE: usize = 128 * 1024;
@@ -19,7 +21,7 @@ pub const MAX_OPERATIONS: u64 = 128 * 1024;
 /// few seconds at worst.
 pub const MAX_BATCH_OPERATIONS: u64 = 4 * MAX_OPERATIONS;
 /// Bytes of one record, at most; at least one.
-pub const MAX_RECORD: usize = 64 * 1024;
+pub const MAX_RECORD: usize = limits::RECORD;
 /// UTF-8 bytes ever inserted into one text (deleted ones count), at most.
 pub const MAX_TEXT: u32 = 1024 * 1024;
 /// Dependencies that one change names beside its author's previous change, at most.

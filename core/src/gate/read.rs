@@ -6,7 +6,8 @@ use super::change::{ChangeBody, Op, PlainChange, Record, push_run};
 use super::document::{self, Document};
 use super::edit::op_id;
 use super::error::GateError;
-use super::id::{ActorId, ChangeHash, Named, OpId, RecordId, TextId};
+use super::id::{ActorId, ChangeHash, Named, OpId, record_key, text_key};
+use crate::ids::{RecordId, TextId};
 
 /// A record as it stands in a document.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,13 +46,13 @@ impl Document {
     /// Whether a record of this id is here.
     #[must_use]
     pub fn has_record(&self, id: &RecordId) -> bool {
-        matches!(self.doc.get(ROOT, id.key().as_str()), Ok(Some(_)))
+        matches!(self.doc.get(ROOT, record_key(id).as_str()), Ok(Some(_)))
     }
 
     /// The record of this id.
     #[must_use]
     pub fn record(&self, id: &RecordId) -> Option<RecordView<'_>> {
-        match self.doc.get(ROOT, id.key().as_str()) {
+        match self.doc.get(ROOT, record_key(id).as_str()) {
             Ok(Some((Value::Scalar(value), _))) => match value.into_owned() {
                 automerge::ScalarValue::Bytes(bytes) => Some(RecordView {
                     id: *id,
@@ -68,7 +69,7 @@ impl Document {
     /// without knowing of each other, the same one of them everywhere.
     #[must_use]
     pub fn text(&self, id: &TextId) -> Option<String> {
-        match self.doc.get(ROOT, id.key().as_str()) {
+        match self.doc.get(ROOT, text_key(id).as_str()) {
             Ok(Some((Value::Object(ObjType::Text), object))) => self.doc.text(object).ok(),
             _ => None,
         }
@@ -101,7 +102,7 @@ impl Document {
     fn authors(&self, id: RecordId) -> Vec<ActorId> {
         let puts = self
             .doc
-            .get_all(ROOT, id.key().as_str())
+            .get_all(ROOT, record_key(&id).as_str())
             .unwrap_or_default();
         let mut authors: Vec<_> = puts
             .iter()

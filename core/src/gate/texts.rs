@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::error::GateError;
-use super::id::TextId;
+use crate::ids::TextId;
 use super::limits::MAX_TEXT;
 
 /// An operation inside one document's past: the actor's number there, and the counter.

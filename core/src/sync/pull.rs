@@ -256,7 +256,7 @@ impl Machine {
                 })?;
             }
             Frame::Own { space, seq, id, .. } => {
-                pull.reading(space)?.take(Item::Own { seq, id })?
+                pull.reading(space)?.take(Item::Own { seq, id })?;
             }
             Frame::Page {
                 space,
