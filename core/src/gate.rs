@@ -46,6 +46,6 @@ pub use self::change::{ChangeBody, Op, PlainChange, Record};
 pub use self::document::{Document, StoredChange};
 pub use self::error::GateError;
 pub use self::id::{ActorId, ChangeHash, DocumentName, OpId};
-pub use crate::ids::{IdError, RecordId, TextId};
 pub use self::read::RecordView;
 pub use self::section::Section;
+pub use crate::ids::{IdError, RecordId, TextId};

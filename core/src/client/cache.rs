@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
+use chrono::NaiveDate;
+use waymark_wire::ids::{Height, SpaceId};
 
 use super::WaymarkError;
 use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash, Document, DocumentName};
-use crate::membership::{Book, SpaceKind};
+use crate::membership::SpaceKind;
 use crate::model::{Author, DocumentKey, DocumentKind, Log, PersonTag, Plan, SourceRecord};
 use crate::role::Role;
 use crate::space::{self, Space};
@@ -53,7 +54,7 @@ impl Views {
             return Ok(Arc::clone(plan));
         }
         let plan = with_records(space, store, &people, DocumentKey::PLAN, &[], |records| {
-            Plan::fold(records, people.has_therapist)
+            Plan::fold(records, people.therapist_since)
         })?;
         let plan = Arc::new(plan);
         folded.plans.insert(id, (made, Arc::clone(&plan)));
@@ -133,28 +134,37 @@ pub(crate) fn name_of(key: DocumentKey) -> DocumentName {
 /// Who is behind the actors of a space.
 pub(crate) struct People {
     authors: BTreeMap<ActorId, Author>,
-    /// Whether any member is a therapist.
-    pub(crate) has_therapist: bool,
+    /// The date from which on a therapist has a say, if there is one.
+    pub(crate) therapist_since: Option<NaiveDate>,
 }
 
 impl People {
     pub(crate) fn of(space: &Space) -> Self {
         let mut authors = BTreeMap::new();
-        let mut has_therapist = false;
+        let mut therapist_since: Option<NaiveDate> = None;
         if let Some(book) = space.book() {
             for member in book.membership().members() {
-                let Some(role) = role_in(book, member.device) else {
+                let Some(known) = book.roster(member.device) else {
                     continue;
                 };
-                has_therapist |= role == Role::Therapist;
+                if known.role == Role::Therapist {
+                    let since = NaiveDate::from_epoch_days(known.since).unwrap_or(NaiveDate::MIN);
+                    therapist_since = therapist_since.into_iter().chain([since]).min();
+                }
                 let actor = space::actor(&space.id(), &member.signing_key);
                 let person = PersonTag(member.person.0);
-                authors.insert(actor, Author { person, role });
+                authors.insert(
+                    actor,
+                    Author {
+                        person,
+                        role: known.role,
+                    },
+                );
             }
         }
         Self {
             authors,
-            has_therapist,
+            therapist_since,
         }
     }
 
@@ -162,10 +172,6 @@ impl People {
     pub(crate) fn own(&self, space: &Space) -> Option<Author> {
         self.authors.get(&space.actor()).copied()
     }
-}
-
-fn role_in(book: &Book, device: DeviceNumber) -> Option<Role> {
-    book.roster(device).map(|member| member.role)
 }
 
 fn made(space: &mut Space, store: &dyn Store, key: DocumentKey) -> Result<Made, WaymarkError> {

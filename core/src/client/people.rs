@@ -19,6 +19,7 @@ use super::{Inner, Profile, WaymarkError, space_of};
 use crate::crypto::MembershipKeys;
 use crate::engine::Engine;
 use crate::membership::{ContactCard, KeySet, NewMember, SpaceKind, Welcome, WelcomeSpace};
+use crate::model::zone;
 use crate::role::Role;
 use crate::space::{Space, member_keys};
 use crate::store::{Table, Transaction};
@@ -198,7 +199,14 @@ impl People<'_> {
         let mut tag = [0; 16];
         engine.entropy.fill(&mut tag);
         let (space, store, _) = super::cache::care(engine, space_of(plan))?;
-        let member = member(&card, keys, PersonTag(tag), Rights::WRITE, Role::Therapist);
+        let member = member(
+            &card,
+            keys,
+            PersonTag(tag),
+            Rights::WRITE,
+            Role::Therapist,
+            self.0.local_days(),
+        );
         let mut transaction = Transaction::new();
         space.want(&mut transaction, &member)?;
         store.commit(transaction.into())?;
@@ -222,11 +230,12 @@ impl People<'_> {
             let reason = format!("{} key sets for {} spaces", card.keys.len(), spaces.len());
             return Err(WaymarkError::BadCard { reason });
         }
+        let since = self.0.local_days();
         let mut transaction = Transaction::new();
         for (space, keys) in spaces.iter().zip(&card.keys) {
             let (person, rights) = space.own_member()?;
             let role = own_role(space)?;
-            let member = member(&card, keys.clone(), person, rights, role);
+            let member = member(&card, keys.clone(), person, rights, role, since);
             space.want(&mut transaction, &member)?;
         }
         let numbers: Vec<u32> = spaces.iter().map(Space::number).collect();
@@ -329,6 +338,12 @@ impl Inner {
         })
     }
 
+    /// Today's date where this device is, in days since 1970-01-01.
+    fn local_days(&self) -> i32 {
+        let zone = zone(&self.config.time_zone).unwrap_or(chrono_tz::UTC);
+        self.now().with_timezone(&zone).date_naive().to_epoch_days()
+    }
+
     fn found(
         &self,
         engine: &mut Engine,
@@ -347,6 +362,7 @@ impl Inner {
             name: profile.name.clone(),
             device_name: profile.device_name.clone(),
             level: LEVEL,
+            since: self.local_days(),
         };
         let relay = self.config.relay.clone();
         let (store, entropy) = (engine.store.as_mut(), engine.entropy.as_mut());
@@ -380,6 +396,7 @@ fn member(
     person: PersonTag,
     rights: Rights,
     role: Role,
+    since: i32,
 ) -> NewMember {
     NewMember {
         person,
@@ -389,6 +406,7 @@ fn member(
         name: card.name.clone(),
         device_name: card.device_name.clone(),
         level: card.level,
+        since,
     }
 }
 

@@ -35,9 +35,7 @@ impl Texts<'_> {
             about,
             title: title.map(str::to_owned),
         };
-        self.edit(plan, |document| {
-            Ok(Some(document.make_text(text)?))
-        })?;
+        self.edit(plan, |document| Ok(Some(document.make_text(text)?)))?;
         let record = self
             .0
             .write(id, None, |plan, stamp| new.record(plan, stamp))?;

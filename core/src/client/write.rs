@@ -184,7 +184,7 @@ fn plan_with(
         })
         .collect();
     with_records(space, store, &people, DocumentKey::PLAN, &more, |records| {
-        Plan::fold(records, people.has_therapist)
+        Plan::fold(records, people.therapist_since)
     })
 }
 

@@ -5,10 +5,10 @@ use super::chunk::{self, Chunk};
 use super::document::{Document, StoredChange};
 use super::error::GateError;
 use super::id::{ActorId, ChangeHash, OpId};
-use crate::ids::{RecordId, TextId};
 use super::past::Past;
 use super::rules;
 use super::section::Section;
+use crate::ids::{RecordId, TextId};
 
 /// What became of a section that is not refused.
 #[derive(Clone, Debug, Eq, PartialEq)]

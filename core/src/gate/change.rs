@@ -1,7 +1,7 @@
 use super::error::GateError;
 use super::id::{ActorId, ChangeHash, OpId};
-use crate::ids::{RecordId, TextId};
 use super::limits::MAX_COUNTER;
+use crate::ids::{RecordId, TextId};
 
 /// An immutable record with the id that follows from its bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]

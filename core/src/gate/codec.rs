@@ -41,9 +41,9 @@
 use super::change::{ChangeBody, Op, PlainChange, Record, joins};
 use super::error::GateError;
 use super::id::{ActorId, ChangeHash, OpId};
-use crate::ids::TextId;
 use super::limits::{MAX_CHANGE, MAX_COUNTER, MAX_OPERATIONS, MAX_OTHERS, MAX_RECORD};
 use super::varint::{Reader, put};
+use crate::ids::TextId;
 
 const FLAG_OTHERS: u8 = 1;
 const FLAG_LIST: u8 = 2;

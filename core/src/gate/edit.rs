@@ -9,9 +9,9 @@ use super::chunk;
 use super::document::{Document, StoredChange, actor, counter};
 use super::error::GateError;
 use super::id::{OpId, record_key, text_key};
-use crate::ids::TextId;
 use super::limits::{MAX_CHANGE, MAX_OPERATIONS, MAX_RECORD};
 use super::rules;
+use crate::ids::TextId;
 
 impl Document {
     /// Puts a record of 1 to [`MAX_RECORD`] bytes. `None` where this very record is here already.

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::error::GateError;
-use crate::ids::TextId;
 use super::limits::MAX_TEXT;
+use crate::ids::TextId;
 
 /// An operation inside one document's past: the actor's number there, and the counter.
 pub(super) type Spot = (u16, u32);

@@ -1,5 +1,6 @@
 //! Membership entries that this device makes.
 
+use minicbor::{Decode, Encode};
 use waymark_wire::chain::{ChainTag, Position};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::{Entry, Header, Kind};
@@ -24,23 +25,34 @@ pub struct Draft {
     pub attachments: Vec<Vec<u8>>,
 }
 
-/// Whom to add.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Whom to add. This is also how a wish to add somebody is kept on the device.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
 pub struct NewMember {
     /// Whose device it is.
+    #[n(0)]
     pub person: PersonTag,
     /// Its keys, from its card.
+    #[n(1)]
     pub keys: KeySet,
     /// What it may do.
+    #[n(2)]
     pub rights: Rights,
     /// What the person is here.
+    #[n(3)]
     pub role: Role,
     /// The person's name.
+    #[n(4)]
     pub name: String,
     /// The device's name.
+    #[n(5)]
     pub device_name: String,
     /// The newest format level that the device reads.
+    #[n(6)]
     pub level: u16,
+    /// Today's local date, in days since 1970-01-01.
+    #[n(7)]
+    pub since: i32,
 }
 
 /// Makes the first entry of a new space, whose only member is `founder`, and its epoch key.
@@ -171,6 +183,7 @@ impl Place {
                 role: member.role,
                 device_name: member.device_name.clone(),
                 level: member.level,
+                since: member.since,
             });
         }
         let (kind, relay) = head.unzip();

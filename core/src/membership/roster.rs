@@ -60,6 +60,10 @@ pub struct RosterMember {
     /// The newest format level that the device reads; a space writes at the lowest of them.
     #[n(4)]
     pub level: u16,
+    /// The local date on which it was added, in days since 1970-01-01, as the device that added it
+    /// tells.
+    #[n(5)]
+    pub since: i32,
 }
 
 impl RosterMember {

@@ -79,10 +79,13 @@ pub(crate) enum Stand {
 pub(crate) struct History {
     proposals: BTreeMap<RecordId, Proposal>,
     ancestry: Ancestry,
-    has_therapist: bool,
+    /// The date from which on a therapist has a say, if there is one.
+    therapist_since: Option<NaiveDate>,
     voices: BTreeMap<RecordId, BTreeMap<(PersonTag, Role), Verdict>>,
     /// All on one line, the deepest last.
     accepted: Vec<Accepted>,
+    /// When each accepted one was agreed to: who was needed then is who is needed.
+    agreed_on: BTreeMap<RecordId, NaiveDate>,
     tied: BTreeSet<RecordId>,
 }
 
@@ -92,7 +95,7 @@ impl History {
         proposals: impl IntoIterator<Item = Proposal>,
         chain: &Chain,
         sayings: BTreeSet<Saying>,
-        has_therapist: bool,
+        therapist_since: Option<NaiveDate>,
     ) -> Self {
         let mut history = Self {
             proposals: proposals
@@ -100,9 +103,10 @@ impl History {
                 .map(|proposal| (proposal.id, proposal))
                 .collect(),
             ancestry: chain.ancestry(),
-            has_therapist,
+            therapist_since,
             voices: BTreeMap::new(),
             accepted: Vec::new(),
+            agreed_on: BTreeMap::new(),
             tied: BTreeSet::new(),
         };
         let mut days: BTreeMap<NaiveDate, Vec<Saying>> = BTreeMap::new();
@@ -213,7 +217,10 @@ impl History {
             };
         }
         // Taken back. What is in force was not heard about, so it stays.
-        let stays = |a: &Accepted| self.is_agreed(a.revision);
+        let stays = |a: &Accepted| {
+            let agreed_on = self.agreed_on.get(&a.revision).copied().unwrap_or(date);
+            self.is_agreed(a.revision, agreed_on)
+        };
         let accepted: Vec<_> = self.accepted.iter().copied().filter(stays).collect();
         self.accepted = accepted;
         self.accept(date, heard.iter().map(|saying| saying.revision).collect());
@@ -221,8 +228,9 @@ impl History {
 
     /// Accepts what became agreed on a date, or ties it.
     fn accept(&mut self, date: NaiveDate, touched: BTreeSet<RecordId>) {
-        let is_new =
-            |id: &RecordId| self.is_agreed(*id) && !self.accepted.iter().any(|a| a.revision == *id);
+        let is_new = |id: &RecordId| {
+            self.is_agreed(*id, date) && !self.accepted.iter().any(|a| a.revision == *id)
+        };
         let new: Vec<_> = touched.into_iter().filter(is_new).collect();
         for id in &new {
             if new
@@ -234,6 +242,7 @@ impl History {
                 let from = proposal
                     .effective_from
                     .map_or(date, |effective| effective.max(date));
+                self.agreed_on.insert(*id, date);
                 self.accepted.push(Accepted {
                     revision: *id,
                     from,
@@ -258,8 +267,9 @@ impl History {
         decided.all(|other| self.ancestry.on_one_line(id, other))
     }
 
-    /// Whether everyone needed agrees.
-    fn is_agreed(&self, id: RecordId) -> bool {
+    /// Whether everyone agrees who is needed on a date. A therapist who came later has no say in
+    /// what was settled before.
+    fn is_agreed(&self, id: RecordId, date: NaiveDate) -> bool {
         let (Some(proposal), Some(voices)) = (self.proposals.get(&id), self.voices.get(&id)) else {
             return false;
         };
@@ -268,7 +278,8 @@ impl History {
                 .iter()
                 .any(|((_, role), said)| *role == needed && *said == Verdict::Agree)
         };
-        let therapist_needed = self.has_therapist && !proposal.clients_first;
+        let is_there = self.therapist_since.is_some_and(|since| since <= date);
+        let therapist_needed = is_there && !proposal.clients_first;
         agrees(Role::Client) && (!therapist_needed || agrees(Role::Therapist))
     }
 }
@@ -288,7 +299,8 @@ mod tests {
         links: Vec<(RecordId, Vec<RecordId>)>,
         proposals: Vec<Proposal>,
         sayings: BTreeSet<Saying>,
-        alone: bool,
+        /// The day of May on which a therapist came, instead of before all.
+        alone_until: Option<u32>,
     }
 
     fn id(n: u8) -> RecordId {
@@ -357,7 +369,8 @@ mod tests {
         fn play(&self) -> History {
             let chain = Chain::new(self.links.iter().cloned());
             let proposals = self.proposals.iter().copied();
-            History::play(proposals, &chain, self.sayings.clone(), !self.alone)
+            let since = self.alone_until.map_or(NaiveDate::MIN, day);
+            History::play(proposals, &chain, self.sayings.clone(), Some(since))
         }
 
         /// `(day, revision)` from which each revision holds.
@@ -418,11 +431,21 @@ mod tests {
     #[test]
     fn without_a_therapist_the_client_decides_and_with_several_one_is_enough() {
         let mut alone = Story {
-            alone: true,
+            alone_until: Some(31),
             ..Story::begun().then(2, &[1])
         };
         alone.say(4, 2, CLIENT, Agree);
         assert_eq!(alone.timeline(), [(1, 1), (4, 2)]);
+        // A therapist who comes later does not turn judged days around, but has a say from then on.
+        alone = Story {
+            alone_until: Some(6),
+            ..alone
+        }
+        .then(3, &[2]);
+        alone.say(8, 3, CLIENT, Agree);
+        assert_eq!(alone.timeline(), [(1, 1), (4, 2)]);
+        alone.say(9, 3, THERAPIST, Agree);
+        assert_eq!(alone.timeline(), [(1, 1), (4, 2), (9, 3)]);
         let mut several = Story::begun().then(2, &[1]);
         several.say_as(8, 4, 2, THERAPIST, Disagree);
         several.say_as(9, 5, 2, THERAPIST, Agree);

@@ -31,7 +31,9 @@ fn row_1_a_goal_made_offline_keeps_its_id() {
         authors,
         bytes,
     });
-    let seen = Plan::fold(sources, true).goal(goal, day(1)).unwrap();
+    let seen = Plan::fold(sources, Some(chrono::NaiveDate::MIN))
+        .goal(goal, day(1))
+        .unwrap();
     assert_eq!((seen.id, seen.area), (goal, area));
     assert_eq!(seen.status, LifecycleStatus::Proposed);
 }

@@ -1,7 +1,7 @@
 //! Typed ids of the domain: the id of a record of one kind, and of a person.
 
-pub use crate::ids::{IdError, RecordId, TextId};
 use crate::ids::id;
+pub use crate::ids::{IdError, RecordId, TextId};
 
 /// Declares an id that is the id of a record of one kind.
 macro_rules! record_id {

@@ -50,16 +50,16 @@ pub(crate) struct GoalState {
 }
 
 impl Plan {
-    /// Folds the records of the plan document, given in any order. `has_therapist` says whether
-    /// the episode has one, which the membership knows: then later revisions need a therapist's
-    /// agreement besides the client's.
+    /// Folds the records of the plan document, given in any order. From
+    /// `therapist_since` on, which the membership knows, a goal's later revisions need a therapist's
+    /// agreement besides the client's; what was settled before stays settled.
     pub fn fold<'a>(
         sources: impl IntoIterator<Item = SourceRecord<'a>>,
-        has_therapist: bool,
+        therapist_since: Option<NaiveDate>,
     ) -> Self {
         let records = Records::read(DocumentKey::PLAN, sources);
         Self {
-            goals: goals(&records, has_therapist),
+            goals: goals(&records, therapist_since),
             measures: measures(&records),
             settings: settings::view(&records),
             records,
@@ -374,7 +374,7 @@ impl Plan {
     }
 }
 
-fn goals(records: &Records, has_therapist: bool) -> BTreeMap<GoalId, GoalState> {
+fn goals(records: &Records, therapist_since: Option<NaiveDate>) -> BTreeMap<GoalId, GoalState> {
     let mut verdicts: BTreeMap<RecordId, Vec<Entry<'_, VerdictRecord>>> = BTreeMap::new();
     for verdict in records.of::<VerdictRecord>() {
         verdicts
@@ -391,7 +391,7 @@ fn goals(records: &Records, has_therapist: bool) -> BTreeMap<GoalId, GoalState> 
             let revisions = revisions.remove(&id).unwrap_or_default();
             (
                 id,
-                goal_state(&statuses, &revisions, &verdicts, has_therapist),
+                goal_state(&statuses, &revisions, &verdicts, therapist_since),
             )
         })
         .collect()
@@ -401,7 +401,7 @@ fn goal_state(
     statuses: &[Entry<'_, GoalStatus>],
     revisions: &[Entry<'_, GoalRevision>],
     verdicts: &BTreeMap<RecordId, Vec<Entry<'_, VerdictRecord>>>,
-    has_therapist: bool,
+    therapist_since: Option<NaiveDate>,
 ) -> GoalState {
     let links = |entry: &Entry<'_, GoalRevision>| {
         let replaces: Vec<_> = entry.record.replaces.iter().map(|id| id.record()).collect();
@@ -432,7 +432,7 @@ fn goal_state(
             proposals,
             &Chain::new(revisions.iter().map(links)),
             said.flat_map(|entry| sayings(*entry)).collect(),
-            has_therapist,
+            therapist_since,
         ),
         verdicts: on_these
             .iter()

@@ -337,7 +337,7 @@ proptest! {
             document: crate::model::DocumentKey::PLAN,
             ..stored.source()
         });
-        Plan::fold(sources(), true);
+        Plan::fold(sources(), Some(chrono::NaiveDate::MIN));
         Log::fold(log.month(), sources());
     }
 

@@ -17,7 +17,7 @@ const BASE_MS: i64 = 1_777_629_600_000;
 pub(crate) struct Space {
     pub(crate) records: Vec<Stored>,
     pub(crate) clock: i64,
-    pub(crate) has_therapist: bool,
+    pub(crate) therapist_since: Option<NaiveDate>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,7 +31,7 @@ impl Default for Space {
         Self {
             records: Vec::new(),
             clock: 0,
-            has_therapist: true,
+            therapist_since: Some(NaiveDate::MIN),
         }
     }
 }
@@ -101,7 +101,7 @@ impl Space {
     }
 
     pub(crate) fn plan(&self) -> Plan {
-        Plan::fold(self.of(DocumentKey::PLAN), self.has_therapist)
+        Plan::fold(self.of(DocumentKey::PLAN), self.therapist_since)
     }
 
     /// The log of May 2026.

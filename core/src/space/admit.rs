@@ -1,7 +1,6 @@
 //! Memberships that this device wants to add. A wish is kept as a wish: it is signed when its turn
 //! comes, against the membership as it then is, and signed anew where another entry came first.
 
-use minicbor::{Decode, Encode};
 use waymark_wire::codec;
 use waymark_wire::ids::{EntryId, PersonTag};
 use waymark_wire::membership::Rights;
@@ -9,28 +8,8 @@ use waymark_wire::signature::VerifyingKey;
 
 use super::{Space, SpaceError, damaged, keys, outbox};
 use crate::crypto::Entropy;
-use crate::membership::{Book, KeySet, NewMember, WelcomeSpace};
-use crate::role::Role;
+use crate::membership::{Book, NewMember, WelcomeSpace};
 use crate::store::{Store, Table, Transaction};
-
-#[derive(Decode, Encode)]
-#[cbor(map)]
-struct Row {
-    #[n(0)]
-    person: PersonTag,
-    #[n(1)]
-    keys: KeySet,
-    #[n(2)]
-    rights: Rights,
-    #[n(3)]
-    role: Role,
-    #[n(4)]
-    name: String,
-    #[n(5)]
-    device_name: String,
-    #[n(6)]
-    level: u16,
-}
 
 impl Space {
     /// Notes that somebody is to be added. It happens with the next push.
@@ -53,28 +32,10 @@ impl Space {
         if membership.is_some_and(|m| m.member_with_key(key).is_some()) {
             return Err(SpaceError::NotAllowed("this device is a member already"));
         }
-        let NewMember {
-            person,
-            keys,
-            rights,
-            role,
-            name,
-            device_name,
-            level,
-        } = member.clone();
-        let row = Row {
-            person,
-            keys,
-            rights,
-            role,
-            name,
-            device_name,
-            level,
-        };
         transaction.put(
             Table::Intent,
             keys::intent(self.number, key),
-            codec::encode(&row),
+            codec::encode(member),
         );
         Ok(())
     }
@@ -102,26 +63,8 @@ impl Space {
         let rows = store.scan(Table::Intent, &keys::space(self.number), None, usize::MAX)?;
         rows.iter()
             .map(|(_, value)| {
-                let row: Row = codec::decode(value, usize::MAX)
-                    .map_err(|_| damaged(Table::Intent, "a wanted membership cannot be read"))?;
-                let Row {
-                    person,
-                    keys,
-                    rights,
-                    role,
-                    name,
-                    device_name,
-                    level,
-                } = row;
-                Ok(NewMember {
-                    person,
-                    keys,
-                    rights,
-                    role,
-                    name,
-                    device_name,
-                    level,
-                })
+                codec::decode(value, usize::MAX)
+                    .map_err(|_| damaged(Table::Intent, "a wanted membership cannot be read"))
             })
             .collect()
     }

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use waymark_core::crypto::Entropy;
 use waymark_core::gate::{
     ActorId, Document, DocumentName, GateError, Op, OpId, PlainChange, Section, StoredChange,
-    TextId, decode_batch, encode_batch,
+    decode_batch, encode_batch,
 };
+use waymark_core::ids::TextId;
 use waymark_core::space::actor;
 use waymark_wire::ids::SpaceId;
 

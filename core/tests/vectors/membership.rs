@@ -199,6 +199,8 @@ fn member(person: PersonTag, device: &str, rights: Rights, role: Role) -> NewMem
         },
         device_name: device.into(),
         level: 1,
+        // 2026-05-01.
+        since: 20_574,
     }
 }
 

@@ -171,7 +171,7 @@ impl Month {
         what: &str,
         make: impl FnOnce(&Plan) -> Result<NewRecord, E>,
     ) -> RecordId {
-        let plan = Plan::fold(sources(&self.plan), true);
+        let plan = Plan::fold(sources(&self.plan), Some(NaiveDate::MIN));
         assert_eq!(plan.left_out(), []);
         let record = make(&plan).unwrap();
         let id = record.id;
@@ -225,7 +225,7 @@ fn sources<'a>(records: &'a [NewRecord]) -> Vec<SourceRecord<'a>> {
 
 /// Bytes in a plan that no view counts, with the reason that every device gives.
 fn left_out() -> Value {
-    let cases: [(&str, &[u8]); 14] = [
+    let cases: [(&str, &[u8]); 17] = [
         ("no bytes of a map", &[0x80]),
         ("a map of no kind", &[0xa0]),
         ("bytes behind the map", &[0xa2, 0, 2, 1, 0, 0xff]),
@@ -236,6 +236,9 @@ fn left_out() -> Value {
         ("text that is no UTF-8", &[0xa3, 0, 2, 1, 0, 2, 0x61, 0xff]),
         ("a field of another type", &[0xa2, 0, 2, 1, 0x61, b'x']),
         ("a field is missing", &[0xa1, 0, 2]),
+        ("an optional field that is null counts as absent", &[0xa3, 0, 2, 1, 0, 2, 0xf6]),
+        ("a number beyond the field's type", &[0xa3, 0, 2, 1, 0, 3, 0x1a, 0, 1, 0, 0]),
+        ("a kind below zero", &[0xa2, 0, 0x20, 1, 0]),
         ("a kind of a later version", &[0xa2, 0, 0x18, 99, 1, 0]),
         (
             "an instant after the year 9999",
@@ -261,7 +264,10 @@ fn left_out() -> Value {
             document: DocumentKey::PLAN,
             bytes: bytes.to_vec(),
         };
-        let plan = Plan::fold(sources(std::slice::from_ref(&record)), true);
+        let plan = Plan::fold(
+            sources(std::slice::from_ref(&record)),
+            Some(NaiveDate::MIN),
+        );
         let left_out = plan.left_out();
         let reason = left_out
             .first()

@@ -188,7 +188,7 @@ mod tests {
             ..stored.source()
         });
         let others = space.records[..before].iter().map(|stored| stored.source());
-        let plan = Plan::fold(others.chain(apart), true);
+        let plan = Plan::fold(others.chain(apart), Some(NaiveDate::MIN));
         assert_eq!(plan.in_force_on(goal, day(2)), Some(first));
     }
 }
