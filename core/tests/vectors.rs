@@ -26,6 +26,8 @@ mod membership;
 mod messages;
 #[path = "vectors/records.rs"]
 mod records;
+#[path = "vectors/rules.rs"]
+mod rules;
 #[path = "vectors/sealing.rs"]
 mod sealing;
 #[path = "vectors/support.rs"]

@@ -362,6 +362,11 @@ impl Machine {
             if !relay.backoff.is_over(now) || relay.greeting {
                 continue;
             }
+            // Where another key was shown than a space knows, ask who it is before trying again.
+            if self.meets_a_stranger(engine, &url, now) {
+                self.relays.entry(url.clone()).or_default().key = None;
+            }
+            let relay = self.relays.entry(url.clone()).or_default();
             let fresh = relay
                 .nonce
                 .as_ref()
@@ -372,8 +377,46 @@ impl Machine {
                 }
                 continue;
             }
+            self.pin(engine, &url, now);
             self.plan_pushes(engine, &url, now);
             self.plan_pull(engine, &url, now);
+        }
+    }
+
+    /// Whether a space that is to be tried knows this relay under another key.
+    fn meets_a_stranger(&self, engine: &Engine, url: &str, now: Timestamp) -> bool {
+        let Some(key) = self.relays.get(url).and_then(|relay| relay.key) else {
+            return false;
+        };
+        let is_tried = |space: &&Space| {
+            let sync = self.spaces.get(&space.number());
+            sync.is_some_and(|sync| sync.wants_pull && sync.backoff.is_over(now))
+        };
+        let here = |space: &&Space| space.relay().url == url;
+        let mut tried = engine.spaces().iter().filter(here).filter(is_tried);
+        tried.any(|space| space.relay().key.is_some_and(|known| known != key))
+    }
+
+    /// Has every space that knows no key of its relay hold it to the one that it showed.
+    pub(super) fn pin(&mut self, engine: &mut Engine, url: &str, now: Timestamp) {
+        let Some(key) = self.relays.get(url).and_then(|relay| relay.key) else {
+            return;
+        };
+        for (number, _) in Self::spaces_at(engine, url) {
+            let Some((space, store, _)) = engine.parts(number) else {
+                continue;
+            };
+            let is_known = space.relay().key == Some(key);
+            let waits = self
+                .spaces
+                .get(&number)
+                .is_some_and(|s| !s.backoff.is_over(now));
+            if is_known || waits {
+                continue;
+            }
+            if let Err(error) = space.pin_relay(store, key) {
+                self.space_failed(engine, number, error.into(), now);
+            }
         }
     }
 

@@ -72,14 +72,8 @@ impl Machine {
         relay.key = Some(key);
         relay.nonce_refused = false;
         relay.backoff.reset();
+        self.pin(engine, url, now);
         for (number, id) in Self::spaces_at(engine, url) {
-            let pinned = engine
-                .parts(number)
-                .map(|(space, store, _)| space.pin_relay(store, key));
-            if let Some(Err(error)) = pinned {
-                self.space_failed(engine, number, error.into(), now);
-                continue;
-            }
             let sync = self.spaces.entry(number).or_default();
             if sync.problem == Some(Problem::Offline) {
                 sync.problem = None;
@@ -99,7 +93,7 @@ impl Machine {
         let eligible: Vec<u32> = engine
             .spaces()
             .iter()
-            .filter(|space| space.relay().url == url)
+            .filter(|space| space.relay().url == url && space.relay().key == Some(key))
             // A space that this device founded and nobody has heard of is pushed first.
             .filter(|space| !is_unheard_of(space) || self.is_sent_to(space.number()))
             .map(Space::number)

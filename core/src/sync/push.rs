@@ -18,8 +18,16 @@ const APPEND_BYTES: usize = limits::APPEND_BODY / 2;
 impl Machine {
     /// Sends what there is to send in the spaces of a relay.
     pub(super) fn plan_pushes(&mut self, engine: &mut Engine, url: &str, now: Timestamp) {
+        let key = self.relays.get(url).and_then(|relay| relay.key);
         for (number, id) in Self::spaces_at(engine, url) {
-            let unheard_of = engine.space_by_number(number).is_some_and(is_unheard_of);
+            let Some(space) = engine.space_by_number(number) else {
+                continue;
+            };
+            // Nothing is handed to a relay that shows another key than this space knows.
+            if key.is_none() || space.relay().key != key {
+                continue;
+            }
+            let unheard_of = is_unheard_of(space);
             let sync = self.spaces.entry(number).or_default();
             let ready = sync.caught_up || unheard_of;
             if !sync.wants_push || sync.pushing || !ready || !sync.backoff.is_over(now) {
@@ -78,7 +86,7 @@ impl Machine {
             return;
         };
         let signed = |key| answer.receipt.is_signed_by(key, &space.id());
-        if !relay.key.as_ref().is_some_and(signed) {
+        if !space.relay().key.as_ref().is_some_and(signed) {
             let error = SpaceError::Relay("its receipt is not signed by its key");
             return self.space_failed(engine, number, error.into(), now);
         }

@@ -80,7 +80,7 @@ impl Story {
         story.phone_does("characters of one to four bytes", |plan| {
             plan.splice_text(text, 0, 0, "aß☂🌧 walk").unwrap().unwrap()
         });
-        story.to_tablet(0);
+        story.tablet_hears(0);
         story.tablet_does(
             "another actor's text: a delete, and an insert before it",
             |plan| plan.splice_text(text, 1, 3, "n hour's").unwrap().unwrap(),
@@ -94,7 +94,7 @@ impl Story {
         story.desk_does("after two others, whose elements it deletes", |plan| {
             plan.splice_text(text, 1, 5, "").unwrap().unwrap()
         });
-        story.to_phone(0);
+        story.phone_hears(0);
         story.phone_does(
             "after both: elements of two actors deleted in several runs",
             |plan| {
@@ -102,13 +102,13 @@ impl Story {
                 plan.splice_text(text, 1, length - 2, "…").unwrap().unwrap()
             },
         );
-        story.to_tablet(4);
+        story.tablet_hears(4);
         story.tablet_does("two records, one of them long", |plan| {
             plan.put_records(&[b"fourth", &[0xa0; 300]])
                 .unwrap()
                 .unwrap()
         });
-        story.to_phone(2);
+        story.phone_hears(2);
         assert_eq!(story.phone.heads(), story.tablet.heads());
         assert_eq!(story.phone.text(&text), story.tablet.text(&text));
         story.tell_chunks();
@@ -136,12 +136,12 @@ impl Story {
         self.by_desk.push(change);
     }
 
-    fn to_tablet(&mut self, from: usize) {
+    fn tablet_hears(&mut self, from: usize) {
         let section = section(PLAN, &self.by_phone[from..]);
         self.tablet.accept(&|_| true, &section).unwrap();
     }
 
-    fn to_phone(&mut self, from: usize) {
+    fn phone_hears(&mut self, from: usize) {
         let section = section(PLAN, &self.by_tablet[from..]);
         self.phone.accept(&|_| true, &section).unwrap();
     }

@@ -236,8 +236,14 @@ fn left_out() -> Value {
         ("text that is no UTF-8", &[0xa3, 0, 2, 1, 0, 2, 0x61, 0xff]),
         ("a field of another type", &[0xa2, 0, 2, 1, 0x61, b'x']),
         ("a field is missing", &[0xa1, 0, 2]),
-        ("an optional field that is null counts as absent", &[0xa3, 0, 2, 1, 0, 2, 0xf6]),
-        ("a number beyond the field's type", &[0xa3, 0, 2, 1, 0, 3, 0x1a, 0, 1, 0, 0]),
+        (
+            "an optional field that is null counts as absent",
+            &[0xa3, 0, 2, 1, 0, 2, 0xf6],
+        ),
+        (
+            "a number beyond the field's type",
+            &[0xa3, 0, 2, 1, 0, 3, 0x1a, 0, 1, 0, 0],
+        ),
         ("a kind below zero", &[0xa2, 0, 0x20, 1, 0]),
         ("a kind of a later version", &[0xa2, 0, 0x18, 99, 1, 0]),
         (
@@ -264,10 +270,7 @@ fn left_out() -> Value {
             document: DocumentKey::PLAN,
             bytes: bytes.to_vec(),
         };
-        let plan = Plan::fold(
-            sources(std::slice::from_ref(&record)),
-            Some(NaiveDate::MIN),
-        );
+        let plan = Plan::fold(sources(std::slice::from_ref(&record)), Some(NaiveDate::MIN));
         let left_out = plan.left_out();
         let reason = left_out
             .first()

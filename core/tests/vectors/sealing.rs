@@ -27,10 +27,11 @@ fn recipient() -> AgreementSecretKey {
 fn epoch_keys() -> Value {
     let epoch_key = EpochKey::from_slice(&counting::<32>(0x30)).unwrap();
     let public = recipient().public_key().unwrap();
-    let places: [([u8; 32], [u8; 32], Option<[u8; 32]>, u16); 3] = [
-        ([0; 32], [0; 32], None, 0),
-        (counting(0x50), counting(0x50), Some(counting(0x50)), 1),
-        (counting(0x50), counting(0x70), None, 0x0203),
+    let (zeros, space) = ([0; 32], counting::<32>(0x50));
+    let places = [
+        (zeros, zeros, None, 0_u16),
+        (space, space, Some(space), 1),
+        (space, counting(0x70), None, 0x0203),
     ];
     let mut entropy = entropy("sealed epoch keys");
     let sealed = places.map(|(space, predecessor, epoch, device)| {

@@ -114,6 +114,19 @@ pub struct NewRevision {
 }
 
 impl NewRevision {
+    /// The first wording of a goal that is yet to be made: it takes the goal's id when it is.
+    pub fn first(statement: impl Into<String>, schedule: Schedule) -> Self {
+        Self {
+            goal: GoalId([0; 16]),
+            replaces: Vec::new(),
+            statement: statement.into(),
+            target: None,
+            schedule: Some(schedule),
+            effective_from: None,
+            rationale: None,
+        }
+    }
+
     /// Makes the record. Its id is the revision's.
     ///
     /// # Errors

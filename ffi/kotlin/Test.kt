@@ -1,0 +1,413 @@
+// The Kotlin binding, end to end: engines of several people against a real relay.
+//
+// Each test says what somebody would lose if it failed. The last line counts: N passed, M failed.
+
+import java.io.File
+import java.net.ServerSocket
+import java.nio.charset.CharacterCodingException
+import java.nio.file.Files
+import java.security.SecureRandom
+import java.time.Duration
+import java.time.Instant
+import java.time.LocalDate
+import java.util.concurrent.TimeUnit
+import java.util.concurrent.locks.ReentrantLock
+import kotlin.concurrent.withLock
+import kotlin.system.exitProcess
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.runBlocking
+import waymark.*
+import waymark.core.*
+
+// Emoji beyond the basic plane, right-to-left text, a combining accent and a NUL.
+const val NOTE = "ten minutes 🌿🧘🏽 · עשר דקות · عشر دقائق · cafe\u0301 · a\u0000b"
+const val STATEMENT = "Ten minutes of mindfulness 🌿"
+val UNKNOWN = "A".repeat(22)
+
+/** The relay's own program on a free loopback port. */
+class Relay : AutoCloseable {
+    private val data = Files.createTempDirectory("waymark-relay-").toFile()
+    private val process = ProcessBuilder(
+        System.getenv("WAYMARK_SERVER"), "--data", data.path, "--listen", "127.0.0.1:0",
+    ).redirectError(ProcessBuilder.Redirect.DISCARD).start()
+
+    // "waymark-server listens on http://127.0.0.1:4711 with the key ..."
+    val url = process.inputStream.bufferedReader().readLine()
+        .split(' ').first { it.startsWith("http://") }
+
+    override fun close() {
+        process.destroy()
+        process.waitFor()
+        data.deleteRecursively()
+    }
+}
+
+/** A key provider that counts how often it is asked. */
+class Key(val key: ByteArray = ByteArray(32).also(SecureRandom()::nextBytes)) : KeyProvider {
+    var asked = 0
+    override fun storageKey() = key.also { asked += 1 }
+}
+
+/** A key provider that throws. */
+class Without(val error: Throwable) : KeyProvider {
+    override fun storageKey() = throw error
+}
+
+/** A listener that keeps what it hears. */
+open class Heard : ChangeListener {
+    private val changes = mutableListOf<Change>()
+    private val lock = ReentrantLock()
+    private val heard = lock.newCondition()
+
+    override fun changed(changes: List<Change>) = lock.withLock {
+        this.changes += changes
+        heard.signalAll()
+    }
+
+    /** Waits for a change; whether it came. */
+    fun wait(wanted: (Change) -> Boolean): Boolean = lock.withLock {
+        var left = TimeUnit.SECONDS.toNanos(30)
+        while (changes.none(wanted)) {
+            if (left <= 0) return false
+            left = heard.awaitNanos(left)
+        }
+        true
+    }
+}
+
+/** A listener that throws at every call. */
+class Throwing : Heard() {
+    override fun changed(changes: List<Change>) {
+        super.changed(changes)
+        throw IllegalStateException("the screen is gone")
+    }
+}
+
+/** The devices of one test, with directories of their own. */
+class Devices(private val relay: String) : AutoCloseable {
+    private val root = Files.createTempDirectory("waymark-test-").toFile()
+    private val open = mutableListOf<Waymark>()
+
+    fun open(name: String, key: KeyProvider = Key(), relay: String = this.relay): Waymark {
+        val config = WaymarkConfig(
+            directory = File(root, name).path, relay = relay, timeZone = "Europe/Amsterdam",
+        )
+        return Waymark.open(config, key).also(open::add)
+    }
+
+    fun begin(key: KeyProvider = Key(), relay: String = this.relay): Pair<Waymark, PlanId> {
+        val phone = open("phone", key, relay)
+        phone.people().begin("Kim", "phone")
+        return phone to phone.people().createPlan()
+    }
+
+    suspend fun linkTherapist(phone: Waymark, plan: PlanId, listener: ChangeListener): Waymark {
+        val tablet = open("tablet")
+        val card = tablet.people().card("Dr. Ada", "tablet")
+        phone.people().addTherapist(plan, card)
+        equal(phone.people().welcome(card), null)
+        phone.syncNow()
+        tablet.people().accept(phone.people().welcome(card)!!)
+        tablet.listen(listener)
+        tablet.syncNow()
+        return tablet
+    }
+
+    override fun close() {
+        open.forEach(Waymark::close)
+        root.deleteRecursively()
+    }
+}
+
+class Setup(val goal: GoalId, val minutes: MeasureId, val mood: MeasureId)
+
+fun setUp(device: Waymark, plan: PlanId): Setup {
+    val goals = device.goals()
+    val minutes = goals.defineMeasure(
+        plan, NewMeasure(label = "minutes", min = 0, max = 600, step = 1, unit = "min"),
+    )
+    val mood = goals.defineMeasure(plan, NewMeasure(label = "mood", min = 0, max = 10, step = 1))
+    val draft = GoalDraft(statement = STATEMENT, target = target(minutes, 10.0), schedule = daily())
+    return Setup(goals.create(plan, draft), minutes, mood)
+}
+
+fun target(minutes: MeasureId, value: Double) = Target(
+    measure = minutes, comparison = Comparison.AT_LEAST, value = value, period = Period.DAY,
+)
+
+fun daily() = Schedule(pattern = SchedulePattern.Daily)
+
+fun checkIn(goal: GoalId, mood: MeasureId) = NewCheckIn(
+    goal = goal,
+    outcome = Outcome.DONE,
+    quantity = 12.5,
+    ratings = listOf(Rating(mood, 7)),
+    note = NOTE,
+)
+
+fun allCheckIns(device: Waymark, plan: PlanId) = device.checkIns().months(plan)
+    .map(LocalDate::parse)
+    .flatMap { device.checkIns().inMonth(plan, it.year, it.monthValue.toUInt()) }
+
+// --- Checks ---
+
+fun check(holds: Boolean, why: () -> String) {
+    if (!holds) throw AssertionError(why())
+}
+
+fun equal(is_: Any?, wanted: Any?) = check(is_ == wanted) { "$is_, not $wanted" }
+
+fun same(a: ByteArray, b: ByteArray) = check(a.contentEquals(b)) { "the devices show other things" }
+
+/** The call throws one kind of error, with its code. */
+inline fun <reified E : WaymarkException> refused(code: String, call: () -> Unit): E {
+    try {
+        call()
+    } catch (error: WaymarkException) {
+        check(error is E) { "$error" }
+        equal(error.code(), code)
+        return error as E
+    }
+    throw AssertionError("not refused with $code")
+}
+
+// --- Tests ---
+
+val TESTS = mapOf<String, suspend Devices.() -> Unit>(
+    "an offline check-in reaches the therapist, and an agreed proposal holds" to {
+        val (phone, plan) = begin()
+        val setup = setUp(phone, plan)
+        val logged = phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        check(phone.status()[1].unsent > 0u) { "it does not wait to be sent" }
+
+        val heard = Heard()
+        val tablet = linkTherapist(phone, plan, heard)
+        val entry = allCheckIns(tablet, plan).single()
+        equal(entry.id, logged)
+        equal(entry.goal, setup.goal)
+        equal(entry.note, NOTE)
+        equal(entry.quantity, 12.5)
+        equal(entry.ratings, listOf(Rating(setup.mood, 7)))
+        equal(entry.timeZone, "Europe/Amsterdam")
+        check(Duration.between(entry.at, Instant.now()).abs() < Duration.ofMinutes(10)) {
+            "the instant ${entry.at} is not now"
+        }
+        val day = tablet.checkIns().days(plan, setup.goal, entry.date, entry.date).single()
+        equal(day.entries, listOf(logged))
+        same(phone.projectionHash(plan), tablet.projectionHash(plan))
+        check(heard.wait { it is Change.Records && logged in it.records }) { "nobody was told" }
+        equal(
+            tablet.people().members(plan).map { Triple(it.name, it.role, it.thisDevice) },
+            listOf(Triple("Kim", Role.CLIENT, false), Triple("Dr. Ada", Role.THERAPIST, true)),
+        )
+
+        val old = tablet.goals().get(plan, setup.goal).inForce!!
+        equal(old.statement to old.target?.value, STATEMENT to 10.0)
+        val revision = NewRevision(
+            goal = setup.goal,
+            replaces = listOf(old.id),
+            statement = "Fifteen minutes",
+            target = target(setup.minutes, 15.0),
+            schedule = daily(),
+        )
+        val proposed = tablet.goals().propose(plan, revision)
+        tablet.syncNow()
+        phone.syncNow()
+        val seen = phone.goals().get(plan, setup.goal)
+        equal(seen.inForce?.id, old.id)
+        equal(seen.proposals.map { it.id }, listOf(proposed))
+        phone.goals().decide(plan, proposed, Verdict.AGREE)
+        phone.syncNow()
+        tablet.syncNow()
+        for (device in listOf(phone, tablet)) {
+            val now = device.goals().get(plan, setup.goal).inForce!!
+            equal(now.id to now.statement, proposed to "Fifteen minutes")
+        }
+        same(phone.projectionHash(plan), tablet.projectionHash(plan))
+        for (status in phone.status() + tablet.status()) {
+            equal(status.unsent to status.problem, 0u to null)
+        }
+    },
+
+    "live, what one writes is shown to the other, also after a listener has thrown" to {
+        val (phone, plan) = begin()
+        val throwing = Throwing()
+        val tablet = linkTherapist(phone, plan, throwing)
+        val heard = Heard()
+        val listening = tablet.listen(heard)
+        phone.goLive().use {
+            tablet.goLive().use {
+                for (statement in listOf("first", "second")) {
+                    val goal = phone.goals().create(plan, GoalDraft(statement))
+                    for (listener in listOf(throwing, heard)) {
+                        check(listener.wait { it is Change.Records && goal in it.records }) {
+                            "$listener was not told of the $statement goal"
+                        }
+                    }
+                    equal(tablet.goals().get(plan, goal).statement, statement)
+                }
+            }
+        }
+        listening.stop()
+    },
+
+    "several syncs at once, and local calls meanwhile, lose nothing" to {
+        val (phone, plan) = begin()
+        val tablet = linkTherapist(phone, plan, Heard())
+        runBlocking {
+            val syncs = List(8) { async { phone.syncNow() } }
+            repeat(20) { phone.goals().create(plan, GoalDraft("goal $it")) }
+            syncs.awaitAll()
+        }
+        phone.syncNow()
+        tablet.syncNow()
+        equal(tablet.goals().list(plan).size, 20)
+        same(phone.projectionHash(plan), tablet.projectionHash(plan))
+    },
+
+    "what cannot be right is refused with its code, and nothing is logged" to {
+        val (phone, plan) = begin()
+        val setup = setUp(phone, plan)
+        val goals = phone.goals()
+        val checkIns = phone.checkIns()
+        goals.create(plan, GoalDraft("🌿".repeat(500)))
+        val before = phone.projectionHash(plan)
+        refused<WaymarkException.NotFound>("not_found") { goals.get(plan, UNKNOWN) }
+        refused<WaymarkException.NotFound>("not_found") {
+            checkIns.log(plan, checkIn(UNKNOWN, setup.mood))
+        }
+        refused<WaymarkException.NotFound>("not_found") { goals.list("A".repeat(43)) }
+        val outside = refused<WaymarkException.InvalidInput>("invalid_input") {
+            val ratings = listOf(Rating(setup.mood, 11))
+            checkIns.log(plan, NewCheckIn(outcome = Outcome.DONE, ratings = ratings))
+        }
+        check("outside 0–10" in outside.reason) { outside.reason }
+        check("outside 0–10" in "$outside") { "$outside" }
+        equal(outside.errorClass(), ErrorClass.FIX_INPUT)
+        for (statement in listOf("x".repeat(501), "🌿".repeat(501), "")) {
+            refused<WaymarkException.InvalidInput>("invalid_input") {
+                goals.create(plan, GoalDraft(statement))
+            }
+        }
+        // What does not convert at the edge is the same kind of error, no fault of the library.
+        refused<WaymarkException.InvalidInput>("invalid_input") { goals.get(plan, "no id") }
+        refused<WaymarkException.InvalidInput>("invalid_input") { goals.get("no id", setup.goal) }
+        refused<WaymarkException.InvalidInput>("invalid_input") { checkIns.on(plan, "2026-02-30") }
+        refused<WaymarkException.InvalidInput>("invalid_input") {
+            checkIns.logAt(plan, TimedCheckIn(checkIn(setup.goal, setup.mood), Instant.MAX))
+        }
+        refused<WaymarkException.InvalidInput>("invalid_input") {
+            checkIns.logAt(plan, TimedCheckIn(checkIn(setup.goal, setup.mood), Instant.MIN))
+        }
+        refused<WaymarkException.BadCard>("bad_card") {
+            phone.people().addTherapist(plan, byteArrayOf(0, 1))
+        }
+        same(phone.projectionHash(plan), before)
+    },
+
+    "half a character is refused by Kotlin, and nothing is lost" to {
+        val (phone, plan) = begin()
+        val setup = setUp(phone, plan)
+        phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        val before = phone.projectionHash(plan)
+        for (text in listOf("\uD800", "a note that ends in \uDC00")) {
+            val note = NewCheckIn(outcome = Outcome.NOTE_ONLY, note = text)
+            for (call in listOf({ phone.checkIns().log(plan, note) }, { phone.people().card(text, "x") })) {
+                val thrown = runCatching(call).exceptionOrNull()
+                check(thrown is CharacterCodingException) { "$thrown" }
+            }
+        }
+        same(phone.projectionHash(plan), before)
+        phone.checkIns().log(plan, NewCheckIn(outcome = Outcome.NOTE_ONLY, note = "\uD800\uDC00"))
+        equal(allCheckIns(phone, plan).map { it.note }, listOf(NOTE, "\uD800\uDC00"))
+    },
+
+    "without a relay local calls succeed, and the status says so" to {
+        val nowhere = ServerSocket(0).use { "http://127.0.0.1:${it.localPort}" }
+        val (phone, plan) = begin(relay = nowhere)
+        val setup = setUp(phone, plan)
+        phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        val offline = refused<WaymarkException.Offline>("offline") { phone.syncNow() }
+        equal(offline.errorClass(), ErrorClass.WAIT)
+        phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        equal(allCheckIns(phone, plan).size, 2)
+        val status = phone.status()[1]
+        equal(status.plan to status.problem, plan to "offline")
+        check(status.unsent + status.onTheWay > 0u) { "$status" }
+    },
+
+    "wrong keys and providers that throw leave the database as it was" to {
+        val key = Key()
+        val (phone, plan) = begin(key)
+        equal(key.asked, 1)
+        refused<WaymarkException.Locked>("locked") { open("phone", key) }
+        phone.lock()
+        refused<WaymarkException.KeyLost>("key_lost") { open("phone", Key()) }
+        refused<WaymarkException.InvalidInput>("invalid_input") { open("phone", Key(ByteArray(31))) }
+        refused<WaymarkException.KeyLost>("key_lost") {
+            open("phone", Without(KeyProviderException.Gone("the keystore was reset")))
+        }
+        refused<WaymarkException.Locked>("locked") {
+            open("phone", Without(KeyProviderException.Unavailable("before the first unlock")))
+        }
+        val thrown = refused<WaymarkException.Locked>("locked") {
+            open("phone", Without(IllegalStateException("something else")))
+        }
+        check(thrown.reason.lines().size == 1) { "a stack trace: ${thrown.reason}" }
+        equal(open("phone", key).people().plans(), listOf(plan))
+    },
+
+    "a locked client answers nothing and opens again with everything" to {
+        val key = Key()
+        val (phone, plan) = begin(key)
+        val setup = setUp(phone, plan)
+        phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        val before = phone.projectionHash(plan)
+        val goals = phone.goals()
+        val live = phone.goLive()
+        phone.lock()
+        val calls = listOf<suspend () -> Unit>(
+            { goals.list(plan) },
+            { phone.status() },
+            { phone.goLive() },
+            { phone.syncNow() },
+            { phone.exportAll() },
+            { phone.lock() },
+            { phone.people().begin("Kim", "phone") },
+        )
+        for (call in calls) refused<WaymarkException.Locked>("locked") { call() }
+        // At once, also while the live connection of the old client still ends.
+        same(open("phone", key).projectionHash(plan), before)
+        live.stop()
+    },
+
+    "what is erased is gone, and the directory serves a new beginning" to {
+        val (phone, plan) = begin()
+        check(plan in phone.exportAll()) { "the export misses the plan" }
+        phone.eraseEverything()
+        refused<WaymarkException.Locked>("locked") { phone.status() }
+        val new = open("phone")
+        equal(new.people().plans(), emptyList<PlanId>())
+        equal(new.diagnostics().database, null)
+        equal(new.diagnostics().version, version())
+    },
+)
+
+fun main() {
+    var failed = 0
+    Relay().use { relay ->
+        for ((name, test) in TESTS) {
+            val thrown = runCatching {
+                Devices(relay.url).use { devices -> runBlocking { devices.test() } }
+            }.exceptionOrNull()
+            println("${if (thrown == null) "ok    " else "FAILED"} $name")
+            if (thrown != null) {
+                failed += 1
+                thrown.printStackTrace(System.out)
+            }
+        }
+    }
+    println("${TESTS.size - failed} passed, $failed failed")
+    exitProcess(if (failed == 0) 0 else 1)
+}

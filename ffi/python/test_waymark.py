@@ -1,0 +1,439 @@
+"""The Python binding, end to end: engines of several people against a real relay.
+
+Each test says what somebody would lose if it failed. The last line counts: N passed, M failed.
+"""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+
+from waymark import (
+    Change,
+    ChangeListener,
+    Comparison,
+    ErrorClass,
+    GoalDraft,
+    KeyProvider,
+    KeyProviderError,
+    NewCheckIn,
+    NewMeasure,
+    NewRevision,
+    Outcome,
+    Period,
+    Rating,
+    Role,
+    Schedule,
+    SchedulePattern,
+    Target,
+    TimedCheckIn,
+    Verdict,
+    Waymark,
+    WaymarkConfig,
+    WaymarkError,
+    version,
+)
+
+# Emoji beyond the basic plane, right-to-left text, a combining accent and a NUL.
+NOTE = "ten minutes 🌿🧘🏽 · עשר דקות · عشر دقائق · cafe\u0301 · a\0b"
+STATEMENT = "Ten minutes of mindfulness 🌿"
+
+
+class Relay:
+    """The relay's own program on a free loopback port."""
+
+    def __init__(self):
+        self.data = tempfile.mkdtemp(prefix="waymark-relay-")
+        self.process = subprocess.Popen(
+            [os.environ["WAYMARK_SERVER"], "--data", self.data, "--listen", "127.0.0.1:0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        # "waymark-server listens on http://127.0.0.1:4711 with the key ..."
+        words = self.process.stdout.readline().split()
+        self.url = next(word for word in words if word.startswith("http://"))
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+        shutil.rmtree(self.data)
+
+
+class Key(KeyProvider):
+    """A key provider that counts how often it is asked."""
+
+    def __init__(self, key=None):
+        self.key = key or secrets.token_bytes(32)
+        self.asked = 0
+
+    def storage_key(self):
+        self.asked += 1
+        return self.key
+
+
+class Without(KeyProvider):
+    """A key provider that throws."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def storage_key(self):
+        raise self.error
+
+
+class Heard(ChangeListener):
+    """A listener that keeps what it hears."""
+
+    def __init__(self):
+        self.changes = []
+        self.heard = threading.Condition()
+
+    def changed(self, changes):
+        with self.heard:
+            self.changes += changes
+            self.heard.notify_all()
+
+    def wait(self, wanted):
+        """Waits for a change; whether it came."""
+        with self.heard:
+            return self.heard.wait_for(lambda: any(map(wanted, self.changes)), timeout=30)
+
+
+class Case(unittest.IsolatedAsyncioTestCase):
+    """Devices with directories of their own."""
+
+    def setUp(self):
+        self.root = Path(tempfile.mkdtemp(prefix="waymark-test-"))
+        self.addCleanup(shutil.rmtree, self.root)
+
+    def open(self, name, key=None, relay=None):
+        config = WaymarkConfig(
+            directory=str(self.root / name),
+            relay=relay or RELAY.url,
+            time_zone="Europe/Amsterdam",
+        )
+        return Waymark.open(config, key or Key())
+
+    def begin(self, name="phone", **options):
+        phone = self.open(name, **options)
+        phone.people().begin("Kim", name)
+        return phone, phone.people().create_plan()
+
+    async def link_therapist(self, phone, plan):
+        tablet = self.open("tablet")
+        card = tablet.people().card("Dr. Ada", "tablet")
+        phone.people().add_therapist(plan, card)
+        self.assertIsNone(phone.people().welcome(card))
+        await phone.sync_now()
+        tablet.people().accept(phone.people().welcome(card))
+        await tablet.sync_now()
+        return tablet
+
+    def refused(self, kind, code, call):
+        """The call throws one kind of error, with its code."""
+        with self.assertRaises(kind) as caught:
+            call()
+        self.assertEqual(caught.exception.code(), code)
+        return caught.exception
+
+
+def goal_and_measures(device, plan):
+    goals = device.goals()
+    minutes = goals.define_measure(
+        plan, NewMeasure(label="minutes", min=0, max=600, step=1, unit="min")
+    )
+    mood = goals.define_measure(plan, NewMeasure(label="mood", min=0, max=10, step=1))
+    goal = goals.create(
+        plan,
+        GoalDraft(statement=STATEMENT, target=target(minutes, 10.0), schedule=daily()),
+    )
+    return goal, minutes, mood
+
+
+def target(minutes, value):
+    return Target(
+        measure=minutes, comparison=Comparison.AT_LEAST, value=value, period=Period.DAY
+    )
+
+
+def daily():
+    return Schedule(pattern=SchedulePattern.DAILY())
+
+
+def check_in(goal, mood, **more):
+    return NewCheckIn(
+        goal=goal,
+        outcome=Outcome.DONE,
+        quantity=12.5,
+        ratings=[Rating(measure=mood, value=7)],
+        note=NOTE,
+        **more,
+    )
+
+
+def all_check_ins(device, plan):
+    months = [date.fromisoformat(first) for first in device.check_ins().months(plan)]
+    return [
+        entry for day in months for entry in device.check_ins().in_month(plan, day.year, day.month)
+    ]
+
+
+class MainJob(Case):
+    """What the client logs offline reaches the therapist."""
+
+    async def test_an_offline_check_in_reaches_the_therapist_and_an_agreed_proposal_holds(self):
+        phone, plan = self.begin()
+        goal, minutes, mood = goal_and_measures(phone, plan)
+        logged = phone.check_ins().log(plan, check_in(goal, mood))
+        self.assertGreater(phone.status()[1].unsent, 0, "nobody was asked for a network yet")
+
+        tablet = self.open("tablet")
+        card = tablet.people().card("Dr. Ada", "tablet")
+        phone.people().add_therapist(plan, card)
+        self.assertIsNone(phone.people().welcome(card), "it is not in the log yet")
+        await phone.sync_now()
+        tablet.people().accept(phone.people().welcome(card))
+        heard = Heard()
+        tablet.listen(heard)
+        await tablet.sync_now()
+
+        (entry,) = all_check_ins(tablet, plan)
+        self.assertEqual(entry.id, logged)
+        self.assertEqual(entry.goal, goal)
+        self.assertEqual(entry.note, NOTE)
+        self.assertEqual(entry.quantity, 12.5)
+        self.assertEqual(entry.ratings, [Rating(measure=mood, value=7)])
+        self.assertEqual(entry.time_zone, "Europe/Amsterdam")
+        self.assertLess(abs(datetime.now(timezone.utc) - entry.at), timedelta(minutes=10))
+        (day,) = tablet.check_ins().days(plan, goal, entry.date, entry.date)
+        self.assertEqual(day.entries, [logged])
+        self.assertEqual(phone.projection_hash(plan), tablet.projection_hash(plan))
+        told = heard.wait(lambda c: isinstance(c, Change.RECORDS) and logged in c.records)
+        self.assertTrue(told, "the tablet's app was not told of the check-in")
+        self.assertEqual(
+            [(m.name, m.role, m.this_device) for m in tablet.people().members(plan)],
+            [("Kim", Role.CLIENT, False), ("Dr. Ada", Role.THERAPIST, True)],
+        )
+
+        old = tablet.goals().get(plan, goal).in_force
+        self.assertEqual((old.statement, old.target.value), (STATEMENT, 10.0))
+        proposed = tablet.goals().propose(
+            plan,
+            NewRevision(
+                goal=goal,
+                replaces=[old.id],
+                statement="Fifteen minutes",
+                target=target(minutes, 15.0),
+                schedule=daily(),
+            ),
+        )
+        await tablet.sync_now()
+        await phone.sync_now()
+        seen = phone.goals().get(plan, goal)
+        self.assertEqual(seen.in_force.id, old.id, "nothing changes without the client")
+        self.assertEqual([proposal.id for proposal in seen.proposals], [proposed])
+        phone.goals().decide(plan, proposed, Verdict.AGREE)
+        await phone.sync_now()
+        await tablet.sync_now()
+        for device in (phone, tablet):
+            now = device.goals().get(plan, goal).in_force
+            self.assertEqual((now.id, now.statement), (proposed, "Fifteen minutes"))
+        self.assertEqual(phone.projection_hash(plan), tablet.projection_hash(plan))
+        for status in phone.status() + tablet.status():
+            self.assertEqual((status.unsent, status.problem), (0, None))
+
+    async def test_live_what_one_writes_is_shown_to_the_other_without_asking(self):
+        phone, plan = self.begin()
+        tablet = await self.link_therapist(phone, plan)
+        heard = Heard()
+        listening = tablet.listen(heard)
+        connections = [phone.go_live(), tablet.go_live()]
+        goal = phone.goals().create(plan, GoalDraft(statement=STATEMENT))
+        told = heard.wait(
+            lambda c: isinstance(c, Change.RECORDS) and c.plan == plan and goal in c.records
+        )
+        self.assertTrue(told)
+        self.assertEqual(tablet.goals().get(plan, goal).statement, STATEMENT)
+        listening.stop()
+        for connection in connections:
+            connection.stop()
+
+    async def test_a_note_that_two_people_edit_holds_what_both_wrote(self):
+        phone, plan = self.begin()
+        tablet = await self.link_therapist(phone, plan)
+        note = phone.texts().create(plan, title="for Thursday")
+        phone.texts().splice(plan, note.text, 0, 0, "sleep 😴")
+        await phone.sync_now()
+        await tablet.sync_now()
+        # Positions count characters, not bytes or UTF-16 units.
+        tablet.texts().splice(plan, note.text, 7, 0, " · work")
+        phone.texts().splice(plan, note.text, 0, 5, "Sleep")
+        await tablet.sync_now()
+        await phone.sync_now()
+        await tablet.sync_now()
+        for device in (phone, tablet):
+            self.assertEqual(device.texts().read(plan, note.text), "Sleep 😴 · work")
+        self.assertEqual([n.title for n in tablet.texts().list(plan)], ["for Thursday"])
+
+
+class WrongUse(Case):
+    """Wrong use gives a clear error and loses nothing."""
+
+    def test_what_cannot_be_right_is_refused_with_its_code_and_nothing_is_logged(self):
+        phone, plan = self.begin()
+        goal, _, mood = goal_and_measures(phone, plan)
+        unknown = "A" * 22
+        log, goals = phone.check_ins().log, phone.goals()
+        missing, wrong = WaymarkError.NotFound, WaymarkError.InvalidInput
+        self.refused(missing, "not_found", lambda: goals.get(plan, unknown))
+        self.refused(missing, "not_found", lambda: log(plan, check_in(unknown, mood)))
+        self.refused(missing, "not_found", lambda: goals.list("A" * 43))
+        rating = NewCheckIn(
+            goal=goal, outcome=Outcome.DONE, ratings=[Rating(measure=mood, value=11)]
+        )
+        error = self.refused(wrong, "invalid_input", lambda: log(plan, rating))
+        self.assertIn("outside 0–10", error.reason)
+        self.assertIn("outside 0–10", str(error))
+        self.assertEqual(error.error_class(), ErrorClass.FIX_INPUT)
+        goals.create(plan, GoalDraft(statement="🌿" * 500))
+        before = phone.projection_hash(plan)
+        for statement in ["x" * 501, "🌿" * 501, ""]:
+            draft = GoalDraft(statement=statement)
+            error = self.refused(wrong, "invalid_input", lambda: goals.create(plan, draft))
+            self.assertNotIn("x" * 9, error.reason, "errors hold nothing that people wrote")
+        # What does not convert at the edge is the same kind of error, no fault of the library.
+        self.refused(wrong, "invalid_input", lambda: goals.get(plan, "no id"))
+        self.refused(wrong, "invalid_input", lambda: goals.get("no id", goal))
+        self.refused(wrong, "invalid_input", lambda: phone.check_ins().on(plan, "2026-02-30"))
+        self.refused(wrong, "invalid_input", lambda: phone.check_ins().in_month(plan, 2026, 13))
+        other_day = check_in(goal, mood, date="31 May")
+        self.refused(wrong, "invalid_input", lambda: log(plan, other_day))
+        self.refused(
+            WaymarkError.BadCard, "bad_card", lambda: phone.people().add_therapist(plan, b"\0\1")
+        )
+        self.assertEqual(phone.projection_hash(plan), before)
+
+    def test_many_check_ins_are_logged_all_or_none(self):
+        phone, plan = self.begin()
+        goal, _, mood = goal_and_measures(phone, plan)
+        noon = datetime(2026, 5, 1, 12, tzinfo=timezone.utc)
+        diary = [
+            TimedCheckIn(check_in=check_in(goal, mood), at=noon + timedelta(days=n))
+            for n in range(40)
+        ]
+        bad = TimedCheckIn(check_in=check_in("A" * 22, mood), at=noon)
+        with self.assertRaises(WaymarkError.NotFound):
+            phone.check_ins().log_many(plan, diary + [bad])
+        self.assertEqual(all_check_ins(phone, plan), [])
+        phone.check_ins().log_many(plan, diary)
+        entries = all_check_ins(phone, plan)
+        self.assertEqual([entry.at for entry in entries], [timed.at for timed in diary])
+        self.assertEqual(phone.check_ins().months(plan), ["2026-05-01", "2026-06-01"])
+
+    def test_half_a_character_is_refused_by_python_and_nothing_is_lost(self):
+        phone, plan = self.begin()
+        goal, _, mood = goal_and_measures(phone, plan)
+        phone.check_ins().log(plan, check_in(goal, mood))
+        before = phone.projection_hash(plan)
+        for text in ["\ud800", "a note that ends in \udc00"]:
+            with self.assertRaises(UnicodeEncodeError):
+                phone.check_ins().log(plan, NewCheckIn(outcome=Outcome.NOTE_ONLY, note=text))
+            with self.assertRaises(UnicodeEncodeError):
+                phone.people().card(text, "phone")
+        self.assertEqual(phone.projection_hash(plan), before)
+        phone.check_ins().log(plan, NewCheckIn(outcome=Outcome.NOTE_ONLY, note="\U00010000"))
+        self.assertEqual(len(all_check_ins(phone, plan)), 2)
+
+    async def test_without_a_relay_local_calls_succeed_and_the_status_says_so(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        phone, plan = self.begin(relay=nowhere)
+        goal, _, mood = goal_and_measures(phone, plan)
+        phone.check_ins().log(plan, check_in(goal, mood))
+        with self.assertRaises(WaymarkError.Offline) as caught:
+            await phone.sync_now()
+        self.assertEqual(caught.exception.code(), "offline")
+        self.assertEqual(caught.exception.error_class(), ErrorClass.WAIT)
+        phone.check_ins().log(plan, check_in(goal, mood))
+        self.assertEqual(len(all_check_ins(phone, plan)), 2)
+        status = phone.status()[1]
+        self.assertEqual((status.plan, status.problem), (plan, "offline"))
+        self.assertGreater(status.unsent + status.on_the_way, 0)
+
+
+class Keys(Case):
+    """The database opens with its key alone, and only once."""
+
+    def test_wrong_keys_and_providers_that_throw_leave_the_database_as_it_was(self):
+        key = Key()
+        phone, plan = self.begin(key=key)
+        self.assertEqual(key.asked, 1)
+        self.refused(WaymarkError.Locked, "locked", lambda: self.open("phone", key))
+        phone.lock()
+        gone = KeyProviderError.Gone("the keystore was reset")
+        busy = KeyProviderError.Unavailable("before the first unlock")
+        unexpected = RuntimeError("something else")
+        for provider, kind, code in [
+            (Key(), WaymarkError.KeyLost, "key_lost"),
+            (Key(b"too short"), WaymarkError.InvalidInput, "invalid_input"),
+            (Without(gone), WaymarkError.KeyLost, "key_lost"),
+            (Without(busy), WaymarkError.Locked, "locked"),
+            (Without(unexpected), WaymarkError.Locked, "locked"),
+        ]:
+            self.refused(kind, code, lambda: self.open("phone", provider))
+        self.assertEqual(self.open("phone", key).people().plans(), [plan])
+
+    async def test_a_locked_client_answers_nothing_and_opens_again_with_everything(self):
+        key = Key()
+        phone, plan = self.begin(key=key)
+        goal, _, mood = goal_and_measures(phone, plan)
+        phone.check_ins().log(plan, check_in(goal, mood))
+        before = phone.projection_hash(plan)
+        goals, live = phone.goals(), phone.go_live()
+        phone.lock()
+        for call in [
+            lambda: goals.list(plan),
+            phone.status,
+            phone.go_live,
+            phone.export_all,
+            phone.lock,
+            lambda: phone.people().begin("Kim", "phone"),
+        ]:
+            self.refused(WaymarkError.Locked, "locked", call)
+        with self.assertRaises(WaymarkError.Locked):
+            await phone.sync_now()
+        # At once, also while the live connection of the old client still ends.
+        again = self.open("phone", key)
+        self.assertEqual(again.projection_hash(plan), before)
+        live.stop()
+
+    def test_what_is_erased_is_gone_and_the_directory_serves_a_new_beginning(self):
+        phone, plan = self.begin()
+        self.assertIn(plan, phone.export_all())
+        phone.erase_everything()
+        self.refused(WaymarkError.Locked, "locked", phone.status)
+        new = self.open("phone")
+        self.assertEqual(new.people().plans(), [])
+        self.assertIsNone(new.diagnostics().database)
+        self.assertEqual(new.diagnostics().version, version())
+
+
+if __name__ == "__main__":
+    RELAY = Relay()
+    try:
+        run = unittest.main(exit=False, verbosity=2).result
+    finally:
+        RELAY.stop()
+    bad = len(run.failures) + len(run.errors)
+    sys.stderr.flush()
+    print(f"{run.testsRun - bad} passed, {bad} failed", flush=True)
+    sys.exit(1 if bad else 0)
