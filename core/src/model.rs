@@ -41,7 +41,6 @@ mod projection;
 mod quantity;
 mod record;
 mod records;
-mod strict;
 mod text;
 mod time;
 mod views;

@@ -142,14 +142,23 @@ impl Driver {
             inner.machine.sync_now(&inner.engine);
         }
         self.shared.wake();
-        tokio::select! {
-            // Either the live loop does it, or this call does it itself.
-            biased;
-            running = self.running.lock() => {
-                self.pump(true).await;
-                drop(running);
+        loop {
+            tokio::select! {
+                // Either the live loop does it, or this call does it itself.
+                biased;
+                running = self.running.lock() => {
+                    self.pump(true).await;
+                    drop(running);
+                    break;
+                }
+                _ = settled.changed() => {
+                    // It may have come to rest before it heard of this call.
+                    let inner = self.shared.lock();
+                    if inner.machine.is_settled(&inner.engine) {
+                        break;
+                    }
+                }
             }
-            _ = settled.changed() => {}
         }
         let inner = self.shared.lock();
         let problem = inner
@@ -171,6 +180,8 @@ impl Driver {
 
     /// Carries out what the machine wants, until it is settled if `once`.
     async fn pump(&self, once: bool) {
+        // Whoever ran before may have been dropped in the middle.
+        self.shared.lock().machine.forget_requests();
         let (sender, mut answers) = channel(WAITING);
         let mut tasks = Tasks::default();
         loop {

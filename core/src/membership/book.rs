@@ -31,6 +31,19 @@ pub enum BookError {
     Roster,
 }
 
+impl BookError {
+    /// A stable name, for keeping beside what was held back.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::KeyRefused => "key_refused",
+            Self::Membership(_) => "membership",
+            Self::Private(_) => "not_opened",
+            Self::Roster => "roster",
+        }
+    }
+}
+
 /// The membership of one space, from inside.
 #[derive(Debug)]
 pub struct Book {
@@ -139,6 +152,11 @@ impl Book {
             Op::Reserved(_) => None,
         });
         if !roster.members.iter().map(|member| member.device).eq(added) {
+            return Err(BookError::Roster);
+        }
+        let is_named = |name: &str| name.chars().count() <= RosterMember::NAME_CHARS;
+        let named = |m: &RosterMember| is_named(&m.name) && is_named(&m.device_name);
+        if !roster.members.iter().all(named) {
             return Err(BookError::Roster);
         }
         for member in roster.members {

@@ -10,8 +10,8 @@ use crate::model::kinds::kind_of::Of;
 use crate::model::kinds::{Kind, Record};
 use crate::model::left_out::Reason;
 use crate::model::records::{Entry, Records};
-use crate::model::strict::is_strict_map;
 use crate::role::Role;
+use waymark_wire::strict::is_strict_map;
 
 /// Bytes of a record at most.
 pub const RECORD_LIMIT: usize = 64 * 1024;

@@ -2,6 +2,7 @@
 //! comes, against the membership as it then is, and signed anew where another entry came first.
 
 use waymark_wire::codec;
+use waymark_wire::entry::{Header, Kind};
 use waymark_wire::ids::{EntryId, PersonTag};
 use waymark_wire::membership::Rights;
 use waymark_wire::signature::VerifyingKey;
@@ -101,6 +102,17 @@ impl Space {
             return Err(error.into());
         }
         Ok(true)
+    }
+
+    /// Whether an entry that adds somebody is on its way. The one that founds a space is not meant:
+    /// nothing can come before it.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn is_drafting(&self, store: &dyn Store) -> Result<bool, SpaceError> {
+        let adds = |header: &Header| header.kind == Kind::Membership && header.seen.seq > 0;
+        let outbox = self.outbox(store)?;
+        Ok(outbox.iter().any(|sealed| adds(sealed.entry.header())))
     }
 
     /// Takes back a membership entry that came second: the relay refused it because another one

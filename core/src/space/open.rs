@@ -15,6 +15,9 @@ use crate::gate::{
 };
 use crate::store::{Store, Table};
 
+/// Stands for the whole entry where a section's place in it is meant.
+const WHOLE: u32 = u32::MAX;
+
 /// What somebody else changed in one document.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
@@ -72,6 +75,7 @@ impl Space {
             let header = *entry.header();
             match header.kind {
                 Kind::Membership => self.open_roster(page, seq, &entry),
+                Kind::Batch if self.is_refused(store, page, seq)? => {}
                 Kind::Batch if Some(header.device) != self.state.device => {
                     self.open_batch(store, page, seq, &entry)?;
                 }
@@ -80,6 +84,16 @@ impl Space {
             self.state.opened = seq;
         }
         Ok(())
+    }
+
+    /// Whether the entry was held back as a whole: it does not count at its place in the log.
+    fn is_refused(&self, store: &dyn Store, page: &Page, seq: u64) -> Result<bool, SpaceError> {
+        let key = keys::held(self.number, seq, WHOLE);
+        let now = page.received.quarantined.iter();
+        Ok(now
+            .clone()
+            .any(|held| held.seq == seq && held.section.0.is_empty())
+            || store.get(Table::Quarantine, &key)?.is_some())
     }
 
     fn stored_entry(&self, store: &dyn Store, seq: u64) -> Result<Entry, SpaceError> {
@@ -99,7 +113,7 @@ impl Space {
             return;
         };
         if let Err(error) = book.read_roster(entry, height) {
-            self.hold_entry(page, seq, entry, &error.to_string());
+            self.hold_entry(page, seq, entry, error.reason());
         }
     }
 
@@ -255,7 +269,7 @@ impl Space {
     }
 
     pub(super) fn hold_entry(&self, page: &mut Page, seq: u64, entry: &Entry, reason: &str) {
-        self.hold(page, (seq, u32::MAX), entry.header().device, reason, &[]);
+        self.hold(page, (seq, WHOLE), entry.header().device, reason, &[]);
     }
 
     fn hold(

@@ -13,7 +13,8 @@ use waymark_wire::{limits, padding};
 
 use super::{Space, SpaceError, damaged, keys};
 use crate::crypto::{Entropy, seal};
-use crate::gate::{Section, encode_batch};
+use crate::gate::limits::MAX_BATCH_OPERATIONS;
+use crate::gate::{PlainChange, Section, encode_batch};
 use crate::membership::Draft;
 use crate::store::{Store, Table, Transaction};
 
@@ -95,6 +96,18 @@ impl Space {
             .collect()
     }
 
+    /// The counter of the first entry that the log has not shown yet.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn first_on_its_way(&self, store: &dyn Store) -> Result<Option<u32>, SpaceError> {
+        let rows = store.scan(Table::Outbox, &keys::sealed(self.number), None, 1)?;
+        let first = rows.first();
+        first
+            .map(|(key, _)| keys::number_at(key, 5, Table::Outbox))
+            .transpose()
+    }
+
     /// Seals what is in no entry yet, as much as one batch may hold. Says whether there was
     /// anything, and nothing is sealed where this device cannot write yet.
     ///
@@ -125,15 +138,19 @@ impl Space {
         let mut transaction = Transaction::new();
         let mut by_document: BTreeMap<u32, Vec<Vec<u8>>> = BTreeMap::new();
         let mut bytes = 0;
+        let mut operations = 0;
         for (mark, _) in marks {
             let document = keys::number_at(&mark, 5, Table::Outbox)?;
             let row = keys::number_at(&mark, 9, Table::Outbox)?;
             let changes = self.documents.row(store, document, row)?;
             let length: usize = changes.iter().map(Vec::len).sum();
-            if bytes > 0 && bytes + length > BATCH_BYTES {
+            let count = operations_of(&changes)?;
+            let is_full = bytes + length > BATCH_BYTES || operations + count > MAX_BATCH_OPERATIONS;
+            if bytes > 0 && is_full {
                 break;
             }
             bytes += length;
+            operations += count;
             by_document.entry(document).or_default().extend(changes);
             transaction.delete(Table::Outbox, mark);
         }
@@ -199,4 +216,15 @@ impl Space {
             .into_iter()
             .find(|sealed| sealed.entry.id(&under) == *id))
     }
+}
+
+/// Operations of the document engine in stored changes: a deleted stretch of text is few bytes and
+/// many of them.
+fn operations_of(changes: &[Vec<u8>]) -> Result<u64, SpaceError> {
+    let mut operations = 0;
+    for stored in changes {
+        let change = PlainChange::from_stored(stored)?;
+        operations += u64::from(change.max_op()?.saturating_sub(change.start_op)) + 1;
+    }
+    Ok(operations)
 }

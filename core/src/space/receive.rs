@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{DeviceNumber, EntryId, SpaceId};
-use waymark_wire::membership::{MembershipError, Refusal};
+use waymark_wire::membership::MembershipError;
 use waymark_wire::receipt::Receipt;
 
 use super::{Change, Quarantined, Space, SpaceError, keys};
@@ -31,6 +31,16 @@ pub enum Item {
         /// Its id.
         id: EntryId,
     },
+}
+
+impl Item {
+    /// Bytes that came with it.
+    pub(crate) const fn size(&self) -> usize {
+        match self {
+            Self::Attachment(bytes) | Self::Entry { bytes, .. } => bytes.len(),
+            Self::Own { .. } => 0,
+        }
+    }
 }
 
 /// What a page brought.
@@ -141,25 +151,24 @@ impl Space {
         let header = *entry.header();
         match header.kind {
             Kind::Membership => self.take_membership(store, page, seq, &entry, id)?,
-            Kind::Batch => {
-                let book = self
-                    .book
-                    .as_ref()
-                    .ok_or(SpaceError::Relay("its log has no start"))?;
-                match book.membership().admit(&entry) {
-                    Ok(_) => {}
-                    Err(refusal @ Refusal::Signer(_)) => {
-                        return Err(SpaceError::refused(seq, refusal));
-                    }
-                    Err(refusal) => self.hold_entry(page, seq, &entry, &refusal.to_string()),
+            kind => {
+                let book = self.book.as_ref();
+                let book = book.ok_or(SpaceError::Relay("its log has no start"))?;
+                let signer = book.membership().signer(&entry, &id);
+                signer.map_err(|refusal| SpaceError::refused(seq, refusal))?;
+                if Some(header.device) == self.state.device {
+                    return self.take_own(store, page, seq, &id);
+                }
+                // Kinds of later versions are kept and skipped.
+                if kind == Kind::Batch
+                    && let Err(refusal) = book.membership().admit_signed(&header)
+                {
+                    self.hold_entry(page, seq, &entry, refusal.reason());
                 }
                 self.count(seq, header.device, header.counter)?;
             }
-            // Kinds of later versions are kept and skipped.
-            _ => {}
         }
-        self.advance(page, seq, &id, entry);
-        Ok(())
+        self.advance(page, seq, &id, entry)
     }
 
     fn take_membership(
@@ -194,7 +203,12 @@ impl Space {
         let header = entry.header();
         self.count(seq, header.device, header.counter)?;
         self.learn(page, entry, id)?;
-        if let Some(sealed) = self.on_its_way(store, &id)? {
+        let own = seq > 1 && Some(header.device) == self.state.device;
+        let sealed = self.on_its_way(store, &id)?;
+        if own && sealed.is_none() {
+            return Err(SpaceError::Restored { seq });
+        }
+        if let Some(sealed) = sealed {
             let place = keys::sealed_entry(self.number, sealed.counter);
             page.transaction.delete(Table::Outbox, place);
             page.received.confirmed += 1;
@@ -262,15 +276,27 @@ impl Space {
         page.transaction
             .delete(Table::Outbox, keys::sealed_entry(self.number, own.counter));
         page.received.confirmed += 1;
-        self.advance(page, seq, id, own.entry);
-        Ok(())
+        self.advance(page, seq, id, own.entry)
     }
 
-    fn advance(&mut self, page: &mut Page, seq: u64, id: &EntryId, entry: Entry) {
+    fn advance(
+        &mut self,
+        page: &mut Page,
+        seq: u64,
+        id: &EntryId,
+        entry: Entry,
+    ) -> Result<(), SpaceError> {
         page.transaction
             .put(Table::Entry, keys::entry(self.number, seq), entry.bytes());
         self.state.cursor = self.state.cursor.after(id);
         page.entries.insert(seq, entry);
+        let promised = self.state.welcome.map(|(_, reaches)| reaches);
+        match promised.filter(|reaches| reaches.seq == seq) {
+            Some(reaches) if reaches != self.state.cursor.position() => Err(SpaceError::Relay(
+                "it shows another log than the welcome names",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Counters are contiguous for each membership: a hole means that the relay left an entry out.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use waymark_wire::codec::{self, Bytes};
-use waymark_wire::ids::SpaceId;
+use waymark_wire::ids::{Height, SpaceId};
 use waymark_wire::message::{APPEND_PATH, PULL_PATH, PullRequest, RefusalAnswer, RefusalCode};
 use waymark_wire::signature::VerifyingKey;
 
@@ -17,6 +17,9 @@ use crate::space::Space;
 const NONCE_MS: i64 = 8 * 60 * 1_000;
 /// Bytes of an answer that is read whole, at most.
 const ANSWER: usize = 4 * 1024 * 1024;
+
+/// How long an entry that the relay took may be missing in an answer that is open.
+const SHOWN_MS: i64 = 30_000;
 
 /// The sync state machine of one device.
 #[derive(Debug, Default)]
@@ -53,9 +56,24 @@ pub(super) struct SpaceSync {
     pub(super) pushing: bool,
     /// The relay took the entries below this counter; the log has to show them yet.
     pub(super) sent_below: Option<u32>,
+    /// What the relay said it took last and has not shown yet.
+    pub(super) taken: Option<Taken>,
+    /// The membership at which the relay last said that another entry came first.
+    pub(super) moved_at: Option<Height>,
     pub(super) backoff: Backoff,
     pub(super) problem: Option<Problem>,
     pub(super) synced: Option<Timestamp>,
+}
+
+/// What a relay said that it took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    /// The place of the last entry.
+    pub(super) seq: u64,
+    /// The counter after its own.
+    pub(super) below: u32,
+    /// When it said so.
+    pub(super) at: Timestamp,
 }
 
 /// What a request was for.
@@ -96,7 +114,7 @@ impl Machine {
     #[must_use]
     pub fn is_settled(&self, engine: &Engine) -> bool {
         let busy = self.requests.values().any(|purpose| match purpose {
-            Purpose::Pull { .. } => self.live.is_none(),
+            Purpose::Pull { relay } => self.live.is_none() || self.is_behind(relay),
             Purpose::Append { .. } | Purpose::Greet { .. } => true,
         });
         !busy
@@ -119,6 +137,10 @@ impl Machine {
     /// C: try everything now, whatever failed before.
     pub fn sync_now(&mut self, engine: &Engine) {
         self.meet(engine);
+        if self.live.is_some() {
+            // An answer that is open says nothing of this moment, and its connection may be dead.
+            self.cancel_pulls();
+        }
         for relay in self.relays.values_mut() {
             relay.backoff.hurry();
         }
@@ -132,11 +154,24 @@ impl Machine {
     /// C: keep answers open, with a heartbeat every so many seconds, or no longer.
     pub fn set_live(&mut self, heartbeat: Option<u16>) {
         self.live = heartbeat;
-        for url in self.relays.keys().cloned().collect::<Vec<_>>() {
-            self.cancel_pull(&url);
-        }
+        self.cancel_pulls();
         for sync in self.spaces.values_mut() {
             sync.wants_pull = true;
+        }
+    }
+
+    /// C: whoever carried out the requests is gone, so nothing of them will be handed in: what they
+    /// were for is wanted again.
+    pub fn forget_requests(&mut self) {
+        self.cancel_pulls();
+        self.requests.clear();
+        self.effects.clear();
+        for relay in self.relays.values_mut() {
+            relay.greeting = false;
+        }
+        for sync in self.spaces.values_mut() {
+            sync.wants_push |= sync.pushing;
+            sync.pushing = false;
         }
     }
 
@@ -170,7 +205,8 @@ impl Machine {
             .spaces
             .values()
             .filter_map(|sync| sync.backoff.retry_at());
-        relays.chain(spaces).min()
+        let pulls = self.relays.keys().filter_map(|url| self.overdue_at(url));
+        relays.chain(spaces).chain(pulls).min()
     }
 
     /// B: a request was answered, whole.
@@ -222,7 +258,11 @@ impl Machine {
             sync.wants_push = true;
         }
         let relay = relay.clone();
-        self.relay_failed(engine, &relay, Problem::Offline, now);
+        let problem = match failure {
+            Failure::TooLarge => Problem::Garbled("it is longer than answers are".into()),
+            Failure::TimedOut | Failure::Unreachable => Problem::Offline,
+        };
+        self.relay_failed(engine, &relay, problem, now);
     }
 
     fn handle_refusal(
@@ -285,6 +325,7 @@ impl Machine {
             let sync = self.spaces.entry(space.number()).or_default();
             sync.wants_pull = true;
             sync.sent_below = None;
+            sync.taken = None;
             sync.problem = Some(problem.clone());
             self.events.push_back(Event::Status { space: space.id() });
         }
@@ -302,6 +343,7 @@ impl Machine {
         let sync = self.spaces.entry(number).or_default();
         sync.wants_pull = true;
         sync.sent_below = None;
+        sync.taken = None;
         sync.problem = Some(problem);
         sync.backoff.failed(now, engine.entropy.as_mut());
         if let Some(space) = engine.space_by_number(number) {
@@ -330,10 +372,25 @@ impl Machine {
 
     /// Gives up the answer that a relay is sending, to ask anew.
     pub(super) fn cancel_pull(&mut self, url: &str) {
-        if let Some((id, _)) = self.relays.entry(url.to_owned()).or_default().pull.take() {
+        if let Some((id, pull)) = self.relays.entry(url.to_owned()).or_default().pull.take() {
             self.requests.remove(&id);
             self.effects.push_back(Effect::Cancel(id));
+            for number in pull.numbers() {
+                self.spaces.entry(number).or_default().wants_pull = true;
+            }
         }
+    }
+
+    fn cancel_pulls(&mut self) {
+        for url in self.relays.keys().cloned().collect::<Vec<_>>() {
+            self.cancel_pull(&url);
+        }
+    }
+
+    /// Whether a relay's answer has not yet come to the end of a log.
+    fn is_behind(&self, url: &str) -> bool {
+        let pull = self.relays.get(url).and_then(|relay| relay.pull.as_ref());
+        pull.is_some_and(|(_, pull)| pull.is_behind())
     }
 
     /// Begins to keep book of spaces that are new.
@@ -350,7 +407,34 @@ impl Machine {
         }
     }
 
+    /// When a relay's answer is given up: where no frame comes to its end, or an entry that the
+    /// relay took does not come.
+    fn overdue_at(&self, url: &str) -> Option<Timestamp> {
+        let (_, pull) = self.relays.get(url)?.pull.as_ref()?;
+        let syncs = pull.numbers().filter_map(|n| self.spaces.get(&n));
+        let taken = syncs.filter_map(|sync| Some(sync.taken?.at.plus(SHOWN_MS)));
+        taken.chain([pull.deadline()]).min()
+    }
+
+    fn give_up_overdue(&mut self, engine: &mut Engine, now: Timestamp) {
+        for url in self.relays.keys().cloned().collect::<Vec<_>>() {
+            if self.overdue_at(&url).is_none_or(|at| at > now) {
+                continue;
+            }
+            let pull = self.relays.get(&url).and_then(|relay| relay.pull.as_ref());
+            if pull.is_some_and(|(_, pull)| pull.deadline() <= now) {
+                self.relay_failed(engine, &url, Problem::Offline, now);
+            } else {
+                for sync in self.spaces.values_mut() {
+                    sync.taken = sync.taken.map(|taken| Taken { at: now, ..taken });
+                }
+                self.cancel_pull(&url);
+            }
+        }
+    }
+
     fn plan(&mut self, engine: &mut Engine, now: Timestamp) {
+        self.give_up_overdue(engine, now);
         let relays = self.relays.values_mut().map(|relay| &mut relay.backoff);
         let spaces = self.spaces.values_mut().map(|sync| &mut sync.backoff);
         for backoff in relays.chain(spaces).filter(|backoff| backoff.is_over(now)) {

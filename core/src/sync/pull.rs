@@ -11,19 +11,34 @@ use super::{Event, Machine, Problem, RequestId, Timestamp};
 use crate::engine::Engine;
 use crate::space::{Item, Space, SpaceError};
 
+/// For one whole frame; a heartbeat comes oftener.
+const FRAME_MS: i64 = 120_000;
+/// Bytes of pages that are not at their end, at most: one page, with one entry more and everything
+/// that its entries name.
+const PENDING: usize =
+    limits::PAGE_BYTES + limits::FRAME + limits::ATTACHMENTS * limits::ATTACHMENT;
+
 /// An answer that is being read.
 #[derive(Debug)]
 pub(super) struct Pull {
     reader: SequenceReader,
     spaces: Vec<Reading>,
+    greeted: bool,
+    /// Bytes in the pages that are not at their end.
+    pending: usize,
+    /// When the last whole frame came.
+    last_frame: Timestamp,
 }
 
 #[derive(Debug)]
 struct Reading {
     number: u32,
     page: Vec<Item>,
+    /// How far the log reaches at least, by what the relay said before this was asked.
+    expects: Option<u64>,
     /// Nothing more is taken of this space from this answer.
     over: bool,
+    refused: bool,
     /// It was read to its end.
     done: bool,
 }
@@ -31,6 +46,27 @@ struct Reading {
 impl Pull {
     pub(super) fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
         self.spaces.iter().map(|reading| reading.number)
+    }
+
+    /// Whether a log has not come to its end.
+    pub(super) fn is_behind(&self) -> bool {
+        self.spaces
+            .iter()
+            .any(|reading| !reading.over && !reading.done)
+    }
+
+    /// When the next whole frame has to be here.
+    pub(super) const fn deadline(&self) -> Timestamp {
+        self.last_frame.plus(FRAME_MS)
+    }
+
+    /// Takes a part of a page, as long as the parts are no more than relays send.
+    fn take(&mut self, space: u16, item: Item) -> Result<(), Problem> {
+        self.pending += item.size();
+        if self.pending > PENDING {
+            return Err(Problem::Garbled("pages without end".into()));
+        }
+        self.reading(space)?.take(item)
     }
 
     fn reading(&mut self, space: u16) -> Result<&mut Reading, Problem> {
@@ -142,7 +178,12 @@ impl Machine {
             readings.push(Reading {
                 number,
                 page: Vec::new(),
+                expects: self
+                    .spaces
+                    .get(&number)
+                    .and_then(|sync| Some(sync.taken?.seq)),
                 over: false,
+                refused: false,
                 done: false,
             });
         }
@@ -159,6 +200,9 @@ impl Machine {
         let pull = Pull {
             reader: SequenceReader::new(limits::FRAME),
             spaces: readings,
+            greeted: false,
+            pending: 0,
+            last_frame: now,
         };
         self.relays.entry(url.to_owned()).or_default().pull = Some((id, pull));
     }
@@ -189,6 +233,7 @@ impl Machine {
         let broken = loop {
             match pull.reader.next_item::<Frame>() {
                 Ok(Some(frame)) => {
+                    pull.last_frame = now;
                     if let Err(problem) = self.frame(engine, &url, &mut pull, frame, now) {
                         break Some(problem);
                     }
@@ -233,7 +278,21 @@ impl Machine {
         now: Timestamp,
     ) -> Result<(), Problem> {
         match frame {
-            hello @ Frame::Hello { .. } => self.hello(engine, url, hello, now),
+            Frame::Hello { .. } if pull.greeted => {
+                return Err(Problem::Garbled("it greets twice".into()));
+            }
+            hello @ Frame::Hello { .. } => {
+                pull.greeted = true;
+                self.hello(engine, url, hello, now);
+                let key = self.relays.get(url).and_then(|relay| relay.key);
+                for reading in &mut pull.spaces {
+                    let space = engine.space_by_number(reading.number);
+                    reading.over |= space.is_none_or(|space| space.relay().key != key);
+                }
+            }
+            Frame::Heartbeat { .. } if self.live.is_none() => {
+                return Err(Problem::Garbled("it waits instead of answering".into()));
+            }
             Frame::Heartbeat { nonce } => {
                 self.relays.entry(url.to_owned()).or_default().nonce = Some((nonce, now));
                 for reading in pull.spaces.iter().filter(|reading| !reading.over) {
@@ -241,16 +300,14 @@ impl Machine {
                 }
             }
             Frame::Attachment { space, bytes } => {
-                pull.reading(space)?.take(Item::Attachment(bytes.0))?;
+                pull.take(space, Item::Attachment(bytes.0))?;
             }
             Frame::Entry { space, seq, entry } => {
-                pull.reading(space)?.take(Item::Entry {
-                    seq,
-                    bytes: entry.0,
-                })?;
+                let bytes = entry.0;
+                pull.take(space, Item::Entry { seq, bytes })?;
             }
             Frame::Own { space, seq, id, .. } => {
-                pull.reading(space)?.take(Item::Own { seq, id })?;
+                pull.take(space, Item::Own { seq, id })?;
             }
             Frame::Page {
                 space,
@@ -259,14 +316,25 @@ impl Machine {
             } => {
                 let reading = pull.reading(space)?;
                 let items = std::mem::take(&mut reading.page);
+                let bytes: usize = items.iter().map(Item::size).sum();
+                if items.is_empty() && receipt.position.seq < head {
+                    return Err(Problem::Garbled("an empty page before the end".into()));
+                }
                 if !reading.over {
-                    reading.over = !self.page(engine, reading.number, items, &receipt, head, now);
+                    reading.over = !self.page(engine, reading, items, &receipt, head, now);
                     reading.done = receipt.position.seq >= head;
                 }
+                pull.pending = pull.pending.saturating_sub(bytes);
             }
             Frame::Refused { space, code, .. } => {
                 let reading = pull.reading(space)?;
-                reading.over = true;
+                if reading.refused {
+                    return Err(Problem::Garbled("it refuses a space twice".into()));
+                }
+                reading.refused = true;
+                if std::mem::replace(&mut reading.over, true) {
+                    return Ok(());
+                }
                 let problem = match code {
                     RefusalCode::UnknownPosition => Problem::RolledBack,
                     other => Problem::Refused(other),
@@ -282,12 +350,13 @@ impl Machine {
     fn page(
         &mut self,
         engine: &mut Engine,
-        number: u32,
+        reading: &Reading,
         items: Vec<Item>,
         receipt: &Receipt,
         head: u64,
         now: Timestamp,
     ) -> bool {
+        let number = reading.number;
         let received = match engine.receive(number, items, receipt) {
             Ok(received) => received,
             Err(error) => {
@@ -308,13 +377,24 @@ impl Machine {
         if received.membership {
             self.events.push_back(Event::Membership { space: id });
         }
-        if receipt.position.seq < head {
-            return true;
-        }
-        if !reaches {
-            let hidden = SpaceError::Relay("it shows less than the welcome says there is");
-            self.space_failed(engine, number, hidden.into(), now);
+        let (seq, at_end) = (receipt.position.seq, receipt.position.seq >= head);
+        let sync = self.spaces.entry(number).or_default();
+        let taken = sync.taken.take_if(|taken| taken.seq <= seq);
+        let lie = if taken.is_some_and(|taken| is_on_its_way(engine, number, taken.below)) {
+            Some("it took an entry and shows another in its place")
+        } else if at_end && !reaches {
+            Some("it shows less than the welcome says there is")
+        } else if at_end && reading.expects.is_some_and(|expected| seq < expected) {
+            Some("it shows less than it took")
+        } else {
+            None
+        };
+        if let Some(lie) = lie {
+            self.space_failed(engine, number, SpaceError::Relay(lie).into(), now);
             return false;
+        }
+        if !at_end {
+            return true;
         }
         let sync = self.spaces.entry(number).or_default();
         let first = !sync.caught_up;
@@ -322,8 +402,10 @@ impl Machine {
         sync.synced = Some(now);
         sync.backoff.reset();
         let problem = sync.problem.take();
-        // What the log does not show although it was read to its end has to be sent again.
-        sync.wants_push |= first || received.membership || problem.is_some();
+        // What the log does not show although it was read to its end has to be sent again; and
+        // where a part of what waited is there, it is the next part's turn.
+        sync.wants_push |=
+            first || received.membership || received.confirmed > 0 || problem.is_some();
         if first || problem.is_some() || received.confirmed > 0 {
             self.events.push_back(Event::Status { space: id });
         }
@@ -342,6 +424,15 @@ impl Reading {
         }
         Ok(())
     }
+}
+
+/// Whether an entry of this device with a smaller counter is not in the log yet.
+fn is_on_its_way(engine: &Engine, number: u32, below: u32) -> bool {
+    let store = engine.store.as_ref();
+    engine
+        .space_by_number(number)
+        .and_then(|space| space.first_on_its_way(store).ok().flatten())
+        .is_some_and(|counter| counter < below)
 }
 
 /// Whether this device founded the space and the relay has not shown it yet.

@@ -4,7 +4,7 @@ use waymark_wire::codec::{self, Bytes};
 use waymark_wire::limits;
 use waymark_wire::message::{AppendAnswer, AppendRequest, RefusalAnswer, RefusalCode};
 
-use super::machine::Purpose;
+use super::machine::{Purpose, Taken};
 use super::pull::is_unheard_of;
 use super::{Event, Machine, Problem, Timestamp};
 use crate::engine::Engine;
@@ -93,6 +93,12 @@ impl Machine {
         let unheard_of = is_unheard_of(space);
         let sync = self.spaces.entry(number).or_default();
         sync.sent_below = Some(below);
+        sync.taken = answer.seqs.last().map(|seq| Taken {
+            seq: *seq,
+            below,
+            at: now,
+        });
+        sync.moved_at = None;
         // There may be more; and only the log itself says that an entry is in it.
         sync.wants_push = true;
         sync.wants_pull |= self.live.is_none() || unheard_of;
@@ -115,11 +121,19 @@ impl Machine {
         match answer.code {
             // Another entry came first: it is read, and what was wanted is signed anew.
             RefusalCode::MembershipMoved | RefusalCode::StaleMembership => {
-                sync.caught_up = false;
-                if let Some(space) = engine.space_by_number(number) {
-                    let url = space.relay().url.clone();
-                    self.cancel_pull(&url);
+                let Some(space) = engine.space_by_number(number) else {
+                    return;
+                };
+                let height = space.book().map(|book| book.membership().height());
+                if sync.moved_at.is_some() && sync.moved_at == height {
+                    sync.moved_at = None;
+                    let again = "it says that a membership entry came first, and shows none";
+                    return self.space_failed(engine, number, SpaceError::Relay(again).into(), now);
                 }
+                sync.moved_at = height;
+                sync.caught_up = false;
+                let url = space.relay().url.clone();
+                self.cancel_pull(&url);
             }
             code => self.space_failed(engine, number, Problem::Refused(code), now),
         }
@@ -138,7 +152,10 @@ fn next_entries(
     };
     space.take_back_draft(store)?;
     space.draft_members(store, entropy)?;
-    while space.seal(store, entropy)? {}
+    // A membership entry may come second and is made anew then: nothing is numbered behind it.
+    if !space.is_drafting(store)? {
+        while space.seal(store, entropy)? {}
+    }
     let mut bytes = 0;
     let fits = |sealed: &Sealed| {
         bytes +=

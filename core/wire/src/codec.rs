@@ -4,6 +4,8 @@
 use minicbor::decode::Decoder;
 use minicbor::{CborLen, Decode, Encode};
 
+use crate::limits;
+
 /// What is wrong with a body.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -163,6 +165,18 @@ pub(crate) fn decode_list<'b, C, T: Decode<'b, C>>(
         list.push(item?);
     }
     Ok(list)
+}
+
+/// Reads a nonce, which is bounded because it is kept and sent back.
+pub(crate) fn decode_nonce<C>(
+    d: &mut Decoder<'_>,
+    _: &mut C,
+) -> Result<Bytes, minicbor::decode::Error> {
+    let bytes = d.bytes()?;
+    if bytes.len() > limits::NONCE {
+        return Err(minicbor::decode::Error::message("a nonce is too long"));
+    }
+    Ok(Bytes(bytes.to_vec()))
 }
 
 /// Makes a newtype over bytes of one fixed length, written as a CBOR byte string and shown as hex.

@@ -4,6 +4,7 @@
 //! - [`ids`]: spaces, entries, devices, persons: the names of things.
 //! - [`limits`]: every length that the protocol bounds; part of its version.
 //! - [`codec`]: CBOR (RFC 8949) as this protocol uses it, and CBOR sequences (RFC 8742).
+//! - [`strict`]: the one form of CBOR in which something is signed or hashed.
 //! - [`padding`]: which sizes a sealed text may have.
 //! - [`signature`]: Ed25519 keys, and which of them are refused.
 //! - [`entry`]: the fixed layout of one item in a space's log.
@@ -26,3 +27,4 @@ pub mod padding;
 pub mod proof;
 pub mod receipt;
 pub mod signature;
+pub mod strict;

@@ -19,6 +19,7 @@ pub struct ReadProof {
     pub device: DeviceNumber,
     /// A nonce of the relay's, opaque to devices, at most 32 bytes.
     #[n(2)]
+    #[cbor(decode_with = "crate::codec::decode_nonce")]
     pub nonce: Bytes,
     /// The signature over [`proof_text`].
     #[n(3)]

@@ -19,12 +19,17 @@ def in_range(holds: bool) -> None:
         raise Refused("out_of_range")
 
 
-def number(value) -> bool:
-    return type(value) is int
+def unsigned(bits: int):
+    return lambda value: type(value) is int and 0 <= value < 1 << bits
 
 
-def code(value) -> bool:
-    return number(value) and 0 <= value <= 255
+def signed(bits: int):
+    return lambda value: type(value) is int and -1 << (bits - 1) <= value < 1 << (bits - 1)
+
+
+code, uint16, amount = unsigned(8), unsigned(16), unsigned(64)
+int16, int32, instant = signed(16), signed(32), signed(64)
+day = int32
 
 
 def identifier(value) -> bool:
@@ -40,11 +45,11 @@ def links(value) -> bool:
 
 
 def ratings(value) -> bool:
-    return isinstance(value, dict) and all(identifier(k) and number(v) for k, v in value.items())
+    return isinstance(value, dict) and all(identifier(k) and int32(v) for k, v in value.items())
 
 
 def dates(value) -> bool:
-    return isinstance(value, list) and all(map(number, value))
+    return isinstance(value, list) and all(map(day, value))
 
 
 def pauses(value) -> bool:
@@ -52,42 +57,47 @@ def pauses(value) -> bool:
 
 
 def target(value) -> bool:
-    return fits(value, {}, {0: identifier, 1: code, 2: number, 3: text, 4: code, 5: number})
+    return fits(value, {}, {0: identifier, 1: code, 2: amount, 3: text, 4: code, 5: day})
 
 
 def schedule(value) -> bool:
-    optional = {1: number, 2: number, 3: number, 4: number, 5: dates, 6: pauses}
+    optional = {1: uint16, 2: day, 3: day, 4: uint16, 5: dates, 6: pauses}
     return fits(value, {0: code}, optional)
 
 
 def fits(value, required: dict, optional: dict) -> bool:
-    """Unknown keys are a later version's and are passed over."""
-    known = {**required, **optional}
+    """Unknown keys are a later version's and are passed over; `null` is absent."""
     return (
         isinstance(value, dict)
         and set(required) <= set(value)
-        and all(known[key](part) for key, part in value.items() if key in known)
+        and all(required[key](value[key]) for key in required)
+        and all(
+            optional[key](part) or (part is None and optional[key] not in LISTS)
+            for key, part in value.items()
+            if key in optional
+        )
     )
 
 
-BASE = {0: number, 1: number}
+LISTS = (links, ratings, dates, pauses)
+BASE = {0: uint16, 1: instant}
 KINDS = {
     1: (  # measure
-        {**BASE, 4: text, 5: number, 6: number, 7: number},
+        {**BASE, 4: text, 5: int32, 6: int32, 7: int32},
         {2: identifier, 3: links, 8: text, 9: text, 10: text},
     ),
-    2: (BASE, {2: text, 3: number}),  # goal
+    2: (BASE, {2: text, 3: uint16}),  # goal
     3: ({**BASE, 2: identifier, 3: code}, {4: links, 5: text, 6: code}),  # status
     4: (  # revision
         {**BASE, 2: identifier, 4: text},
-        {3: links, 5: target, 6: schedule, 7: number, 8: text},
+        {3: links, 5: target, 6: schedule, 7: day, 8: text},
     ),
-    5: ({**BASE, 2: identifier, 3: code, 4: number}, {}),  # verdict
+    5: ({**BASE, 2: identifier, 3: code, 4: day}, {}),  # verdict
     6: (BASE, {2: links, 3: code, 4: text}),  # settings
     7: ({**BASE, 2: identifier}, {3: identifier, 4: text}),  # note
     8: (  # check-in
-        {**BASE, 3: number, 4: text, 5: number, 6: code},
-        {2: identifier, 7: number, 8: text, 9: ratings, 10: text, 11: links, 12: identifier},
+        {**BASE, 3: day, 4: text, 5: int16, 6: code},
+        {2: identifier, 7: amount, 8: text, 9: ratings, 10: text, 11: links, 12: identifier},
     ),
     9: ({**BASE, 2: links}, {}),  # withdrawal
 }
@@ -100,7 +110,7 @@ def check(data: bytes) -> dict:
         record = cbor.decode(data)
     except cbor.Malformed as error:
         raise Refused("malformed") from error
-    malformed_unless(number(record.get(0)))
+    malformed_unless(uint16(record.get(0)))
     if record[0] not in KINDS:
         raise Refused("needs_newer_app")
     malformed_unless(fits(record, *KINDS[record[0]]))

@@ -7,6 +7,7 @@ use super::{COMMITMENT, Op};
 use crate::codec::{self, CodecError, decode_list};
 use crate::entry::TAG;
 use crate::ids::{AttachmentHash, DeviceNumber, EntryId};
+use crate::strict::is_strict_map;
 use crate::{limits, padding};
 
 /// An epoch key sealed to one membership, named by the hash of the attachment.
@@ -52,6 +53,9 @@ pub enum BodyError {
     /// The core cannot be read.
     #[error("the membership core is {0}")]
     Core(#[from] CodecError),
+    /// The core is not in the one form of CBOR that is signed.
+    #[error("the membership core is not in the strict form of CBOR")]
+    Spelling,
     /// The lengths do not fit.
     #[error("a membership body of {0} bytes does not have the stated parts")]
     Length(usize),
@@ -79,6 +83,9 @@ impl<'b> MembershipBody<'b> {
             return Err(wrong());
         }
         let (core, private) = rest.split_at(length);
+        if !is_strict_map(core) {
+            return Err(BodyError::Spelling);
+        }
         let padded = private
             .len()
             .checked_sub(COMMITMENT + TAG)
@@ -143,6 +150,22 @@ mod tests {
         let parsed = MembershipBody::parse(&body).unwrap();
         assert_eq!(parsed.core, core());
         assert_eq!(parsed.private, private);
+    }
+
+    /// Two readers of one core could otherwise take it differently, and part ways for ever.
+    #[test]
+    fn another_spelling_of_the_same_core_is_refused() {
+        let private = vec![9; COMMITMENT + 256 + TAG];
+        let body = MembershipBody::assemble(&core(), &private).unwrap();
+        // The map's head with its length in a byte of its own, and the core's length to match.
+        let mut longer = body.clone();
+        longer.splice(4..5, [0xb8, 0x03]);
+        longer[3] += 1;
+        assert_eq!(longer[4..7], [0xb8, 0x03, 0x00]);
+        assert!(matches!(
+            MembershipBody::parse(&longer),
+            Err(BodyError::Spelling)
+        ));
     }
 
     proptest! {

@@ -98,6 +98,19 @@ pub enum Refusal {
     Rights(DeviceNumber),
 }
 
+impl Refusal {
+    /// A stable name, for keeping beside what was refused.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Stale(_) => "stale_membership",
+            Self::Kind(_) => "unsupported",
+            Self::Signer(_) => "signer",
+            Self::Rights(_) => "rights",
+        }
+    }
+}
+
 /// The membership of a space after some entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Membership {

@@ -49,5 +49,6 @@ pub struct AppendAnswer {
     pub receipt: Receipt,
     /// For the next read proof.
     #[n(2)]
+    #[cbor(decode_with = "crate::codec::decode_nonce")]
     pub nonce: Bytes,
 }

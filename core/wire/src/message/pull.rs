@@ -64,6 +64,7 @@ pub enum Frame {
         relay: VerifyingKey,
         /// For the next read proof.
         #[n(1)]
+        #[cbor(decode_with = "crate::codec::decode_nonce")]
         nonce: Bytes,
     },
     /// What the membership entry that follows names by hash and the reader needs.
@@ -136,6 +137,7 @@ pub enum Frame {
     Heartbeat {
         /// For the next read proof.
         #[n(0)]
+        #[cbor(decode_with = "crate::codec::decode_nonce")]
         nonce: Bytes,
     },
 }

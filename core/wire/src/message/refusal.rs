@@ -104,6 +104,7 @@ pub struct RefusalAnswer {
     pub detail: String,
     /// For the next read proof.
     #[n(2)]
+    #[cbor(decode_with = "crate::codec::decode_nonce")]
     pub nonce: Bytes,
     /// The places of the entries before the refused one, which were taken.
     #[n(3)]

@@ -33,5 +33,6 @@ pub struct StatusAnswer {
     pub receipt: Receipt,
     /// For the next read proof.
     #[n(4)]
+    #[cbor(decode_with = "crate::codec::decode_nonce")]
     pub nonce: Bytes,
 }

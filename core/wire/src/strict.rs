@@ -1,12 +1,14 @@
-//! The strict form of a record: one CBOR map, definite lengths, shortest numbers, keys in order,
-//! nothing behind it (RFC 8949 §4.2.1). Checked before a record is decoded, so that the decoder
-//! meets no surprises and equal contents have equal bytes, also in keys it does not know.
+//! The strict form of what is signed or hashed: one CBOR map, definite lengths, shortest numbers, keys in order,
+//! nothing behind it (RFC 8949 §4.2.1). Checked before it is decoded, so that the decoder meets
+//! no surprises, two implementations read the same, and equal contents have equal bytes, also in
+//! keys that are not known.
 
-/// How deep a record may nest.
+/// How deep items may nest.
 const DEPTH: u8 = 8;
 
 /// Whether the bytes are exactly one map in the strict form.
-pub(crate) fn is_strict_map(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn is_strict_map(bytes: &[u8]) -> bool {
     let is_map = bytes.first().is_some_and(|first| first >> 5 == 5);
     is_map && item(bytes, DEPTH).is_some_and(<[u8]>::is_empty)
 }
