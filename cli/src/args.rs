@@ -93,7 +93,10 @@ mod tests {
         let mut command = Waymark::command();
         command.build();
         command.clone().debug_assert();
-        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        for sub in command
+            .get_subcommands()
+            .filter(|sub| sub.get_name() != "help")
+        {
             assert!(sub.get_about().is_some(), "{}", sub.get_name());
             for flag in sub.get_arguments() {
                 assert!(flag.get_help().is_some(), "{}", flag.get_id());

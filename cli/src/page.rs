@@ -32,7 +32,10 @@ impl Page {
         let terminal = io::stdout().is_terminal();
         let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Self { terminal, colour: terminal && !unwanted && !dumb }
+        Self {
+            terminal,
+            colour: terminal && !unwanted && !dumb,
+        }
     }
 
     /// Whether somebody watches, so that a progress bar makes sense.
@@ -69,9 +72,15 @@ impl Page {
 #[cfg(test)]
 impl Page {
     /// A page without colour.
-    pub(crate) const PLAIN: Self = Self { terminal: false, colour: false };
+    pub(crate) const PLAIN: Self = Self {
+        terminal: false,
+        colour: false,
+    };
     /// A page with colour.
-    pub(crate) const COLOURED: Self = Self { terminal: true, colour: true };
+    pub(crate) const COLOURED: Self = Self {
+        terminal: true,
+        colour: true,
+    };
 }
 
 /// A number of bytes for people: `812 B`, `4.1 kB`, `2.35 MB`.
@@ -123,8 +132,13 @@ mod tests {
 
     #[test]
     fn numbers_are_written_for_people() {
-        assert_eq!([bytes(812), bytes(4_096), bytes(2_345_678)], ["812 B", "4.1 kB", "2.35 MB"]);
-        let times = [310, 3_140, 31_400, 1_240_000].map(Duration::from_micros).map(duration);
+        assert_eq!(
+            [bytes(812), bytes(4_096), bytes(2_345_678)],
+            ["812 B", "4.1 kB", "2.35 MB"]
+        );
+        let times = [310, 3_140, 31_400, 1_240_000]
+            .map(Duration::from_micros)
+            .map(duration);
         assert_eq!(times, ["310 µs", "3.1 ms", "31 ms", "1.2 s"]);
         assert_eq!(count(1, "check-in"), "1 check-in");
         assert_eq!(count(1_476, "check-in"), "1,476 check-ins");

@@ -132,7 +132,8 @@ impl Client {
     }
 
     /// The same with everything from a seed, so that a demonstration runs alike twice. Whoever
-    /// knows the seed knows every key: never for real people.
+    /// knows the seed knows every key, and a database that is opened again repeats what should be used
+    /// once: never for real people.
     ///
     /// # Errors
     /// As [`Client::open`].

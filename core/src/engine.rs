@@ -108,7 +108,7 @@ impl Engine {
         self.spaces.push(space);
     }
 
-    /// Commits `transaction` and loads the spaces with these local numbers from it.
+    /// Commits `transaction` and loads the spaces with these local numbers from it, new or again.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails; nothing is kept then.
@@ -116,8 +116,10 @@ impl Engine {
         self.store.commit(transaction.into())?;
         for number in numbers {
             let space = Space::load(self.store.as_ref(), *number)?;
+            self.spaces.retain(|known| known.number() != *number);
             self.spaces.push(space);
         }
+        self.spaces.sort_by_key(Space::number);
         Ok(())
     }
 }

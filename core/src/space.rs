@@ -103,6 +103,25 @@ impl Space {
         transaction.put(Table::Space, keys::space(number), state.to_bytes());
     }
 
+    /// Takes another welcome for the same membership, as long as the first has led nowhere: it may
+    /// have been damaged on its way. Says whether it was taken; then the space is to be loaded again.
+    #[must_use]
+    pub fn welcome_again(&self, transaction: &mut Transaction, welcome: &WelcomeSpace) -> bool {
+        let mut state = self.state.clone();
+        if self.book.is_none() {
+            state.id = welcome.space;
+            state.kind = welcome.kind;
+            state.relay = welcome.relay.clone();
+            state.cursor = Cursor::start(&welcome.space);
+            state.welcomed_as = Some(welcome.device);
+        } else if self.reaches_welcome() || self.state.id != welcome.space {
+            return false;
+        }
+        state.welcome = Some((welcome.added_by, welcome.reaches));
+        transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
+        true
+    }
+
     /// Every space in the store, by local number.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub(crate) struct Calendar {
     pub(crate) second_phone: u32,
     /// The last day.
     pub(crate) last: u32,
+    /// From how many days without a network on coming back is told: a week.
+    pub(crate) worth_telling: u32,
 }
 
 /// On which days the phone is online.
@@ -37,6 +39,7 @@ impl Calendar {
             accepted: scaled(104, days),
             second_phone: scaled(226, days),
             last: days,
+            worth_telling: (7 * days / DAYS).clamp(1, 7),
         }
     }
 }
@@ -45,7 +48,9 @@ impl Network {
     /// Gaps of one to three weeks, and single days here and there.
     pub(crate) fn new(seed: u64, days: u32) -> Self {
         let mut dice = Dice::new(seed, "network");
-        let mut network = Self { online: (1..=days).map(|_| !dice.chance(12)).collect() };
+        let mut network = Self {
+            online: (1..=days).map(|_| !dice.chance(12)).collect(),
+        };
         for (from, to) in GAPS {
             for day in scaled(from, days)..=scaled(to, days) {
                 network.set(day, false);
@@ -56,7 +61,10 @@ impl Network {
         }
         let calendar = Calendar::milestones(days);
         let meetings = [1, calendar.session, calendar.second_phone, calendar.last];
-        for day in meetings.into_iter().chain(calendar.proposed..=calendar.accepted) {
+        for day in meetings
+            .into_iter()
+            .chain(calendar.proposed..=calendar.accepted)
+        {
             network.set(day, true);
         }
         network
@@ -64,13 +72,21 @@ impl Network {
 
     /// Whether the phone is online on a day.
     pub(crate) fn is_online(&self, day: u32) -> bool {
-        let index = day.checked_sub(1).and_then(|index| usize::try_from(index).ok());
-        index.and_then(|index| self.online.get(index)).copied().unwrap_or(false)
+        let index = day
+            .checked_sub(1)
+            .and_then(|index| usize::try_from(index).ok());
+        index
+            .and_then(|index| self.online.get(index))
+            .copied()
+            .unwrap_or(false)
     }
 
     /// For how many days before this one the phone was offline.
     pub(crate) fn offline_before(&self, day: u32) -> u32 {
-        let gap = (1..day).rev().take_while(|before| !self.is_online(*before)).count();
+        let gap = (1..day)
+            .rev()
+            .take_while(|before| !self.is_online(*before))
+            .count();
         u32::try_from(gap).unwrap_or(u32::MAX)
     }
 

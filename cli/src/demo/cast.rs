@@ -30,20 +30,27 @@ pub(crate) struct Part {
 }
 
 /// The client's phone.
-pub(crate) const PHONE: Part =
-    Part { person: CLIENT, name: "Marijke's phone", directory: "phone" };
+pub(crate) const PHONE: Part = Part {
+    person: CLIENT,
+    name: "Marijke's phone",
+    directory: "phone",
+};
 /// The therapist's tablet.
-pub(crate) const TABLET: Part =
-    Part { person: THERAPIST, name: "Ada's tablet", directory: "tablet" };
+pub(crate) const TABLET: Part = Part {
+    person: THERAPIST,
+    name: "Ada's tablet",
+    directory: "tablet",
+};
 /// The phone that the client gets near the end.
-pub(crate) const NEW_PHONE: Part =
-    Part { person: CLIENT, name: "Marijke's new phone", directory: "new-phone" };
+pub(crate) const NEW_PHONE: Part = Part {
+    person: CLIENT,
+    name: "Marijke's new phone",
+    directory: "new-phone",
+};
 
 /// A device that plays.
 #[derive(Debug)]
 pub(crate) struct Device {
-    /// Its part.
-    pub(crate) part: Part,
     /// The device.
     pub(crate) client: Client,
 }
@@ -75,7 +82,7 @@ impl Device {
         let clock = Arc::clone(clock) as Arc<dyn Clock>;
         let keys = Dice::new(seed, part.directory).bytes();
         let client = Client::open_seeded(config, &part.storage_key(seed), clock, keys)?;
-        Ok(Self { part, client })
+        Ok(Self { client })
     }
 
     /// Brings it up to date with the relay.
@@ -85,7 +92,10 @@ impl Device {
     pub(crate) async fn sync(&self, wire: &Wire) -> Result<Synced, WaymarkError> {
         let (before, started) = (wire.passed(), Instant::now());
         self.client.sync().now().await?;
-        Ok(Synced { took: started.elapsed(), passed: wire.passed().since(before) })
+        Ok(Synced {
+            took: started.elapsed(),
+            passed: wire.passed().since(before),
+        })
     }
 }
 

@@ -84,7 +84,10 @@ impl Diary {
 
     /// The instant of a wall-clock time on a day.
     pub(crate) fn at(&self, day: u32, hour: u32, minute: u32) -> DateTime<Utc> {
-        let local = self.date(day).and_hms_opt(hour, minute, 0).unwrap_or_default();
+        let local = self
+            .date(day)
+            .and_hms_opt(hour, minute, 0)
+            .unwrap_or_default();
         waymark_core::model::instant_of(local, self.zone).unwrap_or_default()
     }
 

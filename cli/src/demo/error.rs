@@ -54,7 +54,10 @@ pub(crate) enum DemoError {
 impl DemoError {
     /// Whether what was asked was wrong, rather than that something failed.
     pub(crate) const fn is_wrong_use(&self) -> bool {
-        matches!(self, Self::NotEmpty(_) | Self::Recorded(_) | Self::Unusable { .. })
+        matches!(
+            self,
+            Self::NotEmpty(_) | Self::Recorded(_) | Self::Unusable { .. }
+        )
     }
 
     /// For what the system refuses.

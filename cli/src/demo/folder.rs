@@ -1,6 +1,7 @@
 //! Where the story's files are: a directory that is kept, or one that is gone in the end.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -25,14 +26,23 @@ impl Folder {
             let directory = tempfile::Builder::new().prefix("waymark-demo-").tempdir();
             let directory = directory.map_err(DemoError::io("a directory for the story"))?;
             let path = directory.path().to_path_buf();
-            return Ok(Self { path, _temporary: Some(directory) });
+            return Ok(Self {
+                path,
+                _temporary: Some(directory),
+            });
         };
-        let unusable = |why| DemoError::Unusable { path: path.to_path_buf(), why };
+        let unusable = |why| DemoError::Unusable {
+            path: path.to_path_buf(),
+            why,
+        };
         fs::create_dir_all(path).map_err(unusable)?;
         if fs::read_dir(path).map_err(unusable)?.next().is_some() {
             return Err(DemoError::NotEmpty(path.to_path_buf()));
         }
-        Ok(Self { path: path.to_path_buf(), _temporary: None })
+        Ok(Self {
+            path: path.to_path_buf(),
+            _temporary: None,
+        })
     }
 
     /// The place of a file or directory in it.
@@ -47,7 +57,9 @@ impl Folder {
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), DemoError> {
         let path = self.join(name);
         let written = path.parent().map_or(Ok(()), fs::create_dir_all);
-        written.and_then(|()| fs::write(&path, bytes)).map_err(DemoError::io(name))
+        written
+            .and_then(|()| fs::write(&path, bytes))
+            .map_err(DemoError::io(name))
     }
 }
 
@@ -74,7 +86,11 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), DemoError> {
 /// # Errors
 /// The system's.
 pub(crate) fn contents(directory: &Path) -> Result<Vec<Vec<u8>>, DemoError> {
-    let read = || fs::read_dir(directory)?.map(|file| fs::read(file?.path())).collect();
+    let read = || -> io::Result<_> {
+        fs::read_dir(directory)?
+            .map(|file| fs::read(file?.path()))
+            .collect()
+    };
     read().map_err(DemoError::io("reading the relay's directory"))
 }
 

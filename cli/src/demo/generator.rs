@@ -6,8 +6,8 @@ use chrono_tz::Tz;
 use waymark_core::model::Outcome;
 
 use super::calendar::Calendar;
-use super::dice::Dice;
 use super::diary::{Aim, Diary, Report, Scale};
+use super::dice::Dice;
 use super::vocabulary::WORDS;
 
 /// The goal, in the words of the client and the therapist.
@@ -21,8 +21,18 @@ const AIM: Aim = Aim {
     rationale: "Ten minutes have become easy; a little longer gives the second half room",
 };
 
-const SCALES: [Scale; 2] =
-    [Scale { label: "mood", min: 0, max: 10 }, Scale { label: "tension", min: 0, max: 10 }];
+const SCALES: [Scale; 2] = [
+    Scale {
+        label: "mood",
+        min: 0,
+        max: 10,
+    },
+    Scale {
+        label: "tension",
+        min: 0,
+        max: 10,
+    },
+];
 
 /// Makes a diary of so many days from a Monday on.
 pub(crate) fn generate(seed: u64, days: u32) -> Diary {
@@ -38,7 +48,9 @@ pub(crate) fn generate(seed: u64, days: u32) -> Diary {
     let mut mood = 5;
     for day in 1..=days {
         // From week to week things get a little better, and from day to day they go up and down.
-        mood = (mood + dice.below(3) + u32::from(dice.chance(8))).saturating_sub(1).clamp(2, 8);
+        mood = (mood + dice.below(3) + u32::from(dice.chance(3)))
+            .saturating_sub(1)
+            .clamp(2, 8);
         let reports = live(&mut dice, &diary, day, mood);
         diary.reports.extend(reports);
     }
@@ -48,7 +60,11 @@ pub(crate) fn generate(seed: u64, days: u32) -> Diary {
 /// The reports of one day.
 fn live(dice: &mut Dice, diary: &Diary, day: u32, mood: u32) -> Vec<Report> {
     let calendar = Calendar::milestones(diary.days);
-    let (_, wanted) = if day < calendar.accepted { AIM.first } else { AIM.later };
+    let (_, wanted) = if day < calendar.accepted {
+        AIM.first
+    } else {
+        AIM.later
+    };
     let sunday = diary.date(day).weekday() == Weekday::Sun;
     let mut reports = Vec::new();
     let mut write = |dice: &mut Dice, hour: u32, outcome, quantity| {
@@ -74,20 +90,24 @@ fn live(dice: &mut Dice, diary: &Diary, day: u32, mood: u32) -> Vec<Report> {
         write(dice, 9, Outcome::Excused, None);
         return reports;
     }
-    if !last && dice.chance(8) {
+    if !last && dice.chance(6) {
         return reports;
     }
     let mut sat = 0;
     for hour in [7, 10, 13, 17, 20] {
         let enough = sat >= wanted;
-        if dice.chance(if enough { 8 } else { 62 }) || (last && hour == 20 && sat == 0) {
-            let minutes = u16::try_from(dice.between(3, 9)).unwrap_or_default();
+        if dice.chance(if enough { 12 } else { 74 }) || (last && hour == 20 && sat == 0) {
+            let minutes = u16::try_from(dice.between(3, 7)).unwrap_or_default();
             sat += minutes;
-            let outcome = if sat >= wanted { Outcome::Done } else { Outcome::Partial };
+            let outcome = if sat >= wanted {
+                Outcome::Done
+            } else {
+                Outcome::Partial
+            };
             write(dice, hour, outcome, Some(minutes));
         }
     }
-    if dice.chance(35) {
+    if dice.chance(55) {
         write(dice, 22, Outcome::NoteOnly, None);
     }
     reports
@@ -129,13 +149,33 @@ mod tests {
     fn the_client_is_believable() {
         for seed in 0..20 {
             let diary = generate(seed, 238);
-            assert!(diary.reports.windows(2).all(|pair| pair[0].at < pair[1].at), "in order");
+            assert!(
+                diary.reports.windows(2).all(|pair| pair[0].at < pair[1].at),
+                "in order"
+            );
             let per_day = diary.reports.len() / 238;
-            assert!((2..=4).contains(&per_day), "{} reports", diary.reports.len());
-            let silent = (1..=238).filter(|day| diary.on(*day).next().is_none()).count();
+            assert!(
+                (2..=4).contains(&per_day),
+                "{} reports",
+                diary.reports.len()
+            );
+            let silent = (1..=238)
+                .filter(|day| diary.on(*day).next().is_none())
+                .count();
             assert!((5..60).contains(&silent), "{silent} silent days");
-            let all = |outcome| diary.reports.iter().filter(|r| r.outcome == outcome).count();
-            for outcome in [Outcome::Done, Outcome::Partial, Outcome::Rest, Outcome::NoteOnly] {
+            let all = |outcome| {
+                diary
+                    .reports
+                    .iter()
+                    .filter(|r| r.outcome == outcome)
+                    .count()
+            };
+            for outcome in [
+                Outcome::Done,
+                Outcome::Partial,
+                Outcome::Rest,
+                Outcome::NoteOnly,
+            ] {
                 assert!(all(outcome) > 5, "{outcome:?} of seed {seed}");
             }
             let in_range = |report: &Report| {

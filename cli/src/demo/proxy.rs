@@ -65,7 +65,11 @@ impl Wire {
             streams: Mutex::new(Vec::new()),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Ok(Self { address, shared, accepting })
+        Ok(Self {
+            address,
+            shared,
+            accepting,
+        })
     }
 
     /// The address that devices know.
@@ -100,7 +104,10 @@ impl Wire {
 impl Passed {
     /// What has passed since then.
     pub(crate) const fn since(self, then: Self) -> Self {
-        Self { up: self.up - then.up, down: self.down - then.down }
+        Self {
+            up: self.up - then.up,
+            down: self.down - then.down,
+        }
     }
 
     /// Both directions.
@@ -123,7 +130,10 @@ impl Shared {
 
     fn begin(&self, up: bool) -> usize {
         let mut streams = self.streams();
-        streams.push(Stream { up, bytes: Vec::new() });
+        streams.push(Stream {
+            up,
+            bytes: Vec::new(),
+        });
         streams.len() - 1
     }
 
@@ -218,7 +228,13 @@ mod tests {
         let text = vec![7; 3 * PIECE + 1];
         assert_eq!(say(&wire, &text).await.unwrap(), text);
         let length = u64::try_from(text.len()).unwrap();
-        assert_eq!(wire.passed(), Passed { up: length, down: length });
+        assert_eq!(
+            wire.passed(),
+            Passed {
+                up: length,
+                down: length
+            }
+        );
         let traffic = wire.traffic();
         assert!(traffic.len() == 2 && traffic.iter().all(|stream| stream.bytes == text));
     }
@@ -228,7 +244,11 @@ mod tests {
         let relay = echo().await;
         let wire = Wire::to(relay).await.unwrap();
         wire.cut();
-        assert!(say(&wire, b"hello").await.map_or(true, |answer| answer.is_empty()));
+        assert!(
+            say(&wire, b"hello")
+                .await
+                .map_or(true, |answer| answer.is_empty())
+        );
         wire.lead_to(relay);
         assert_eq!(say(&wire, b"hello").await.unwrap(), b"hello");
     }

@@ -4,21 +4,19 @@
 //! are left alone. Every cell that is read has to make sense, or nothing is used: the error names
 //! file, line and column.
 
+mod table;
+
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use csv::{ErrorKind, ReaderBuilder, StringRecord};
-use waymark_core::model::{Outcome, instant_of};
 
+use self::table::Table;
 use super::diary::{Aim, Diary, Report, Scale, date_of};
 
 const ZONE: Tz = Tz::Europe__Amsterdam;
-const DATE: &str = "date";
-const TIME: &str = "resptime_s";
 /// The columns that hold ratings: from 1 to 7, or around zero from -3 to 3.
 const RATINGS: [Scale; 26] = [
     seven("mood_relaxed"),
@@ -106,10 +104,11 @@ pub(crate) enum RecordedError {
 /// # Errors
 /// [`RecordedError`] names file, line and column.
 pub(crate) fn read(path: &Path) -> Result<Diary, RecordedError> {
-    let io = |why| RecordedError::Io { file: path.to_path_buf(), why };
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)).map_err(io)?;
-    parse(path, &bytes)
+    let io = |why| RecordedError::Io {
+        file: path.to_path_buf(),
+        why,
+    };
+    parse(path, &fs::read(path).map_err(io)?)
 }
 
 fn parse(path: &Path, bytes: &[u8]) -> Result<Diary, RecordedError> {
@@ -118,154 +117,50 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Diary, RecordedError> {
     while let Some(row) = table.next_row()? {
         let report = row.report()?;
         if let Some((line, _)) = reports.get(&report.at) {
-            let why = format!("the instant of line {line} once more");
-            return Err(row.wrong(row.table.time, TIME, why));
+            return Err(row.repeats(*line));
         }
-        reports.insert(report.at, (row.line, report));
+        reports.insert(report.at, (row.line(), report));
     }
     let reports: Vec<Report> = reports.into_values().map(|(_, report)| report).collect();
     let (Some(first), Some(last)) = (reports.first(), reports.last()) else {
-        return Err(RecordedError::Empty { file: path.to_path_buf() });
+        return Err(RecordedError::Empty {
+            file: path.to_path_buf(),
+        });
     };
     let (first, last) = (date_of(first.at, ZONE), date_of(last.at, ZONE));
     let days = (last - first).num_days() + 1;
-    let too_long = || RecordedError::TooLong { file: path.to_path_buf(), days };
+    let too_long = || RecordedError::TooLong {
+        file: path.to_path_buf(),
+        days,
+    };
     if days > DAYS {
         return Err(too_long());
     }
     let days = u32::try_from(days).map_err(|_| too_long())?;
-    Ok(Diary { zone: ZONE, first, days, aim: AIM, scales: RATINGS.to_vec(), reports })
-}
-
-/// The file with the places of the columns that are read.
-struct Table<'f> {
-    path: &'f Path,
-    reader: csv::Reader<&'f [u8]>,
-    columns: Columns,
-}
-
-#[derive(Clone)]
-struct Columns {
-    date: usize,
-    time: usize,
-    ratings: Vec<usize>,
-}
-
-/// One row with its line.
-struct Row<'f> {
-    path: &'f Path,
-    table: Columns,
-    line: u64,
-    cells: StringRecord,
-}
-
-impl<'f> Table<'f> {
-    fn open(path: &'f Path, bytes: &'f [u8]) -> Result<Self, RecordedError> {
-        let mut reader = ReaderBuilder::new().from_reader(bytes);
-        let names = reader.headers().map_err(|error| refused(path, &error))?.clone();
-        let find = |name: &str| {
-            let mut places = (0..).zip(&names).filter(|(_, known)| *known == name);
-            let wrong = |column, why| RecordedError::Cell {
-                file: path.to_path_buf(),
-                line: 1,
-                column,
-                why: format!("{name}: {why}"),
-            };
-            let missing = wrong(names.len() + 1, "this column is missing");
-            let (place, _) = places.next().ok_or(missing)?;
-            match places.next() {
-                Some((again, _)) => Err(wrong(again + 1, "this column is there twice")),
-                None => Ok(place),
-            }
-        };
-        let ratings: Result<_, _> = RATINGS.iter().map(|scale| find(scale.label)).collect();
-        let columns = Columns { date: find(DATE)?, time: find(TIME)?, ratings: ratings? };
-        Ok(Self { path, reader, columns })
-    }
-
-    fn next_row(&mut self) -> Result<Option<Row<'f>>, RecordedError> {
-        let mut cells = StringRecord::new();
-        let more = self.reader.read_record(&mut cells);
-        if !more.map_err(|error| refused(self.path, &error))? {
-            return Ok(None);
-        }
-        let line = cells.position().map_or(0, csv::Position::line);
-        Ok(Some(Row { path: self.path, table: self.columns.clone(), line, cells }))
-    }
-}
-
-impl Row<'_> {
-    fn report(&self) -> Result<Report, RecordedError> {
-        let date: NaiveDate = self.cell(self.table.date, DATE, "a date such as 2012-08-13")?;
-        let time: NaiveTime = self.cell(self.table.time, TIME, "a time such as 08:58:56")?;
-        let at = instant_of(date.and_time(time), ZONE);
-        let far = || self.wrong(self.table.date, DATE, "lies too far away".into());
-        let at = at.filter(|at| (1900..=9998).contains(&chrono::Datelike::year(at)));
-        let mut ratings = Vec::new();
-        for (index, (place, scale)) in self.table.ratings.iter().zip(RATINGS).enumerate() {
-            if matches!(self.cells.get(*place), Some("" | "NA")) {
-                continue;
-            }
-            let value: i32 = self.cell(*place, scale.label, "a whole number")?;
-            if !(scale.min..=scale.max).contains(&value) {
-                let why = format!("{value} is outside {} to {}", scale.min, scale.max);
-                return Err(self.wrong(*place, scale.label, why));
-            }
-            ratings.push((index, value));
-        }
-        Ok(Report {
-            at: at.ok_or_else(far)?,
-            outcome: Outcome::Done,
-            quantity: Some(1),
-            ratings,
-            note: None,
-        })
-    }
-
-    fn cell<T: std::str::FromStr>(
-        &self,
-        place: usize,
-        name: &str,
-        form: &str,
-    ) -> Result<T, RecordedError> {
-        let cell = self.cells.get(place).unwrap_or_default();
-        cell.parse().map_err(|_| {
-            // What stands there may be private, and long.
-            let what = if cell.is_empty() { "nothing" } else { "something else" };
-            self.wrong(place, name, format!("{form} is needed, {what} stands there"))
-        })
-    }
-
-    fn wrong(&self, place: usize, name: &str, why: String) -> RecordedError {
-        RecordedError::Cell {
-            file: self.path.to_path_buf(),
-            line: self.line,
-            column: place + 1,
-            why: format!("{name}: {why}"),
-        }
-    }
-}
-
-/// What the CSV reader refuses.
-fn refused(path: &Path, error: &csv::Error) -> RecordedError {
-    let line = error.position().map_or(1, csv::Position::line);
-    let (column, why) = match error.kind() {
-        ErrorKind::Utf8 { err, .. } => (err.field() + 1, "the text is not UTF-8".to_owned()),
-        ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            let column = usize::try_from(*len.min(expected_len)).unwrap_or(usize::MAX);
-            (column, format!("the row has {len} columns, the header {expected_len}"))
-        }
-        _ => (1, error.to_string()),
-    };
-    RecordedError::Cell { file: path.to_path_buf(), line, column, why }
+    Ok(Diary {
+        zone: ZONE,
+        first,
+        days,
+        aim: AIM,
+        scales: RATINGS.to_vec(),
+        reports,
+    })
 }
 
 const fn seven(label: &'static str) -> Scale {
-    Scale { label, min: 1, max: 7 }
+    Scale {
+        label,
+        min: 1,
+        max: 7,
+    }
 }
 
 const fn around_zero(label: &'static str) -> Scale {
-    Scale { label, min: -3, max: 3 }
+    Scale {
+        label,
+        min: -3,
+        max: 3,
+    }
 }
 
 #[cfg(test)]
@@ -293,7 +188,10 @@ mod tests {
         let diary = parsed(format!("{}\n{summer}\n{winter}\n", header())).unwrap();
         assert_eq!(diary.days, 3);
         let instants: Vec<_> = diary.reports.iter().map(|r| r.at.to_rfc3339()).collect();
-        assert_eq!(instants, ["2012-10-27T06:58:56+00:00", "2012-10-29T07:58:56+00:00"]);
+        assert_eq!(
+            instants,
+            ["2012-10-27T06:58:56+00:00", "2012-10-29T07:58:56+00:00"]
+        );
         assert_eq!(diary.reports[0].ratings.len(), 26);
         assert_eq!(diary.reports[0].ratings[1], (1, 3));
     }
@@ -301,14 +199,23 @@ mod tests {
     /// Spreadsheets write both, and nobody sees either.
     #[test]
     fn a_byte_order_mark_and_crlf_are_accepted() {
-        let lines = [header(), row("2012-08-13", "08:58:56"), row("2012-08-14", "09:00:00")];
+        let lines = [
+            header(),
+            row("2012-08-13", "08:58:56"),
+            row("2012-08-14", "09:00:00"),
+        ];
         let plain = parsed(lines.join("\n")).unwrap();
-        assert_eq!(parsed(format!("\u{feff}{}\r\n", lines.join("\r\n"))).unwrap(), plain);
+        assert_eq!(
+            parsed(format!("\u{feff}{}\r\n", lines.join("\r\n"))).unwrap(),
+            plain
+        );
     }
 
     #[test]
     fn a_missing_rating_is_not_rated() {
-        let line = row("2012-08-13", "08:58:56").replacen(",7,", ",NA,", 1).replacen(",7,", ",,", 1);
+        let line = row("2012-08-13", "08:58:56")
+            .replacen(",7,", ",NA,", 1)
+            .replacen(",7,", ",,", 1);
         let diary = parsed(format!("{}\n{line}", header())).unwrap();
         assert_eq!(diary.reports[0].ratings.len(), 24);
     }
@@ -319,7 +226,10 @@ mod tests {
         let good = row("2012-08-13", "08:58:56");
         let wrong = |bad: &str| parsed(format!("{}\n{good}\n{bad}\n", header())).unwrap_err();
         let out = row("2012-08-14", "09:00:00").replacen(",7,", ",8,", 1);
-        assert_eq!(wrong(&out), "diary.csv:3:4: mood_relaxed: 8 is outside 1 to 7");
+        assert_eq!(
+            wrong(&out),
+            "diary.csv:3:4: mood_relaxed: 8 is outside 1 to 7"
+        );
         let text = row("2012-08-14", "09:00:00").replacen(",3,", ",x,", 1);
         assert_eq!(
             wrong(&text),
@@ -329,14 +239,24 @@ mod tests {
         assert!(wrong(&row("2012-08-14", "99:00:00")).starts_with("diary.csv:3:3: resptime_s: "));
         assert!(wrong(&row("2012-08-14", "")).contains("nothing stands there"));
         assert!(wrong("2012-08-14,1").starts_with("diary.csv:3:2: the row has 2 columns"));
-        assert_eq!(wrong(&good), "diary.csv:3:3: resptime_s: the instant of line 2 once more");
+        assert_eq!(
+            wrong(&good),
+            "diary.csv:3:3: resptime_s: the instant of line 2 once more"
+        );
     }
 
     #[test]
     fn empty_lines_do_not_shift_the_numbers() {
         let bad = row("2012-08-14", "09:00:00").replacen(",7,", ",8,", 1);
-        let text = format!("{}\r\n\r\n{}\r\n\r\n{bad}\r\n", header(), row("2012-08-13", "08:58:56"));
-        assert_eq!(parsed(text).unwrap_err(), "diary.csv:5:4: mood_relaxed: 8 is outside 1 to 7");
+        let text = format!(
+            "{}\r\n\r\n{}\r\n\r\n{bad}\r\n",
+            header(),
+            row("2012-08-13", "08:58:56")
+        );
+        assert_eq!(
+            parsed(text).unwrap_err(),
+            "diary.csv:5:4: mood_relaxed: 8 is outside 1 to 7"
+        );
     }
 
     #[test]
@@ -352,15 +272,22 @@ mod tests {
             "diary.csv:1:30: date: this column is there twice"
         );
         assert_eq!(parsed(header()).unwrap_err(), "diary.csv holds no report");
-        assert!(parsed("").unwrap_err().starts_with("diary.csv:1:1: mood_relaxed: "));
+        assert!(parsed("").unwrap_err().starts_with("diary.csv:1:1: date: "));
     }
 
     #[test]
     fn bytes_that_are_not_utf_8_are_named() {
         let mut bytes = format!("{}\n", header()).into_bytes();
-        bytes.extend(row("2012-08-13", "08:58:56").replacen('1', "?", 0).into_bytes());
+        bytes.extend(
+            row("2012-08-13", "08:58:56")
+                .replacen('1', "?", 0)
+                .into_bytes(),
+        );
         let place = bytes.len() - 1;
         bytes[place] = 0xff;
-        assert_eq!(parsed(bytes).unwrap_err(), "diary.csv:2:29: the text is not UTF-8");
+        assert_eq!(
+            parsed(bytes).unwrap_err(),
+            "diary.csv:2:29: the text is not UTF-8"
+        );
     }
 }

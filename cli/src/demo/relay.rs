@@ -25,14 +25,20 @@ impl RunningRelay {
     /// The directory's, or that there is no port.
     pub(crate) async fn start(data: &Path) -> Result<Self, DemoError> {
         let relay = Relay::open(Config::new(data))?;
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(DemoError::io("a port"))?;
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .map_err(DemoError::io("a port"))?;
         let address = listener.local_addr().map_err(DemoError::io("a port"))?;
         let (stop, stopped) = oneshot::channel();
         let shutdown = async {
             let _ = stopped.await;
         };
         let serving = tokio::spawn(relay.serve(listener, shutdown));
-        Ok(Self { address, stop, serving })
+        Ok(Self {
+            address,
+            stop,
+            serving,
+        })
     }
 
     /// Where it listens.

@@ -61,6 +61,9 @@ impl CheckIns<'_> {
         plan: PlanId,
         check_ins: &[(NewCheckIn, DateTime<Utc>)],
     ) -> Result<(), WaymarkError> {
+        if check_ins.is_empty() {
+            return Ok(());
+        }
         self.0.write_all(space_of(plan), |plan, stamp| {
             check_ins
                 .iter()

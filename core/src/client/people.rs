@@ -18,7 +18,7 @@ use waymark_wire::signature::VerifyingKey;
 use super::{Inner, Profile, WaymarkError, space_of};
 use crate::crypto::MembershipKeys;
 use crate::engine::Engine;
-use crate::membership::{ContactCard, KeySet, NewMember, SpaceKind, Welcome, WelcomeSpace};
+use crate::membership::{ContactCard, KeySet, NewMember, SpaceKind, Welcome};
 use crate::model::zone;
 use crate::role::Role;
 use crate::space::{Space, member_keys};
@@ -272,7 +272,8 @@ impl People<'_> {
     }
 
     /// Accepts a welcome: this device is a member of the spaces that it names, and reads them with
-    /// the next sync.
+    /// the next sync. Accepting it again changes nothing, unless what came before was damaged on its
+    /// way and led nowhere.
     ///
     /// # Errors
     /// `bad_card` where the welcome cannot be read or is not for a card of this device; or the
@@ -283,13 +284,21 @@ impl People<'_> {
         let engine = &mut inner.engine;
         let mut transaction = Transaction::new();
         let mut numbers = Vec::new();
-        let known = |space: &&WelcomeSpace| engine.space(&space.space).is_none();
-        for (index, space) in (0..).zip(welcome.spaces.iter().filter(known)) {
+        let mut next = engine.next_number()?;
+        for space in &welcome.spaces {
+            let has_key = |known: &Space| known.signing_key().verifying_key() == space.signing_key;
+            let mut known = engine.spaces().iter();
+            if let Some(known) = known.find(|k| k.id() == space.space || has_key(k)) {
+                if has_key(known) && known.welcome_again(&mut transaction, space) {
+                    numbers.push(known.number());
+                }
+                continue;
+            }
             let keys = card_keys(engine, &space.signing_key)?;
-            let number = engine.next_number()? + index;
-            Space::join(&mut transaction, number, space, &keys);
+            Space::join(&mut transaction, next, space, &keys);
             transaction.delete(Table::Meta, card_key(&space.signing_key.0));
-            numbers.push(number);
+            numbers.push(next);
+            next += 1;
         }
         engine.adopt(transaction, &numbers)?;
         for number in numbers {

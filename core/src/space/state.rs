@@ -12,7 +12,7 @@ use crate::membership::{RelayAddress, SpaceKind};
 use crate::store::Table;
 
 /// A space's state, without the documents.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SpaceState {
     pub(super) id: SpaceId,
     pub(super) kind: SpaceKind,
