@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use waymark_core::client::{Client, Config, PlanId, WaymarkError};
+use waymark_core::driver::SystemEntropy;
+use waymark_core::engine::Engine;
+use waymark_core::store::{SqliteStore, Store};
 
 use crate::{TestClock, TestRelay};
 
@@ -72,6 +75,29 @@ impl Device {
         self.client = Some(self.open(&STORAGE_KEY).expect("the device opens again"));
     }
 
+    /// Closes it and lets `f` work on its database from inside, as no app could; then opens it again.
+    pub fn inside<T>(&mut self, f: impl FnOnce(&mut Engine) -> T) -> T {
+        self.close();
+        let entropy = SystemEntropy::default();
+        let store = SqliteStore::open(self.directory(), &STORAGE_KEY, entropy.clone());
+        let store = Box::new(store.expect("the database opens"));
+        let mut engine = Engine::open(store, Box::new(entropy)).expect("the engine opens");
+        let result = f(&mut engine);
+        drop(engine);
+        self.reopen();
+        result
+    }
+
+    /// Closes it and lets `f` alter what is stored, below every check; then opens it again.
+    pub fn with_store(&mut self, f: impl FnOnce(&mut dyn Store)) {
+        self.close();
+        let store = SqliteStore::open(self.directory(), &STORAGE_KEY, SystemEntropy::default());
+        let mut store = store.expect("the database opens");
+        f(&mut store);
+        drop(store);
+        self.reopen();
+    }
+
     /// Tries to open its database with a key.
     ///
     /// # Errors
@@ -86,7 +112,13 @@ impl Device {
 /// A client's phone that has begun, with a plan that nobody has heard of yet.
 #[must_use]
 pub fn begin(relay: &TestRelay) -> (Device, PlanId) {
-    let phone = Device::new(relay);
+    begin_at(&relay.url())
+}
+
+/// The same at an address where there may be no relay.
+#[must_use]
+pub fn begin_at(relay: &str) -> (Device, PlanId) {
+    let phone = Device::with_relay(relay);
     phone
         .client()
         .people()
@@ -97,8 +129,8 @@ pub fn begin(relay: &TestRelay) -> (Device, PlanId) {
 }
 
 /// Adds a therapist's tablet to a client's plan, and brings both up to date.
-pub async fn link_therapist(phone: &Device, plan: PlanId, relay: &TestRelay) -> Device {
-    let tablet = Device::new(relay);
+pub async fn link_therapist(phone: &Device, plan: PlanId) -> Device {
+    let tablet = Device::with_relay(&phone.relay);
     let card = tablet
         .client()
         .people()
@@ -114,8 +146,8 @@ pub async fn link_therapist(phone: &Device, plan: PlanId, relay: &TestRelay) -> 
 }
 
 /// Adds a second phone of the same person, and brings both up to date.
-pub async fn link_phone(phone: &Device, relay: &TestRelay) -> Device {
-    let second = Device::new(relay);
+pub async fn link_phone(phone: &Device) -> Device {
+    let second = Device::with_relay(&phone.relay);
     let card = second
         .client()
         .people()
@@ -130,7 +162,8 @@ pub async fn link_phone(phone: &Device, relay: &TestRelay) -> Device {
     second
 }
 
-async fn hand_over(phone: &Device, other: &Device, card: &[u8]) {
+/// Syncs, and hands a welcome to the device whose card was added.
+pub async fn hand_over(phone: &Device, other: &Device, card: &[u8]) {
     phone.client().sync().now().await.expect("the phone syncs");
     let welcome = phone
         .client()

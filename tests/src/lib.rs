@@ -1,5 +1,11 @@
 //! The harness of the whole-system tests: relays on loopback, devices that talk HTTP to them, and a
 //! clock that the test turns.
+//!
+//! - [`TestRelay`], [`Device`], [`TestClock`]: the parts of a fleet.
+//! - [`story`]: what most tests begin with.
+//! - [`Stage`], [`Liar`]: a relay that lies; [`forge`]: entries that no device of ours would make; [`post`]:
+//!   requests that none would send.
+//! - [`Heard`], [`until`]: waiting for what arrives.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::expect_used,
@@ -8,8 +14,18 @@
 
 mod clock;
 mod device;
+pub mod forge;
+mod heard;
+mod http;
+mod liar;
 mod relay;
+mod stage;
+pub mod story;
 
 pub use self::clock::TestClock;
-pub use self::device::{Device, begin, link_phone, link_therapist};
+pub use self::device::{Device, begin, begin_at, hand_over, link_phone, link_therapist};
+pub use self::heard::{Heard, until};
+pub use self::http::post;
+pub use self::liar::{Asked, Liar, Reply, read_frames};
 pub use self::relay::TestRelay;
+pub use self::stage::Stage;

@@ -1,7 +1,7 @@
 //! Views that were folded already, with the heads of the documents that they were folded from. A
 //! view that is thrown away comes back equal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
@@ -142,12 +142,15 @@ impl People {
     pub(crate) fn of(space: &Space) -> Self {
         let mut authors = BTreeMap::new();
         let mut therapist_since: Option<NaiveDate> = None;
+        let mut persons = BTreeSet::new();
         if let Some(book) = space.book() {
             for member in book.membership().members() {
+                // Later devices are added by the person, who says what date it is.
+                let is_first = persons.insert(member.person);
                 let Some(known) = book.roster(member.device) else {
                     continue;
                 };
-                if known.role == Role::Therapist {
+                if is_first && known.role == Role::Therapist {
                     let since = NaiveDate::from_epoch_days(known.since).unwrap_or(NaiveDate::MIN);
                     therapist_since = therapist_since.into_iter().chain([since]).min();
                 }

@@ -73,7 +73,8 @@ impl Client {
     /// # Errors
     /// The storage's.
     pub fn close(self) -> Result<(), WaymarkError> {
-        self.inner.empty(&mut self.inner.shared.lock())
+        let old = self.inner.empty(&mut self.inner.shared.lock())?;
+        Ok(old.store.close()?)
     }
 
     /// Erases this device's database, and with it every key: what the relay holds stays, and this
@@ -88,21 +89,21 @@ impl Client {
             transaction.delete_prefix(table, Vec::new());
         }
         shares.engine.store.commit(transaction.into())?;
-        self.inner.empty(shares)?;
+        drop(self.inner.empty(shares)?);
         crate::store::SqliteStore::remove(&self.inner.config.directory)?;
         Ok(())
     }
 }
 
 impl Inner {
-    /// Puts an empty device in the place of this one, whose database is closed by it.
-    fn empty(&self, shares: &mut Shares) -> Result<(), WaymarkError> {
+    /// Puts an empty device in the place of this one, which is returned.
+    fn empty(&self, shares: &mut Shares) -> Result<Engine, WaymarkError> {
         let store = crate::store::MemoryDisk::new().open()?;
         let entropy = crate::driver::SystemEntropy::default();
-        shares.engine = Engine::open(Box::new(store), Box::new(entropy))?;
+        let empty = Engine::open(Box::new(store), Box::new(entropy))?;
         shares.machine = Machine::new();
         self.views.clear();
-        Ok(())
+        Ok(std::mem::replace(&mut shares.engine, empty))
     }
 }
 

@@ -203,12 +203,12 @@ fn agree_to_last(made: &[RecordId], plan: &Plan, stamp: &Stamp) -> Result<NewRec
 }
 
 impl Inner {
-    /// Today's date in the client's zone, by the plan's cut-off hour.
+    /// Today's date in the client's zone, or this device's where that is not known here, by the plan's cut-off hour.
     pub(super) fn today(&self, plan: &Plan) -> Result<NaiveDate, WaymarkError> {
         let settings = plan.settings();
-        let name = settings
-            .time_zone
-            .unwrap_or_else(|| self.config.time_zone.clone());
-        Ok(local_date(self.now(), zone(&name)?, settings.cut_off_hour))
+        // A newer app may know more zones; the device's own is known.
+        let chosen = settings.time_zone.and_then(|name| zone(&name).ok());
+        let zone = chosen.map_or_else(|| zone(&self.config.time_zone), Ok)?;
+        Ok(local_date(self.now(), zone, settings.cut_off_hour))
     }
 }

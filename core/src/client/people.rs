@@ -3,6 +3,7 @@
 //! A client begins, creates a plan, and adds a therapist's device by its card; the therapist's
 //! device accepts the welcome that comes back. A person's own second device does the same.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -100,12 +101,7 @@ impl People<'_> {
     pub fn begin(&self, name: &str, device_name: &str) -> Result<(), WaymarkError> {
         let profile = self.0.profile(name, device_name)?;
         let inner = &mut *self.0.shared.lock();
-        if inner
-            .engine
-            .spaces()
-            .iter()
-            .any(|space| space.kind() == SpaceKind::Home)
-        {
+        if has_home(&inner.engine) {
             let reason = "this device has begun already".into();
             return Err(WaymarkError::NotAllowed { reason });
         }
@@ -160,11 +156,7 @@ impl People<'_> {
         let profile = self.0.profile(name, device_name)?;
         let inner = &mut *self.0.shared.lock();
         let engine = &mut inner.engine;
-        let begun = engine
-            .spaces()
-            .iter()
-            .any(|space| space.kind() == SpaceKind::Home);
-        let sets = if begun { 1 } else { OWN_DEVICE_KEYS };
+        let sets = if has_home(engine) { 1 } else { OWN_DEVICE_KEYS };
         let keys: Vec<_> = (0..sets)
             .map(|_| MembershipKeys::generate(engine.entropy.as_mut()))
             .collect();
@@ -284,6 +276,7 @@ impl People<'_> {
         let engine = &mut inner.engine;
         let mut transaction = Transaction::new();
         let mut numbers = Vec::new();
+        let mut joined = BTreeSet::new();
         let mut next = engine.next_number()?;
         for space in &welcome.spaces {
             let has_key = |known: &Space| known.signing_key().verifying_key() == space.signing_key;
@@ -293,6 +286,10 @@ impl People<'_> {
                     numbers.push(known.number());
                 }
                 continue;
+            }
+            if engine.space(&space.space).is_some() || !joined.insert(space.space) {
+                let reason = "it names a space that this device is in already".into();
+                return Err(WaymarkError::BadCard { reason });
             }
             let keys = card_keys(engine, &space.signing_key)?;
             Space::join(&mut transaction, next, space, &keys);
@@ -381,10 +378,19 @@ impl Inner {
     }
 }
 
+fn has_home(engine: &Engine) -> bool {
+    let mut spaces = engine.spaces().iter();
+    spaces.any(|space| space.kind() == SpaceKind::Home)
+}
+
 fn own_profile(engine: &Engine) -> Result<Profile, WaymarkError> {
-    let reason = || "this device has not begun yet".to_owned();
-    Profile::load(engine.store.as_ref())?
-        .ok_or_else(|| WaymarkError::NotAllowed { reason: reason() })
+    let profile = Profile::load(engine.store.as_ref())?;
+    // A device that only handed over a card has a profile too, and nowhere to keep a plan.
+    profile
+        .filter(|_| has_home(engine))
+        .ok_or_else(|| WaymarkError::NotAllowed {
+            reason: "this device has not begun yet".into(),
+        })
 }
 
 fn own_role(space: &Space) -> Result<Role, WaymarkError> {

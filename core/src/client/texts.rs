@@ -35,6 +35,13 @@ impl Texts<'_> {
             about,
             title: title.map(str::to_owned),
         };
+        {
+            // Refused before there is a text that nothing would name.
+            let inner = &mut *self.0.shared.lock();
+            let stamp = self.0.stamp(&mut inner.engine, id, None)?;
+            let folded = self.0.views.plan(&mut inner.engine, id)?;
+            new.record(&folded, &stamp)?;
+        }
         self.edit(plan, |document| Ok(Some(document.make_text(text)?)))?;
         let record = self
             .0

@@ -118,11 +118,11 @@ impl Inner {
             let mut stamp = self.stamp(&mut inner.engine, id, at)?;
             let mut records = make(&mut inner.engine, &stamp)?;
             // Two people who say the same about the same thing in one millisecond would write the
-            // very same bytes, and only one of them would have said it.
-            while someone_else_wrote(&mut inner.engine, id, &records)? {
+            // very same bytes, and only one of them would have said it. An import states its own
+            // instants: the same diary twice is the same diary.
+            while at.is_none() && is_taken(&mut inner.engine, id, &records)? {
                 stamp.at += TimeDelta::milliseconds(1);
                 let later = make(&mut inner.engine, &stamp)?;
-                // An import states its own instants: the same diary twice is the same diary.
                 if later == records {
                     break;
                 }
@@ -139,18 +139,17 @@ impl Inner {
     }
 }
 
-/// Whether one of the records stands in its document already, and not by this device.
-fn someone_else_wrote(
-    engine: &mut Engine,
-    id: SpaceId,
-    records: &[NewRecord],
-) -> Result<bool, WaymarkError> {
+/// Whether one of the records stands in its document already, and not by this device. Where the
+/// first of several does, it is another thing's: a second goal that begins in the same millisecond
+/// would become a wording of the first.
+fn is_taken(engine: &mut Engine, id: SpaceId, records: &[NewRecord]) -> Result<bool, WaymarkError> {
     let (space, store, _) = care(engine, id)?;
     let own = space.actor();
-    for record in records {
+    for (index, record) in records.iter().enumerate() {
+        let begins = index == 0 && records.len() > 1;
         let document = space.document(store, name_of(record.document))?;
         let known = document.record(&record.id);
-        if known.is_some_and(|known| !known.authors.contains(&own)) {
+        if known.is_some_and(|known| begins || !known.authors.contains(&own)) {
             return Ok(true);
         }
     }

@@ -154,6 +154,9 @@ impl Book {
         if !roster.members.iter().map(|member| member.device).eq(added) {
             return Err(BookError::Roster);
         }
+        if !self.keeps_roles(&roster) {
+            return Err(BookError::Roster);
+        }
         let is_named = |name: &str| name.chars().count() <= RosterMember::NAME_CHARS;
         let named = |m: &RosterMember| is_named(&m.name) && is_named(&m.device_name);
         if !roster.members.iter().all(named) {
@@ -167,6 +170,25 @@ impl Book {
             self.relay = roster.relay;
         }
         Ok(())
+    }
+
+    /// Whether each person has one role: whoever may add own devices only could otherwise give one
+    /// of them the client's.
+    fn keeps_roles(&self, roster: &Roster) -> bool {
+        let members = self.membership.members();
+        roster.members.iter().all(|new| {
+            let person = self.membership.member(new.device).map(|m| m.person);
+            let earlier = members.iter().filter(|m| m.device < new.device);
+            let mut own = earlier.filter(|m| Some(m.person) == person);
+            own.all(|m| match self.roster.get(&m.device) {
+                Some(known) => known.role == new.role,
+                // Its own entry could not be read, or it comes with the same one.
+                None => roster
+                    .members
+                    .iter()
+                    .all(|other| other.device != m.device || other.role == new.role),
+            })
+        })
     }
 
     /// The public part.
@@ -200,5 +222,68 @@ impl Book {
         (height >= self.membership.epoch_start())
             .then(|| self.epochs.get(&self.membership.epoch()))
             .flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use waymark_wire::chain::{ChainTag, Position};
+    use waymark_wire::ids::PersonTag;
+    use waymark_wire::membership::Rights;
+
+    use super::*;
+    use crate::crypto::SeededEntropy;
+    use crate::membership::{KeySet, NewMember, found};
+    use crate::role::Role;
+
+    fn member(person: u8, keys: &MembershipKeys, rights: Rights, role: Role) -> NewMember {
+        NewMember {
+            person: PersonTag([person; 16]),
+            keys: KeySet::of(keys).unwrap(),
+            rights,
+            role,
+            name: "somebody".into(),
+            device_name: "something".into(),
+            level: 1,
+            since: 0,
+        }
+    }
+
+    /// A therapist may add own devices. One that is said to be the client's could log check-ins and
+    /// agree to proposals in the client's place.
+    #[test]
+    fn nobody_gives_an_own_device_another_role() {
+        let mut entropy = SeededEntropy::new([1; 32]);
+        let [client, therapist, second] =
+            std::array::from_fn(|_| MembershipKeys::generate(&mut entropy));
+        let founder = member(1, &client, Rights::ADMIN, Role::Client);
+        let relay = RelayAddress {
+            url: "http://relay".into(),
+            key: None,
+        };
+        let (draft, key) = found(&founder, SpaceKind::Care, &relay, &client, &mut entropy).unwrap();
+        let mut book = Book::found(&draft.entry).unwrap();
+        book.restore_key(Height(0), key);
+        book.read_roster(&draft.entry, Height(0)).unwrap();
+
+        let seen = Position {
+            seq: 1,
+            chain: ChainTag([0; 16]),
+        };
+        let mut add = |book: &mut Book, signer, who: &NewMember| {
+            let wanted = std::slice::from_ref(who);
+            let draft = book.draft_add(wanted, signer, 1, seen, &mut entropy);
+            let entry = draft.unwrap().entry;
+            book.apply(&entry).unwrap();
+            book.read_roster(&entry, book.membership().height())
+        };
+        let by_client = (DeviceNumber(0), &client);
+        let by_therapist = (DeviceNumber(1), &therapist);
+        let added = member(2, &therapist, Rights::WRITE, Role::Therapist);
+        add(&mut book, by_client, &added).unwrap();
+        let raised = member(2, &second, Rights::WRITE, Role::Client);
+        let refused = add(&mut book, by_therapist, &raised);
+        assert_eq!(refused, Err(BookError::Roster));
+        assert_eq!(book.roster(DeviceNumber(2)), None);
     }
 }

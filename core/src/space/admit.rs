@@ -83,11 +83,11 @@ impl Space {
         let Some(device) = self.state.device else {
             return Ok(false);
         };
-        if !self.is_ready() || !self.outbox(store)?.is_empty() {
+        let members = self.members_to_add(store)?;
+        if members.is_empty() || !self.is_ready() || self.first_on_its_way(store)?.is_some() {
             return Ok(false);
         }
-        let members = self.members_to_add(store)?;
-        let Some(book) = self.book.as_ref().filter(|_| !members.is_empty()) else {
+        let Some(book) = &self.book else {
             return Ok(false);
         };
         let counter = self.state.counter;

@@ -19,6 +19,8 @@ const LOADED: usize = 6;
 pub(super) struct Documents {
     space: u32,
     slots: BTreeMap<DocumentName, Slot>,
+    /// The number of the next document.
+    next_number: u32,
     /// Grows with every use; the smallest `used` goes first.
     uses: u64,
 }
@@ -76,8 +78,10 @@ impl Documents {
                 },
             );
         }
+        let numbers = slots.values().map(|slot: &Slot| slot.number);
         Ok(Self {
             space,
+            next_number: numbers.max().map_or(0, |number| number + 1),
             slots,
             uses: 0,
         })
@@ -176,20 +180,36 @@ impl Documents {
         unpack(&bytes)
     }
 
-    /// Forgets what is in memory of some documents, after an edit that did not become durable.
+    /// Forgets what is in memory of some documents, after an edit that did not become durable;
+    /// also where the store cannot be read now.
     pub(super) fn reload(
         &mut self,
         store: &dyn Store,
         names: &[DocumentName],
     ) -> Result<(), SpaceError> {
-        let fresh = Self::load(store, self.space)?;
         for name in names {
             if let Some(slot) = self.slots.get_mut(name) {
                 slot.loaded = None;
+                // Writing a document's row twice does no harm; never writing it would.
+                slot.stored = false;
+            }
+        }
+        let fresh = Self::load(store, self.space)?;
+        for name in names {
+            if let Some(slot) = self.slots.get_mut(name) {
                 slot.stored = fresh.slots.contains_key(name);
             }
         }
         Ok(())
+    }
+
+    /// Forgets a document that has nothing in it: others may name as many as they like.
+    pub(super) fn forget_empty(&mut self, name: DocumentName) {
+        let slot = self.slots.get(&name);
+        let loaded = slot.and_then(|slot| slot.loaded.as_ref());
+        if loaded.is_some_and(|loaded| loaded.next_row == 0) {
+            self.slots.remove(&name);
+        }
     }
 
     /// Saves whole the documents that have many rows, except those with changes that are in no
@@ -251,16 +271,14 @@ impl Documents {
         actor: ActorId,
     ) -> Result<&mut Loaded, SpaceError> {
         self.uses += 1;
-        let next_number = self
-            .slots
-            .values()
-            .map(|slot| slot.number + 1)
-            .max()
-            .unwrap_or_default();
-        let slot = self.slots.entry(name).or_insert(Slot {
-            number: next_number,
-            stored: false,
-            loaded: None,
+        let slot = self.slots.entry(name).or_insert_with(|| {
+            let number = self.next_number;
+            self.next_number += 1;
+            Slot {
+                number,
+                stored: false,
+                loaded: None,
+            }
         });
         let loaded = match slot.loaded.take() {
             Some(loaded) => loaded,

@@ -17,6 +17,10 @@ use crate::store::{Store, Table};
 
 /// Stands for the whole entry where a section's place in it is meant.
 const WHOLE: u32 = u32::MAX;
+/// Sections that wait for other changes, at most.
+const WAITING: usize = 256;
+/// Bytes of the sections that wait for other changes, at most.
+const WAITING_BYTES: usize = 1024 * 1024;
 
 /// What somebody else changed in one document.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -45,6 +49,14 @@ pub struct Quarantined {
     /// The section, or nothing where it is the whole entry.
     #[n(3)]
     pub section: Bytes,
+}
+
+/// What became of a section.
+enum Offered {
+    Applied,
+    Known,
+    Waits,
+    Refused(GateError),
 }
 
 #[derive(Decode, Encode)]
@@ -155,7 +167,8 @@ impl Space {
         decode_batch(author, text).map_err(|error| error.reason())
     }
 
-    /// Offers a section to its document. The inner error is the gate's refusal.
+    /// Offers a section to its document, and after it what waited there. The inner error is the
+    /// gate's refusal.
     fn apply(
         &mut self,
         store: &dyn Store,
@@ -163,12 +176,27 @@ impl Space {
         section: &Section,
         place: (u64, u32),
     ) -> Result<Result<(), GateError>, SpaceError> {
+        match self.offer(store, page, section)? {
+            Offered::Applied => self.retry_waiting(store, page, section.name())?,
+            Offered::Known => {}
+            Offered::Waits => return Ok(self.keep_waiting(page, section, place)),
+            Offered::Refused(error) => return Ok(Err(error)),
+        }
+        Ok(Ok(()))
+    }
+
+    fn offer(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        section: &Section,
+    ) -> Result<Offered, SpaceError> {
         let own = self.actor();
         let name = section.name();
         let members = self.actors();
         let is_member = |actor: &ActorId| members.contains(actor);
         let document = self.documents.open(store, name, own)?;
-        match document.accept(&is_member, section) {
+        let offered = match document.accept(&is_member, section) {
             Ok(Accepted::Applied {
                 changes,
                 records,
@@ -181,49 +209,71 @@ impl Space {
                     records,
                     texts,
                 });
-                if !self.waiting.is_empty() {
-                    self.retry_waiting(store, page, name)?;
-                }
+                return Ok(Offered::Applied);
             }
-            Ok(Accepted::Known) => {}
-            Ok(Accepted::Waiting { .. }) => {
-                let row = WaitingRow {
-                    author: Bytes(section.author().0.to_vec()),
-                    section: Bytes(section.raw().to_vec()),
-                };
-                let key = keys::held(self.number, place.0, place.1);
-                page.transaction
-                    .put(Table::Waiting, key, codec::encode(&row));
-                self.waiting.push((place, section.clone()));
-            }
-            Err(error) => {
-                if matches!(error, GateError::Engine(_) | GateError::Poisoned) {
-                    return Err(error.into());
-                }
-                return Ok(Err(error));
-            }
-        }
-        Ok(Ok(()))
+            Ok(Accepted::Known) => Offered::Known,
+            Ok(Accepted::Waiting { .. }) => Offered::Waits,
+            Err(error @ (GateError::Engine(_) | GateError::Poisoned)) => return Err(error.into()),
+            Err(error) => Offered::Refused(error),
+        };
+        self.documents.forget_empty(name);
+        Ok(offered)
     }
 
+    /// Keeps a section until what it waits for has come. In an honest log everything stands before
+    /// what depends on it, so only what follows something held back waits, and little is enough.
+    fn keep_waiting(
+        &mut self,
+        page: &mut Page,
+        section: &Section,
+        place: (u64, u32),
+    ) -> Result<(), GateError> {
+        let waiting = self.waiting.iter().map(|(_, section)| section.raw().len());
+        let bytes = waiting.sum::<usize>() + section.raw().len();
+        if self.waiting.len() >= WAITING || bytes > WAITING_BYTES {
+            return Err(GateError::TooLarge("what waits for other changes"));
+        }
+        let row = WaitingRow {
+            author: Bytes(section.author().0.to_vec()),
+            section: Bytes(section.raw().to_vec()),
+        };
+        let key = keys::held(self.number, place.0, place.1);
+        page.transaction
+            .put(Table::Waiting, key, codec::encode(&row));
+        self.waiting.push((place, section.clone()));
+        Ok(())
+    }
+
+    /// Offers what waits in a document again, until nothing more of it goes in.
     fn retry_waiting(
         &mut self,
         store: &dyn Store,
         page: &mut Page,
         name: DocumentName,
     ) -> Result<(), SpaceError> {
-        let (retry, rest) = std::mem::take(&mut self.waiting)
-            .into_iter()
-            .partition::<Vec<_>, _>(|(_, section)| section.name() == name);
-        self.waiting = rest;
-        for (place, section) in retry {
-            page.transaction
-                .delete(Table::Waiting, keys::held(self.number, place.0, place.1));
-            if let Err(error) = self.apply(store, page, &section, place)? {
-                let device = self
-                    .member_of(&section.author())
-                    .unwrap_or(DeviceNumber(u16::MAX));
-                self.hold(page, place, device, error.reason(), section.raw());
+        let mut is_new = true;
+        while std::mem::take(&mut is_new) && !self.waiting.is_empty() {
+            let (retry, rest) = std::mem::take(&mut self.waiting)
+                .into_iter()
+                .partition::<Vec<_>, _>(|(_, section)| section.name() == name);
+            self.waiting = rest;
+            for (place, section) in retry {
+                match self.offer(store, page, &section)? {
+                    Offered::Applied => is_new = true,
+                    Offered::Known => {}
+                    Offered::Waits => {
+                        self.waiting.push((place, section));
+                        continue;
+                    }
+                    Offered::Refused(error) => {
+                        let device = self
+                            .member_of(&section.author())
+                            .unwrap_or(DeviceNumber(u16::MAX));
+                        self.hold(page, place, device, error.reason(), section.raw());
+                    }
+                }
+                page.transaction
+                    .delete(Table::Waiting, keys::held(self.number, place.0, place.1));
             }
         }
         Ok(())

@@ -83,17 +83,26 @@ impl Space {
     pub fn outbox(&self, store: &dyn Store) -> Result<Vec<Sealed>, SpaceError> {
         let prefix = keys::sealed(self.number);
         let rows = store.scan(Table::Outbox, &prefix, None, limits::APPEND_ENTRIES)?;
-        let broken = || damaged(Table::Outbox, "an entry on its way cannot be read");
-        rows.into_iter()
-            .map(|(key, value)| {
-                let row: Row = codec::decode(&value, usize::MAX).map_err(|_| broken())?;
-                Ok(Sealed {
-                    counter: keys::number_at(&key, 5, Table::Outbox)?,
-                    entry: Entry::parse(row.entry.0).map_err(|_| broken())?,
-                    attachments: row.attachments.into_iter().map(|bytes| bytes.0).collect(),
-                })
-            })
+        rows.iter()
+            .map(|(key, row)| sealed(keys::number_at(key, 5, Table::Outbox)?, row))
             .collect()
+    }
+
+    /// Whether the log has everything that this device said and wants.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn is_sent(&self, store: &dyn Store) -> Result<bool, SpaceError> {
+        for (table, prefix) in [
+            (Table::Outbox, keys::unsent(self.number)),
+            (Table::Outbox, keys::sealed(self.number)),
+            (Table::Intent, keys::space(self.number)),
+        ] {
+            if !store.scan(table, &prefix, None, 1)?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The counter of the first entry that the log has not shown yet.
@@ -198,10 +207,11 @@ impl Space {
         Ok(true)
     }
 
-    /// The entry on its way with this id.
+    /// The entry on its way with this id, which probably has this counter.
     pub(super) fn on_its_way(
         &self,
         store: &dyn Store,
+        counter: u32,
         id: &EntryId,
     ) -> Result<Option<Sealed>, SpaceError> {
         let space = self.state.id;
@@ -211,11 +221,25 @@ impl Space {
         } else {
             space
         };
-        Ok(self
-            .outbox(store)?
-            .into_iter()
-            .find(|sealed| sealed.entry.id(&under) == *id))
+        let is_it = |sealed: &Sealed| sealed.entry.id(&under) == *id;
+        let place = keys::sealed_entry(self.number, counter);
+        let row = store.get(Table::Outbox, &place)?;
+        match row.map(|row| sealed(counter, &row)).transpose()? {
+            Some(sealed) if is_it(&sealed) => Ok(Some(sealed)),
+            _ => Ok(self.outbox(store)?.into_iter().find(is_it)),
+        }
     }
+}
+
+/// An entry on its way, from its row.
+fn sealed(counter: u32, row: &[u8]) -> Result<Sealed, SpaceError> {
+    let broken = || damaged(Table::Outbox, "an entry on its way cannot be read");
+    let row: Row = codec::decode(row, usize::MAX).map_err(|_| broken())?;
+    Ok(Sealed {
+        counter,
+        entry: Entry::parse(row.entry.0).map_err(|_| broken())?,
+        attachments: row.attachments.into_iter().map(|bytes| bytes.0).collect(),
+    })
 }
 
 /// Operations of the document engine in stored changes: a deleted stretch of text is few bytes and

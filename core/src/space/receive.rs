@@ -80,6 +80,7 @@ impl Space {
             && self.state.generation == Some(receipt.generation)
             && self.state.cursor.position() == receipt.position
         {
+            self.check_receipt(receipt)?;
             return Ok(Received::default());
         }
         match self.try_receive(store, items, receipt) {
@@ -123,7 +124,10 @@ impl Space {
         self.open_pending(store, &mut page)?;
         self.save(&mut page.transaction);
         store.commit(page.transaction.into())?;
-        self.tidy(store)?;
+        // The page is taken: whatever comes of this, the app is told of it.
+        if let Err(error) = self.tidy(store) {
+            tracing::warn!(%error, "documents were not saved whole");
+        }
         Ok(page.received)
     }
 
@@ -204,7 +208,7 @@ impl Space {
         self.count(seq, header.device, header.counter)?;
         self.learn(page, entry, id)?;
         let own = seq > 1 && Some(header.device) == self.state.device;
-        let sealed = self.on_its_way(store, &id)?;
+        let sealed = self.on_its_way(store, header.counter, &id)?;
         if own && sealed.is_none() {
             return Err(SpaceError::Restored { seq });
         }
@@ -268,8 +272,11 @@ impl Space {
         seq: u64,
         id: &EntryId,
     ) -> Result<(), SpaceError> {
+        // An honest log shows the entries of a membership in the order of their counters.
+        let device = self.state.device.map_or(0, |device| usize::from(device.0));
+        let next = self.state.counters.get(device).copied().unwrap_or_default();
         let own = self
-            .on_its_way(store, id)?
+            .on_its_way(store, next, id)?
             .ok_or(SpaceError::Restored { seq })?;
         let header = *own.entry.header();
         self.count(seq, header.device, header.counter)?;

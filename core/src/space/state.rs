@@ -11,8 +11,8 @@ use crate::crypto::MembershipKeys;
 use crate::membership::{RelayAddress, SpaceKind};
 use crate::store::Table;
 
-/// A space's state, without the documents.
-#[derive(Clone, Debug)]
+/// A space's state, without the documents. It holds keys, so it is not shown for debugging.
+#[derive(Clone)]
 pub(crate) struct SpaceState {
     pub(super) id: SpaceId,
     pub(super) kind: SpaceKind,

@@ -60,6 +60,9 @@ pub(super) struct SpaceSync {
     pub(super) taken: Option<Taken>,
     /// The membership at which the relay last said that another entry came first.
     pub(super) moved_at: Option<Height>,
+    /// The relay refused or hid what was sent, and has shown none of it since: that its log can be
+    /// read is no reason to try again sooner.
+    pub(super) balks: bool,
     pub(super) backoff: Backoff,
     pub(super) problem: Option<Problem>,
     pub(super) synced: Option<Timestamp>,
@@ -290,8 +293,12 @@ impl Machine {
         match purpose {
             Purpose::Append { space, .. } => self.append_refused(engine, *space, &answer, now),
             Purpose::Greet { .. } | Purpose::Pull { .. } => {
-                let pull = state.pull.take();
-                state.greeting = false;
+                let pull = if matches!(purpose, Purpose::Pull { .. }) {
+                    state.pull.take()
+                } else {
+                    state.greeting = false;
+                    None
+                };
                 for number in pull.iter().flat_map(|(_, pull)| pull.numbers()) {
                     self.spaces.entry(number).or_default().wants_pull = true;
                 }
@@ -324,6 +331,7 @@ impl Machine {
         {
             let sync = self.spaces.entry(space.number()).or_default();
             sync.wants_pull = true;
+            sync.wants_push = true;
             sync.sent_below = None;
             sync.taken = None;
             sync.problem = Some(problem.clone());
@@ -342,6 +350,7 @@ impl Machine {
         tracing::warn!(space = number, %problem, "a space is not in sync");
         let sync = self.spaces.entry(number).or_default();
         sync.wants_pull = true;
+        sync.wants_push = true;
         sync.sent_below = None;
         sync.taken = None;
         sync.problem = Some(problem);
@@ -543,10 +552,5 @@ impl Machine {
 /// Whether everything that this device wrote in a space is in the log.
 fn is_sent(engine: &Engine, space: &Space) -> bool {
     let store = engine.store.as_ref();
-    !space.is_ready()
-        || (space.unsent(store).is_ok_and(|unsent| unsent == 0)
-            && space.outbox(store).is_ok_and(|outbox| outbox.is_empty())
-            && space
-                .members_to_add(store)
-                .is_ok_and(|members| members.is_empty()))
+    !space.is_ready() || space.is_sent(store).unwrap_or_default()
 }

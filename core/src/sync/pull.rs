@@ -62,11 +62,18 @@ impl Pull {
 
     /// Takes a part of a page, as long as the parts are no more than relays send.
     fn take(&mut self, space: u16, item: Item) -> Result<(), Problem> {
-        self.pending += item.size();
+        let size = item.size();
+        let reading = self.reading(space)?;
+        if reading.over {
+            // Nothing of it is kept, and the other spaces do not suffer from it.
+            return Ok(());
+        }
+        reading.take(item)?;
+        self.pending += size;
         if self.pending > PENDING {
             return Err(Problem::Garbled("pages without end".into()));
         }
-        self.reading(space)?.take(item)
+        Ok(())
     }
 
     fn reading(&mut self, space: u16) -> Result<&mut Reading, Problem> {
@@ -107,7 +114,6 @@ impl Machine {
         relay.nonce = Some((nonce, now));
         relay.key = Some(key);
         relay.nonce_refused = false;
-        relay.backoff.reset();
         self.pin(engine, url, now);
         for (number, id) in Self::spaces_at(engine, url) {
             let sync = self.spaces.entry(number).or_default();
@@ -242,7 +248,7 @@ impl Machine {
                 Err(error) => break Some(Problem::Garbled(error.to_string())),
             }
         };
-        // Put back unless a frame ended it, so that a failure below finds and cancels it.
+        // Put back, so that a failure below finds and cancels it.
         self.relays.entry(url.clone()).or_default().pull = Some((pull_id, pull));
         if let Some(problem) = broken {
             self.relay_failed(engine, &url, problem, now);
@@ -294,8 +300,10 @@ impl Machine {
                 return Err(Problem::Garbled("it waits instead of answering".into()));
             }
             Frame::Heartbeat { nonce } => {
-                self.relays.entry(url.to_owned()).or_default().nonce = Some((nonce, now));
-                for reading in pull.spaces.iter().filter(|reading| !reading.over) {
+                let relay = self.relays.entry(url.to_owned()).or_default();
+                relay.nonce = Some((nonce, now));
+                relay.backoff.reset();
+                for reading in pull.spaces.iter().filter(|r| r.done && !r.over) {
                     self.spaces.entry(reading.number).or_default().synced = Some(now);
                 }
             }
@@ -321,8 +329,20 @@ impl Machine {
                     return Err(Problem::Garbled("an empty page before the end".into()));
                 }
                 if !reading.over {
+                    // An answer that goes on and on would otherwise keep a sync from its end.
+                    if reading.done && self.live.is_none() {
+                        return Err(Problem::Garbled("it goes on after the end".into()));
+                    }
                     reading.over = !self.page(engine, reading, items, &receipt, head, now);
                     reading.done = receipt.position.seq >= head;
+                    if !reading.over {
+                        // A greeting alone says little of whether the rest will come.
+                        self.relays
+                            .entry(url.to_owned())
+                            .or_default()
+                            .backoff
+                            .reset();
+                    }
                 }
                 pull.pending = pull.pending.saturating_sub(bytes);
             }
@@ -390,6 +410,7 @@ impl Machine {
             None
         };
         if let Some(lie) = lie {
+            self.spaces.entry(number).or_default().balks = true;
             self.space_failed(engine, number, SpaceError::Relay(lie).into(), now);
             return false;
         }
@@ -400,7 +421,10 @@ impl Machine {
         let first = !sync.caught_up;
         sync.caught_up = true;
         sync.synced = Some(now);
-        sync.backoff.reset();
+        sync.balks &= received.confirmed == 0;
+        if !sync.balks {
+            sync.backoff.reset();
+        }
         let problem = sync.problem.take();
         // What the log does not show although it was read to its end has to be sent again; and
         // where a part of what waited is there, it is the next part's turn.
@@ -419,15 +443,13 @@ impl Reading {
         if self.page.len() >= 4 * limits::PAGE_ENTRIES {
             return Err(Problem::Garbled("a page without end".into()));
         }
-        if !self.over {
-            self.page.push(item);
-        }
+        self.page.push(item);
         Ok(())
     }
 }
 
 /// Whether an entry of this device with a smaller counter is not in the log yet.
-fn is_on_its_way(engine: &Engine, number: u32, below: u32) -> bool {
+pub(super) fn is_on_its_way(engine: &Engine, number: u32, below: u32) -> bool {
     let store = engine.store.as_ref();
     engine
         .space_by_number(number)

@@ -5,7 +5,7 @@ use waymark_wire::limits;
 use waymark_wire::message::{AppendAnswer, AppendRequest, RefusalAnswer, RefusalCode};
 
 use super::machine::{Purpose, Taken};
-use super::pull::is_unheard_of;
+use super::pull::{is_on_its_way, is_unheard_of};
 use super::{Event, Machine, Problem, Timestamp};
 use crate::engine::Engine;
 use crate::space::{Sealed, SpaceError};
@@ -90,11 +90,17 @@ impl Machine {
             let error = SpaceError::Relay("its receipt is not signed by its key");
             return self.space_failed(engine, number, error.into(), now);
         }
+        let Some(seq) = answer.seqs.last().copied() else {
+            let error = SpaceError::Relay("it does not say where it put what it took");
+            return self.space_failed(engine, number, error.into(), now);
+        };
+        // Where an answer is open, the entry may have come before this word of it.
+        let waits = is_on_its_way(engine, number, below);
         let unheard_of = is_unheard_of(space);
         let sync = self.spaces.entry(number).or_default();
         sync.sent_below = Some(below);
-        sync.taken = answer.seqs.last().map(|seq| Taken {
-            seq: *seq,
+        sync.taken = waits.then_some(Taken {
+            seq,
             below,
             at: now,
         });
@@ -127,6 +133,7 @@ impl Machine {
                 let height = space.book().map(|book| book.membership().height());
                 if sync.moved_at.is_some() && sync.moved_at == height {
                     sync.moved_at = None;
+                    sync.balks = true;
                     let again = "it says that a membership entry came first, and shows none";
                     return self.space_failed(engine, number, SpaceError::Relay(again).into(), now);
                 }
@@ -135,7 +142,10 @@ impl Machine {
                 let url = space.relay().url.clone();
                 self.cancel_pull(&url);
             }
-            code => self.space_failed(engine, number, Problem::Refused(code), now),
+            code => {
+                sync.balks = true;
+                self.space_failed(engine, number, Problem::Refused(code), now);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::Request;
 use axum::response::Response;
 use futures_util::stream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, Instant, sleep_until};
 use waymark_wire::chain::{Cursor, Position};
 use waymark_wire::codec::{self, Bytes as Blob};
@@ -43,7 +44,7 @@ pub(super) async fn pull<L: Log, B: Bus>(
         Ok(received) => received,
         Err((code, detail)) => return refuse(&node, code, &detail),
     };
-    let request = received.value;
+    let (request, room) = (received.value, received.room);
     if !request
         .spaces
         .iter()
@@ -51,7 +52,7 @@ pub(super) async fn pull<L: Log, B: Bus>(
     {
         return refuse(&node, RefusalCode::Nonce, RefusalCode::Nonce.name());
     }
-    let answer = Answer::new(node, request, busy);
+    let answer = Answer::new(node, request, (busy, room));
     let frames = stream::unfold(answer, async |mut answer| {
         let piece = answer.next().await?;
         Some((Ok::<_, Infallible>(piece), answer))
@@ -67,8 +68,11 @@ struct Answer<L, B: Bus> {
     due: VecDeque<u16>,
     begun: bool,
     live: Option<Live<B::Hints>>,
-    _busy: Busy,
+    /// The request is in flight, and what it asked for takes room, as long as this lasts.
+    _taken: Taken,
 }
+
+type Taken = (Busy, Option<OwnedSemaphorePermit>);
 
 struct Live<H> {
     hints: H,
@@ -101,7 +105,7 @@ struct Reader {
 }
 
 impl<L: Log, B: Bus> Answer<L, B> {
-    fn new(node: Arc<Node<L, B>>, request: PullRequest, busy: Busy) -> Self {
+    fn new(node: Arc<Node<L, B>>, request: PullRequest, taken: Taken) -> Self {
         let live = request.live.map(|seconds| {
             let seconds = seconds.clamp(*HEARTBEAT.start(), *HEARTBEAT.end());
             let heartbeat = Duration::from_secs(seconds.into());
@@ -121,7 +125,7 @@ impl<L: Log, B: Bus> Answer<L, B> {
             spaces,
             begun: false,
             live,
-            _busy: busy,
+            _taken: taken,
         }
     }
 

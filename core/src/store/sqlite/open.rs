@@ -140,6 +140,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)
         .map_err(in_file)?;
+    // Otherwise a statement with a bound LIMIT is prepared anew each time that it runs.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(in_file)?;
     for (name, value) in PRAGMAS {
         pragma(&connection, name, value)?;
     }

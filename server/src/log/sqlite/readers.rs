@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
 use super::rows::Fault;
+use super::schema;
 use crate::log::LogError;
 
 /// How many read at a time; the rest wait.
@@ -67,6 +68,7 @@ impl Readers {
 fn open(path: &PathBuf) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
+    schema::keep_plans(&db)?;
     db.busy_timeout(Duration::from_secs(5))?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)

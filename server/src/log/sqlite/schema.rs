@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension};
 use waymark_wire::ids::Generation;
 
@@ -38,6 +39,7 @@ pub enum SchemaError {
 /// Opens the one connection that writes.
 pub(super) fn open_for_writing(path: &Path) -> Result<Connection, SchemaError> {
     let db = Connection::open(path)?;
+    keep_plans(&db)?;
     db.busy_timeout(Duration::from_secs(5))?;
     db.pragma_update(None, "journal_mode", "wal")?;
     db.pragma_update(None, "synchronous", "full")?;
@@ -46,6 +48,13 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, SchemaError> {
     db.pragma_update(None, "cache_size", -16_384)?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
+}
+
+/// Has statements keep their plans: otherwise one with a bound `LIMIT` is prepared anew each time
+/// that it runs.
+pub(super) fn keep_plans(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
 }
 
 /// Lets the journal grow to the size that it is used at, since a commit that overwrites waits half
