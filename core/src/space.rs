@@ -28,6 +28,7 @@ use waymark_wire::chain::Cursor;
 use waymark_wire::entry::Entry;
 use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
 use waymark_wire::signature::{SigningKey, VerifyingKey};
+use zeroize::Zeroizing;
 
 use self::documents::Documents;
 pub use self::error::SpaceError;
@@ -140,6 +141,7 @@ impl Space {
     pub fn load(store: &dyn Store, number: u32) -> Result<Self, SpaceError> {
         let row = store
             .get(Table::Space, &keys::space(number))?
+            .map(Zeroizing::new)
             .ok_or_else(|| damaged(Table::Space, "a space is missing"))?;
         let state = SpaceState::from_bytes(&row)?;
         let keys = MembershipKeys::from_bytes(&state.keys)?;
@@ -181,6 +183,7 @@ impl Space {
             book.apply(entry).map_err(gone)?;
         }
         for (key, value) in store.scan(Table::Epoch, &keys::space(self.number), None, usize::MAX)? {
+            let value = Zeroizing::new(value);
             book.restore_key(keys::height_of(&key)?, EpochKey::from_slice(&value)?);
         }
         if book.key_at(book.membership().height()).is_some() {

@@ -179,7 +179,7 @@ async fn run(steps: Vec<(usize, Step)>) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 12,
+        cases: 8,
         failure_persistence: None,
         max_shrink_iters: 200,
         ..ProptestConfig::default()

@@ -4,6 +4,7 @@
 use waymark_wire::codec;
 use waymark_wire::entry::{Header, Kind};
 use waymark_wire::ids::{EntryId, PersonTag};
+use waymark_wire::limits;
 use waymark_wire::membership::Rights;
 use waymark_wire::signature::VerifyingKey;
 
@@ -11,6 +12,9 @@ use super::{Space, SpaceError, damaged, keys, outbox};
 use crate::crypto::Entropy;
 use crate::membership::{Book, NewMember, WelcomeSpace};
 use crate::store::{Store, Table, Transaction};
+
+/// Memberships in one entry: as many as fit, however long the names are.
+const AT_ONCE: usize = 32;
 
 impl Space {
     /// Notes that somebody is to be added. It happens with the next push.
@@ -32,6 +36,9 @@ impl Space {
         let membership = self.book.as_ref().map(Book::membership);
         if membership.is_some_and(|m| m.member_with_key(key).is_some()) {
             return Err(SpaceError::NotAllowed("this device is a member already"));
+        }
+        if membership.is_some_and(|m| m.members().len() >= limits::MEMBERSHIPS) {
+            return Err(SpaceError::NotAllowed("the space has no room for more"));
         }
         transaction.put(
             Table::Intent,
@@ -90,9 +97,19 @@ impl Space {
         let Some(book) = &self.book else {
             return Ok(false);
         };
+        let room = limits::MEMBERSHIPS.saturating_sub(book.membership().members().len());
+        let members = &members[..members.len().min(AT_ONCE).min(room)];
+        if members.is_empty() {
+            // Others were added first, and nobody's place becomes free: it can never be.
+            tracing::warn!("a space has no room for those who were to be added");
+            let mut transaction = Transaction::new();
+            transaction.delete_prefix(Table::Intent, keys::space(self.number));
+            store.commit(transaction.into())?;
+            return Ok(false);
+        }
         let counter = self.state.counter;
         let seen = self.state.cursor.position();
-        let draft = book.draft_add(&members, (device, &self.keys), counter, seen, entropy)?;
+        let draft = book.draft_add(members, (device, &self.keys), counter, seen, entropy)?;
         let mut transaction = Transaction::new();
         outbox::put_membership(&mut transaction, self.number, counter, &draft);
         self.state.counter += 1;

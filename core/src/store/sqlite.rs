@@ -15,6 +15,7 @@ use std::fs::File;
 use std::path::Path;
 
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
+use zeroize::Zeroizing;
 
 use crate::crypto::{Entropy, StorageKey};
 use crate::store::{Row, Store, StoreError, Table, Write};
@@ -196,6 +197,8 @@ fn apply(
 ) -> Result<(), StoreError> {
     let (table, outcome) = match write {
         Write::Put { table, key, value } => {
+            // Some values are keys.
+            let value = Zeroizing::new(value);
             let sealed = storage_key
                 .seal(table.code(), &key, &value, entropy)
                 .map_err(|error| StoreError::Io {

@@ -284,7 +284,11 @@ impl Machine {
                 if let Purpose::Append { space, .. } = purpose {
                     self.spaces.entry(*space).or_default().pushing = false;
                 }
-                let problem = Problem::Garbled(format!("status {status}: {error}"));
+                // A proxy before a relay that is not there says so in words of its own.
+                let problem = match status {
+                    500.. => Problem::Offline,
+                    _ => Problem::Garbled(format!("status {status}: {error}")),
+                };
                 return self.relay_failed(engine, relay, problem, now);
             }
         };

@@ -55,6 +55,26 @@ impl Pull {
             .any(|reading| !reading.over && !reading.done)
     }
 
+    /// Whether everything that may still come is of spaces that failed.
+    fn is_pointless(&self) -> bool {
+        let is_left = |reading: &Reading| reading.over && !reading.done && !reading.refused;
+        !self.is_behind() && self.spaces.iter().any(is_left)
+    }
+
+    /// Whether a frame is not of a space of which nothing more is taken.
+    fn is_of_use(&self, frame: &Frame) -> bool {
+        let (Frame::Attachment { space, .. }
+        | Frame::Entry { space, .. }
+        | Frame::Own { space, .. }
+        | Frame::Page { space, .. }
+        | Frame::Refused { space, .. }) = frame
+        else {
+            return true;
+        };
+        let reading = self.spaces.get(usize::from(*space));
+        reading.is_some_and(|reading| !reading.over)
+    }
+
     /// When the next whole frame has to be here.
     pub(super) const fn deadline(&self) -> Timestamp {
         self.last_frame.plus(FRAME_MS)
@@ -239,7 +259,9 @@ impl Machine {
         let broken = loop {
             match pull.reader.next_item::<Frame>() {
                 Ok(Some(frame)) => {
-                    pull.last_frame = now;
+                    if pull.is_of_use(&frame) {
+                        pull.last_frame = now;
+                    }
                     if let Err(problem) = self.frame(engine, &url, &mut pull, frame, now) {
                         break Some(problem);
                     }
@@ -248,10 +270,13 @@ impl Machine {
                 Err(error) => break Some(Problem::Garbled(error.to_string())),
             }
         };
+        let is_pointless = pull.is_pointless();
         // Put back, so that a failure below finds and cancels it.
         self.relays.entry(url.clone()).or_default().pull = Some((pull_id, pull));
         if let Some(problem) = broken {
             self.relay_failed(engine, &url, problem, now);
+        } else if is_pointless && self.live.is_none() {
+            self.cancel_pull(&url);
         }
     }
 

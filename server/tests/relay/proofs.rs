@@ -83,7 +83,7 @@ async fn a_nonce_of_another_relay_or_an_altered_one_is_refused() {
         older,
         Bytes(vec![0; 24]),
         Bytes(Vec::new()),
-        Bytes(vec![0; 1_000]),
+        Bytes(vec![0; 32]),
     ];
     for nonce in nonces {
         let proof = space.proof(0, &relay.key, &nonce);
@@ -96,6 +96,10 @@ async fn a_nonce_of_another_relay_or_an_altered_one_is_refused() {
         let proof = space.proof(0, &relay.key, &refusal.nonce);
         assert_eq!(pull(&mut client, proof).await.status, 200);
     }
+    // One that is longer than nonces are is none of this protocol.
+    let proof = space.proof(0, &relay.key, &Bytes(vec![0; 33]));
+    let answer = pull(&mut client, proof).await;
+    assert_eq!(answer.refusal().code, RefusalCode::BadRequest);
 }
 
 async fn pull(client: &mut Client, proof: ReadProof) -> Answer {
