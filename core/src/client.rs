@@ -160,8 +160,9 @@ impl Client {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, WaymarkError> {
         crate::model::zone(&config.time_zone)?;
-        if config.relay.url.chars().count() > RelayAddress::URL_CHARS {
-            return Err(WaymarkError::invalid("the relay's address is too long"));
+        if !config.relay.is_plain() {
+            let why = "the relay's address is http or https, a host and perhaps a port";
+            return Err(WaymarkError::invalid(why));
         }
         let http = Http::new(&config.roots)?;
         let engine = Engine::open(store, entropy)?;

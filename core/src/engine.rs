@@ -85,6 +85,12 @@ impl Engine {
         space.receive(store, items, receipt)
     }
 
+    /// Has every space be read from the store again before it is used: somebody was interrupted
+    /// while changing one, and only what is stored is certain.
+    pub fn distrust(&mut self) {
+        self.spaces.iter_mut().for_each(Space::distrust);
+    }
+
     /// The local number for the next space.
     ///
     /// # Errors

@@ -51,6 +51,8 @@ pub struct Space {
     documents: Documents,
     /// Sections that wait for other changes, with their places in the log.
     waiting: Vec<((u64, u32), Section)>,
+    /// What is in memory may be ahead of what is stored: it is read again before it is used.
+    stale: bool,
 }
 
 impl Space {
@@ -152,6 +154,7 @@ impl Space {
             book: None,
             documents: Documents::load(store, number)?,
             waiting: Vec::new(),
+            stale: false,
             signing,
             keys,
             state,
@@ -222,6 +225,7 @@ impl Space {
     where
         F: FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>,
     {
+        self.refresh(store)?;
         let actor = self.actor();
         let mut transaction = Transaction::new();
         let mut edited = Vec::new();
@@ -255,6 +259,7 @@ impl Space {
         store: &dyn Store,
         name: DocumentName,
     ) -> Result<&mut Document, SpaceError> {
+        self.refresh(store)?;
         let actor = self.actor();
         self.documents.open(store, name, actor)
     }
@@ -363,6 +368,7 @@ impl Space {
         store: &mut dyn Store,
         key: VerifyingKey,
     ) -> Result<(), SpaceError> {
+        self.refresh(store)?;
         match self.state.relay.key {
             Some(known) if known == key => Ok(()),
             Some(_) => Err(SpaceError::Relay("it shows another key than the one known")),
@@ -373,6 +379,19 @@ impl Space {
                 Ok(store.commit(transaction.into())?)
             }
         }
+    }
+
+    /// Has the space be read from the store again before it is used, because what is in memory may
+    /// not be stored.
+    pub(crate) const fn distrust(&mut self) {
+        self.stale = true;
+    }
+
+    fn refresh(&mut self, store: &dyn Store) -> Result<(), SpaceError> {
+        if self.stale {
+            *self = Self::load(store, self.number)?;
+        }
+        Ok(())
     }
 
     fn save(&self, transaction: &mut Transaction) {

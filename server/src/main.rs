@@ -13,7 +13,9 @@ use clap::Parser;
 use clap::builder::PossibleValuesParser;
 use tokio::net::TcpListener;
 use tokio::signal;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 use waymark_server::{Config, Limits, Relay};
 
 /// The Waymark relay. It puts the sealed entries of therapeutic plans into one order for each space
@@ -95,9 +97,11 @@ fn run(flags: Flags) -> Result<(), End> {
             flags.listen
         )));
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(format!("waymark_server={}", flags.log)))
-        .with_writer(io::stderr)
+    // The values that clap takes are all levels.
+    let level = flags.log.parse().unwrap_or(LevelFilter::INFO);
+    tracing_subscriber::registry()
+        .with(Targets::new().with_target("waymark_server", level))
+        .with(tracing_subscriber::fmt::layer().with_writer(io::stderr))
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -69,9 +69,14 @@ impl Shared {
     }
 
     /// The device and its machine. A thread that panicked while it held the lock has committed all
-    /// or nothing to the store, so the lock is taken all the same.
+    /// or nothing to the store, but may have left something else in memory: that is read again.
     pub fn lock(&self) -> MutexGuard<'_, Shares> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(|poisoned| {
+            let mut shares = poisoned.into_inner();
+            shares.engine.distrust();
+            self.inner.clear_poison();
+            shares
+        })
     }
 
     /// Has the driver look whether there is something to do.

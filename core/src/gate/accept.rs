@@ -10,6 +10,9 @@ use super::rules;
 use super::section::Section;
 use crate::ids::{RecordId, TextId};
 
+/// Changes that wait for a flush, at most; one section more may come on top.
+const MAX_PENDING: usize = 4_096;
+
 /// What became of a section that is not refused.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Accepted {
@@ -48,11 +51,30 @@ impl Document {
         is_member: &dyn Fn(&ActorId) -> bool,
         section: &Section,
     ) -> Result<Accepted, GateError> {
+        let accepted = self.accept_later(is_member, section)?;
+        self.flush()?;
+        Ok(accepted)
+    }
+
+    /// The same for several sections in a row: the document shows what they bring after
+    /// [`flush`](Self::flush), and is not to be read or edited before.
+    ///
+    /// # Errors
+    /// As [`accept`](Self::accept).
+    pub fn accept_later(
+        &mut self,
+        is_member: &dyn Fn(&ActorId) -> bool,
+        section: &Section,
+    ) -> Result<Accepted, GateError> {
         self.usable()?;
         if !is_member(&section.author()) {
             return Err(GateError::UnknownActor);
         }
         let texts = section.changes().iter().any(ChangeBody::touches_text);
+        if texts || self.pending() > MAX_PENDING {
+            // The index of texts is made from what Automerge has.
+            self.flush()?;
+        }
         let mut past = self.take_past(texts)?;
         let before = past.len();
         let staged = stage(&mut past, is_member, section);
@@ -61,11 +83,9 @@ impl Document {
                 if let Some(texts) = &mut past.texts {
                     texts.keep();
                 }
-                let applied = self.apply_staged(&past, changes);
-                if applied.is_ok() {
-                    self.keep_past(past);
-                }
-                applied
+                let accepted = self.apply_staged(&past, changes);
+                self.keep_past(past);
+                Ok(accepted)
             }
             other => {
                 past.truncate(before);
@@ -81,11 +101,7 @@ impl Document {
         }
     }
 
-    fn apply_staged(
-        &mut self,
-        past: &Past,
-        changes: Vec<(PlainChange, Chunk)>,
-    ) -> Result<Accepted, GateError> {
+    fn apply_staged(&mut self, past: &Past, changes: Vec<(PlainChange, Chunk)>) -> Accepted {
         let mut records = BTreeSet::new();
         let mut texts = BTreeSet::new();
         let mut stored = Vec::with_capacity(changes.len());
@@ -113,12 +129,12 @@ impl Document {
                 stored: change.to_stored(),
             });
         }
-        self.apply(changes)?;
-        Ok(Accepted::Applied {
+        self.apply_later(changes);
+        Accepted::Applied {
             changes: stored,
             records: records.into_iter().collect(),
             texts: texts.into_iter().collect(),
-        })
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Document {
     /// The own last change.
     last: Option<(u32, ChangeHash)>,
     past: Option<Past>,
+    /// Accepted changes that Automerge does not have yet.
+    pending: Vec<(PlainChange, Chunk)>,
     poisoned: bool,
 }
 
@@ -54,6 +56,7 @@ impl Document {
             max_op: 0,
             last: None,
             past: None,
+            pending: Vec::new(),
             poisoned: false,
         }
     }
@@ -161,8 +164,31 @@ impl Document {
         }
     }
 
+    /// Keeps changes that passed every rule for the next [`flush`](Self::flush).
+    pub(super) fn apply_later(&mut self, changes: Vec<(PlainChange, Chunk)>) {
+        self.pending.extend(changes);
+    }
+
+    /// How many accepted changes wait for the next [`flush`](Self::flush).
+    pub(super) const fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Hands Automerge what [`accept_later`](Self::accept_later) took. It costs by the call nearly
+    /// as much as by the change.
+    ///
+    /// # Errors
+    /// [`GateError::Engine`], which poisons the document.
+    pub fn flush(&mut self) -> Result<(), GateError> {
+        let changes = std::mem::take(&mut self.pending);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.apply(changes)
+    }
+
     /// Applies changes that passed every rule; each depends only on what is here or before it.
-    pub(super) fn apply(&mut self, changes: Vec<(PlainChange, Chunk)>) -> Result<(), GateError> {
+    fn apply(&mut self, changes: Vec<(PlainChange, Chunk)>) -> Result<(), GateError> {
         let expected = self.change_count() + changes.len() as u64;
         let parsed: Result<Vec<_>, _> = changes.iter().map(|(_, chunk)| parse(chunk)).collect();
         let applied = parsed.and_then(|parsed| {

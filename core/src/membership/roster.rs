@@ -39,6 +39,23 @@ pub struct RelayAddress {
 impl RelayAddress {
     /// Characters of an address, at most.
     pub const URL_CHARS: usize = 200;
+
+    /// Whether the address is `http` or `https`, a host, and perhaps a port: nothing that would
+    /// send requests elsewhere than it says, such as a user or a path.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let host = self
+            .url
+            .strip_prefix("https://")
+            .or_else(|| self.url.strip_prefix("http://"));
+        let is_host = |host: &str| {
+            !host.is_empty()
+                && host
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-._:[]".contains(c))
+        };
+        self.url.len() <= Self::URL_CHARS && host.is_some_and(is_host)
+    }
 }
 
 /// What the members of a space call one membership, and what they let it do in documents.
@@ -85,4 +102,41 @@ pub struct Roster {
     /// The relay that serves the space; stated where the entry starts an epoch.
     #[n(2)]
     pub relay: Option<RelayAddress>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A welcome could otherwise send a device's requests, with its proofs, anywhere.
+    #[test]
+    fn an_address_is_scheme_host_and_port_and_nothing_else() {
+        let is_plain = |url: &str| {
+            RelayAddress {
+                url: url.into(),
+                key: None,
+            }
+            .is_plain()
+        };
+        for good in [
+            "http://127.0.0.1:8447",
+            "https://relay.example",
+            "http://[::1]:80",
+        ] {
+            assert!(is_plain(good), "{good}");
+        }
+        let long = format!("https://{}", "a".repeat(200));
+        for bad in [
+            "",
+            "relay",
+            "ftp://x",
+            "https://",
+            "https://a@b",
+            "http://a/b",
+            "http://a b",
+            &long,
+        ] {
+            assert!(!is_plain(bad), "{bad}");
+        }
+    }
 }

@@ -55,6 +55,9 @@ pub enum WelcomeError {
     /// It cannot be read.
     #[error("the welcome is {0}")]
     Codec(#[from] CodecError),
+    /// It names a relay whose address is more than scheme, host and port.
+    #[error("the welcome's relay has no plain address")]
+    Address,
     /// It names no space.
     #[error("the welcome names no space")]
     Empty,
@@ -73,6 +76,9 @@ impl Welcome {
     /// [`WelcomeError`] where it is not what [`Welcome::to_bytes`] writes.
     pub fn parse(bytes: &[u8]) -> Result<Self, WelcomeError> {
         let welcome: Self = codec::decode(bytes, LIMIT)?;
+        if !welcome.spaces.iter().all(|space| space.relay.is_plain()) {
+            return Err(WelcomeError::Address);
+        }
         if welcome.spaces.is_empty() {
             Err(WelcomeError::Empty)
         } else {

@@ -87,6 +87,7 @@ impl Space {
         store: &mut dyn Store,
         entropy: &mut dyn Entropy,
     ) -> Result<bool, SpaceError> {
+        self.refresh(store)?;
         let Some(device) = self.state.device else {
             return Ok(false);
         };
@@ -138,6 +139,7 @@ impl Space {
     /// # Errors
     /// [`SpaceError`] where the store fails.
     pub fn take_back_draft(&mut self, store: &mut dyn Store) -> Result<(), SpaceError> {
+        self.refresh(store)?;
         let outbox = self.outbox(store)?;
         let Some(book) = &self.book else {
             return Ok(());

@@ -112,6 +112,18 @@ impl Documents {
         Ok(&mut self.loaded(store, name, actor)?.document)
     }
 
+    /// Brings every document up to what it has accepted.
+    pub(super) fn flush(&mut self) -> Result<(), SpaceError> {
+        let loaded = self
+            .slots
+            .values_mut()
+            .filter_map(|slot| slot.loaded.as_mut());
+        for loaded in loaded {
+            loaded.document.flush()?;
+        }
+        Ok(())
+    }
+
     /// Writes local changes, each with the mark that it is in no entry yet.
     pub(super) fn write_local(
         &mut self,

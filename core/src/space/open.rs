@@ -86,7 +86,7 @@ impl Space {
             };
             let header = *entry.header();
             match header.kind {
-                Kind::Membership => self.open_roster(page, seq, &entry),
+                Kind::Membership => self.open_roster(page, seq, &entry)?,
                 Kind::Batch if self.is_refused(store, page, seq)? => {}
                 Kind::Batch if Some(header.device) != self.state.device => {
                     self.open_batch(store, page, seq, &entry)?;
@@ -95,7 +95,7 @@ impl Space {
             }
             self.state.opened = seq;
         }
-        Ok(())
+        self.documents.flush()
     }
 
     /// Whether the entry was held back as a whole: it does not count at its place in the log.
@@ -115,18 +115,23 @@ impl Space {
             .ok_or_else(|| damaged(Table::Entry, "an entry of the log is missing"))
     }
 
-    fn open_roster(&mut self, page: &mut Page, seq: u64, entry: &Entry) {
+    fn open_roster(&mut self, page: &mut Page, seq: u64, entry: &Entry) -> Result<(), SpaceError> {
         let height = if seq == 1 {
             Height(0)
         } else {
             Height(entry.header().height.0 + 1)
         };
         let Some(book) = self.book.as_mut() else {
-            return;
+            return Ok(());
         };
         if let Err(error) = book.read_roster(entry, height) {
             self.hold_entry(page, seq, entry, error.reason());
+        } else if book.kind() != Some(self.state.kind) {
+            return Err(SpaceError::Relay(
+                "its log is of another kind of space than welcomed to",
+            ));
         }
+        Ok(())
     }
 
     fn open_batch(
@@ -196,7 +201,7 @@ impl Space {
         let members = self.actors();
         let is_member = |actor: &ActorId| members.contains(actor);
         let document = self.documents.open(store, name, own)?;
-        let offered = match document.accept(&is_member, section) {
+        let offered = match document.accept_later(&is_member, section) {
             Ok(Accepted::Applied {
                 changes,
                 records,

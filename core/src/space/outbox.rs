@@ -127,6 +127,7 @@ impl Space {
         store: &mut dyn Store,
         entropy: &mut dyn Entropy,
     ) -> Result<bool, SpaceError> {
+        self.refresh(store)?;
         let (Some(book), Some(device)) = (&self.book, self.state.device) else {
             return Ok(false);
         };

@@ -76,6 +76,7 @@ impl Space {
         items: Vec<Item>,
         receipt: &Receipt,
     ) -> Result<Received, SpaceError> {
+        self.refresh(store)?;
         if items.is_empty()
             && self.state.generation == Some(receipt.generation)
             && self.state.cursor.position() == receipt.position
@@ -86,8 +87,8 @@ impl Space {
         match self.try_receive(store, items, receipt) {
             Ok(received) => Ok(received),
             Err(error) => {
-                // What is in memory may be ahead of what is stored: start again from there.
-                *self = Self::load(store, self.number)?;
+                self.distrust();
+                self.refresh(store)?;
                 Err(error)
             }
         }
