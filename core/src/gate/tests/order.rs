@@ -22,6 +22,40 @@ fn a_gap_in_sequence_waits_until_it_is_filled() {
     assert_eq!(view(&tablet), view(&phone));
 }
 
+/// Sections that are applied together must come to what they come to one by one, also around one
+/// that waits and one that is refused.
+#[test]
+fn sections_that_are_applied_together_come_to_the_same() {
+    let mut phone = Document::new(actor(1));
+    let mut stored: Vec<_> = (0..9u8)
+        .map(|n| phone.put_record(&[n]).unwrap().unwrap())
+        .collect();
+    stored.push(phone.make_text(TEXT).unwrap());
+    stored.push(phone.splice_text(TEXT, 0, 0, "walk").unwrap().unwrap());
+    stored.push(phone.put_record(&[99]).unwrap().unwrap());
+    let mut fork = Document::new(actor(1));
+    let forked = [fork.put_record(&[77]).unwrap().unwrap()];
+    let sections = [
+        section(&stored[..3]),
+        section(&stored[5..6]),
+        section(&forked),
+        section(&stored[2..7]),
+        section(&stored[..4]),
+        section(&stored[7..10]),
+        section(&stored[10..]),
+    ];
+    let (mut single, mut together) = (Document::new(actor(2)), Document::new(actor(2)));
+    for section in &sections {
+        let expected = single.accept(&|_| true, section);
+        assert_eq!(together.accept_later(&|_| true, section), expected);
+    }
+    together.flush().unwrap();
+    assert_eq!(view(&together), view(&single));
+    assert_eq!(view(&together), view(&phone));
+    let local = [&mut single, &mut together].map(|document| document.put_record(b"own").unwrap());
+    assert_eq!(local[0], local[1]);
+}
+
 /// The therapist's edit of the client's text may come first; it must appear when the text does.
 #[test]
 fn a_dependency_that_comes_later_releases_what_waits() {
