@@ -24,12 +24,16 @@
 //! - [`Client::sync`]: the relay.
 
 mod cache;
+mod cards;
 mod changes;
 mod check_ins;
 mod error;
 mod export;
 mod goals;
+mod members;
 mod people;
+mod plan_id;
+mod recovery;
 mod status;
 mod syncing;
 mod texts;
@@ -46,7 +50,10 @@ pub use self::changes::{Change, ChangeListener};
 pub use self::check_ins::CheckIns;
 pub use self::error::{ErrorClass, WaymarkError};
 pub use self::goals::Goals;
-pub use self::people::{MemberView, People, PlanId};
+pub use self::members::{MembershipChange, MembershipStep};
+pub use self::people::{KeyHolder, MemberView, People};
+pub use self::plan_id::PlanId;
+pub use self::recovery::RecoveryState;
 pub use self::status::{Diagnostics, Status};
 pub use self::syncing::{LiveSync, Sync};
 pub use self::texts::Texts;

@@ -69,7 +69,7 @@ impl Engine {
         Some((space, self.store.as_mut(), self.entropy.as_mut()))
     }
 
-    /// Takes a page of a space's log.
+    /// Takes a page of a space's log; `at_end` tells whether the log ends with it.
     ///
     /// # Errors
     /// [`SpaceError`] names what is refused; nothing of the page is kept then.
@@ -78,11 +78,12 @@ impl Engine {
         number: u32,
         items: Vec<Item>,
         receipt: &Receipt,
+        at_end: bool,
     ) -> Result<Received, SpaceError> {
         let (space, store, _) = self
             .parts(number)
             .ok_or(SpaceError::NotAllowed("the space is gone"))?;
-        space.receive(store, items, receipt)
+        space.receive(store, items, receipt, at_end)
     }
 
     /// Has every space be read from the store again before it is used: somebody was interrupted
@@ -107,6 +108,18 @@ impl Engine {
             .map(|space| space.number() + 1)
             .max()
             .unwrap_or_default())
+    }
+
+    /// Commits `transaction` and removes everything of the space with this local number from this
+    /// device.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails; nothing is done then.
+    pub fn forget(&mut self, mut transaction: Transaction, number: u32) -> Result<(), SpaceError> {
+        Space::erase(&mut transaction, number);
+        self.store.commit(transaction.into())?;
+        self.spaces.retain(|space| space.number() != number);
+        Ok(())
     }
 
     /// Adds a space that has been created in the store.

@@ -17,6 +17,8 @@
 //! - [`gate`]: the checks on every byte before Automerge sees it; the batch codec.
 //! - [`crypto`]: membership keys, sealing, HPKE.
 //! - [`membership`]: who is in a space, contact cards, welcomes.
+//! - [`pairing`]: two devices become known to each other, over a mailbox.
+//! - [`recovery`]: the recovery phrase and what can be reached with it alone.
 //! - [`store`]: the device's database.
 //! - [`space`]: one space on one device.
 //! - [`engine`]: all of a device's spaces.
@@ -34,9 +36,12 @@ pub mod crypto;
 pub mod driver;
 pub mod engine;
 pub mod gate;
+pub mod home;
 pub mod ids;
 pub mod membership;
 pub mod model;
+pub mod pairing;
+pub mod recovery;
 pub mod role;
 pub mod space;
 pub mod store;

@@ -10,9 +10,11 @@ mod card;
 mod draft;
 mod roster;
 mod welcome;
+mod wish;
 
 pub use self::book::{Book, BookError};
 pub use self::card::{CardError, ContactCard, KeySet};
-pub use self::draft::{Draft, NewMember, found};
-pub use self::roster::{RelayAddress, Roster, RosterMember, SpaceKind};
+pub use self::draft::{AgreementKeys, Draft, NewMember, Signer, Steps, found};
+pub use self::roster::{RelayAddress, Roster, RosterMember, SpaceKind, Use};
 pub use self::welcome::{Welcome, WelcomeError, WelcomeSpace};
+pub use self::wish::{Newcomer, Wish};

@@ -31,7 +31,7 @@ mod day;
 mod document;
 mod ids;
 mod input;
-mod json;
+pub(crate) mod json;
 mod kinds;
 mod left_out;
 mod log;

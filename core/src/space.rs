@@ -9,24 +9,31 @@
 //! - [`Space::seal`]: everything since the last push becomes one signed entry.
 //! - [`Space::receive`]: a page of the log is verified, stored, opened and applied in one
 //!   transaction, or refused whole.
-//! - [`Space::members_to_add`] and what follows it: memberships that this device wants to add.
+//! - [`Space::wish`] and what follows it: changes of the membership that this device wants.
 
-mod admit;
 mod documents;
 mod error;
 mod keys;
+mod learn;
 mod open;
 mod outbox;
 mod receive;
+mod renewal;
+mod reseal;
+mod standing;
 mod state;
+mod wishes;
 
+#[cfg(test)]
+mod membership_tests;
 #[cfg(test)]
 mod tests;
 
 use ring::digest::{Context, SHA256};
 use waymark_wire::chain::Cursor;
+use waymark_wire::codec;
 use waymark_wire::entry::Entry;
-use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
+use waymark_wire::ids::{AttachmentHash, DeviceNumber, Height, SpaceId};
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
@@ -35,11 +42,25 @@ pub use self::error::SpaceError;
 pub use self::open::{Change, Quarantined};
 pub use self::outbox::Sealed;
 pub use self::receive::{Item, Received};
+pub use self::wishes::{Drafted, Unfulfilled, devices_of};
 pub(crate) use self::state::SpaceState;
 use crate::crypto::{Entropy, EpochKey, MembershipKeys};
 use crate::gate::{ActorId, Document, DocumentName, GateError, Section, StoredChange};
-use crate::membership::{Book, KeySet, NewMember, RelayAddress, SpaceKind, WelcomeSpace, found};
+use crate::membership::{
+    Book, Draft, KeySet, NewMember, Newcomer, RelayAddress, SpaceKind, WelcomeSpace, Wish, found,
+};
 use crate::store::{Store, StoreError, Table, Transaction};
+
+/// What a space is founded as.
+#[derive(Clone, Debug)]
+pub struct Founding {
+    /// What it is for.
+    pub kind: SpaceKind,
+    /// Where it is served.
+    pub relay: RelayAddress,
+    /// The space in whose place it goes on.
+    pub follows: Option<SpaceId>,
+}
 
 /// One space on this device.
 pub struct Space {
@@ -47,6 +68,8 @@ pub struct Space {
     state: SpaceState,
     keys: MembershipKeys,
     signing: SigningKey,
+    /// The public key of this device's own membership, also while it is none yet.
+    own_key: VerifyingKey,
     book: Option<Book>,
     documents: Documents,
     /// Sections that wait for other changes, with their places in the log.
@@ -56,28 +79,51 @@ pub struct Space {
 }
 
 impl Space {
-    /// Founds a space whose only member is this device. It needs no relay to be there: its first
-    /// entry waits in the outbox.
+    /// Founds a space with this device as its first member, and whoever else of its person comes with
+    /// it. It needs no relay to be there: the first entry waits in the outbox.
     ///
     /// # Errors
     /// [`SpaceError`] where a key is unusable or the store fails; nothing is kept then.
     pub fn create(
         store: &mut dyn Store,
         number: u32,
-        founder: &NewMember,
+        founders: &[NewMember],
         keys: MembershipKeys,
-        kind: SpaceKind,
-        relay: RelayAddress,
+        founded: Founding,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, SpaceError> {
-        let (draft, epoch_key) = found(founder, kind, &relay, &keys, entropy)?;
+        let Founding {
+            kind,
+            relay,
+            follows,
+        } = founded;
+        let (draft, epoch_key) = found(founders, kind, Some(&relay), follows, &keys, entropy)?;
+        let mut transaction = Transaction::new();
+        for member in founders {
+            let key = &member.keys.agreement_key.0;
+            let place = keys::attachment(number, &AttachmentHash::of(key));
+            transaction.put(Table::Attachment, place, key.as_slice());
+        }
+        let first = (&draft, &epoch_key);
+        Self::put_founded(&mut transaction, number, (kind, relay), &keys, first, &[]);
+        store.commit(transaction.into())?;
+        Self::load(store, number)
+    }
+
+    /// Puts a space with this first entry and the batches after it on its way.
+    pub(crate) fn put_founded(
+        transaction: &mut Transaction,
+        number: u32,
+        (kind, relay): (SpaceKind, RelayAddress),
+        keys: &MembershipKeys,
+        (draft, epoch_key): (&Draft, &EpochKey),
+        batches: &[Entry],
+    ) {
         let id = SpaceId::from(draft.entry.id(&SpaceId::ZERO));
-        let mut state = SpaceState::new(id, kind, relay, &keys);
+        let mut state = SpaceState::new(id, kind, relay, keys);
         state.device = Some(DeviceNumber(0));
         state.counter = 1;
-        let mut transaction = Transaction::new();
         transaction
-            .put(Table::Space, keys::space(number), state.to_bytes())
             .put(
                 Table::Membership,
                 keys::membership(number, Height(0)),
@@ -88,9 +134,44 @@ impl Space {
                 keys::epoch(number, Height(0)),
                 epoch_key.expose().as_slice(),
             );
-        outbox::put_membership(&mut transaction, number, 0, &draft);
-        store.commit(transaction.into())?;
-        Self::load(store, number)
+        outbox::put_membership(transaction, number, 0, draft);
+        for batch in batches {
+            outbox::put_batch(transaction, number, state.counter, batch.clone());
+            state.counter += 1;
+        }
+        transaction.put(Table::Space, keys::space(number), state.to_bytes());
+    }
+
+    /// Deletes everything of a space from this device.
+    pub fn erase(transaction: &mut Transaction, number: u32) {
+        for table in Table::ALL {
+            // What these two hold is not of one space.
+            if !matches!(table, Table::Meta | Table::Home) {
+                transaction.delete_prefix(table, keys::space(number));
+            }
+        }
+    }
+
+    /// The entries of the log that this device keeps, in their order.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn entries(&self, store: &dyn Store) -> Result<Vec<Entry>, SpaceError> {
+        let rows = store.scan(Table::Entry, &keys::space(self.number), None, usize::MAX)?;
+        let parse = |(_, bytes)| Entry::parse(bytes);
+        let entries: Result<_, _> = rows.into_iter().map(parse).collect();
+        entries.map_err(|_| damaged(Table::Entry, "an entry of the log cannot be read"))
+    }
+
+    /// The membership entries of the log, from the first on.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn membership_entries(&self, store: &dyn Store) -> Result<Vec<Entry>, SpaceError> {
+        let rows = store.scan(Table::Membership, &keys::space(self.number), None, usize::MAX)?;
+        let parse = |(_, bytes)| Entry::parse(bytes);
+        let entries: Result<_, _> = rows.into_iter().map(parse).collect();
+        entries.map_err(|_| damaged(Table::Membership, "a membership entry is damaged"))
     }
 
     /// Prepares for a space that this device was welcomed to: nothing of it is known yet.
@@ -104,6 +185,44 @@ impl Space {
         state.welcome = Some((welcome.added_by, welcome.reaches));
         state.welcomed_as = Some(welcome.device);
         transaction.put(Table::Space, keys::space(number), state.to_bytes());
+    }
+
+    /// Prepares for a space that this device enters with `borrowed` keys, which are a member
+    /// already, to become a member with its `own`.
+    pub fn join_with(
+        transaction: &mut Transaction,
+        number: u32,
+        welcome: &WelcomeSpace,
+        borrowed: &MembershipKeys,
+        own: &MembershipKeys,
+    ) {
+        let relay = welcome.relay.clone();
+        let mut state = SpaceState::new(welcome.space, welcome.kind, relay, borrowed);
+        state.welcome = Some((welcome.added_by, welcome.reaches));
+        state.welcomed_as = Some(welcome.device);
+        state.becomes = Some(Zeroizing::new(own.to_bytes().to_vec()));
+        transaction.put(Table::Space, keys::space(number), state.to_bytes());
+    }
+
+    /// Puts other borrowed keys in the place of those that led nowhere.
+    pub fn borrow_again(
+        &self,
+        transaction: &mut Transaction,
+        welcome: &WelcomeSpace,
+        borrowed: &MembershipKeys,
+    ) {
+        let mut state = self.state.clone();
+        state.keys = Zeroizing::new(borrowed.to_bytes().to_vec());
+        state.welcome = Some((welcome.added_by, welcome.reaches));
+        state.welcomed_as = Some(welcome.device);
+        transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
+    }
+
+    /// Notes what this device wants to be called where it enters with borrowed keys.
+    pub fn wish_to_enrol(transaction: &mut Transaction, number: u32, newcomer: Newcomer) {
+        let wish = Wish::Enrol(newcomer);
+        let place = keys::wish(number, &wish);
+        transaction.put(Table::Intent, place, codec::encode(&wish));
     }
 
     /// Takes another welcome for the same membership, as long as the first has led nowhere: it may
@@ -149,8 +268,13 @@ impl Space {
         let keys = MembershipKeys::from_bytes(&state.keys)?;
         let signing = SigningKey::from_seed(keys.signing_seed())
             .ok_or_else(|| damaged(Table::Space, "a signing key is missing"))?;
+        let own_key = match &state.becomes {
+            Some(own) => VerifyingKey(MembershipKeys::from_bytes(own)?.signing_public()?),
+            None => signing.verifying_key(),
+        };
         let mut space = Self {
             number,
+            own_key,
             book: None,
             documents: Documents::load(store, number)?,
             waiting: Vec::new(),
@@ -189,11 +313,9 @@ impl Space {
             let value = Zeroizing::new(value);
             book.restore_key(keys::height_of(&key)?, EpochKey::from_slice(&value)?);
         }
-        if book.key_at(book.membership().height()).is_some() {
-            for (height, entry) in (0..).zip(&parsed) {
-                // What does not open was held back when it came; the space goes on without it.
-                let _ = book.read_roster(entry, Height(height));
-            }
+        for (height, entry) in (0..).zip(&parsed) {
+            // What does not open was held back when it came; the space goes on without it.
+            let _ = book.read_roster(entry, Height(height));
         }
         self.book = Some(book);
         Ok(())
@@ -324,7 +446,7 @@ impl Space {
         &self.signing
     }
 
-    /// Whether this device can read and write here: it is a member and holds the epoch key.
+    /// Whether this device can read here: it is or was a member and holds the newest epoch's key.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.state.device.is_some()
@@ -332,6 +454,21 @@ impl Space {
                 .book
                 .as_ref()
                 .is_some_and(|b| b.key_at(b.membership().height()).is_some())
+    }
+
+    /// Whether this device reads the log with keys that are not its own, until it is a member with
+    /// its own.
+    #[must_use]
+    pub const fn is_enrolling(&self) -> bool {
+        self.state.becomes.is_some()
+    }
+
+    /// Whether this device's membership has ended, by its own log or because its person left.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        let gone = |book: &Book, own| book.membership().member(own).is_none();
+        let known = self.book.as_ref().zip(self.state.device);
+        self.state.left || known.is_some_and(|(book, own)| gone(book, own))
     }
 
     /// Whether the log reaches what the welcome promised. Until then the relay hides something.
@@ -345,7 +482,7 @@ impl Space {
     /// The actor under which this device edits documents of this space.
     #[must_use]
     pub fn actor(&self) -> ActorId {
-        actor(&self.state.id, &self.signing.verifying_key())
+        actor(&self.state.id, &self.own_key)
     }
 
     /// The membership behind an actor.
@@ -353,7 +490,7 @@ impl Space {
     pub fn member_of(&self, actor_id: &ActorId) -> Option<DeviceNumber> {
         let membership = self.book.as_ref()?.membership();
         membership
-            .members()
+            .everybody()
             .iter()
             .find(|member| actor(&self.state.id, &member.signing_key) == *actor_id)
             .map(|member| member.device)

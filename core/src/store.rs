@@ -38,6 +38,16 @@ pub trait Store: Send {
     /// process dies before the next commit, the writes may be found, all of them, at the next open.
     fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError>;
 
+    /// Applies `writes` as [`commit`](Self::commit) does, without waiting for the disk: they are
+    /// durable with the next commit, before anything of that commit. For what can be fetched again,
+    /// such as a page of a log: a dead battery may take the last of them, in their order, whole.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    fn commit_soon(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.commit(writes)
+    }
+
     /// The value at `key`.
     ///
     /// # Errors

@@ -15,8 +15,10 @@
 
 mod backoff;
 mod machine;
+mod plan;
 mod pull;
 mod push;
+mod reading;
 mod types;
 
 pub use self::machine::Machine;

@@ -20,18 +20,26 @@ use serde_json::Value;
 mod changes;
 #[path = "vectors/entries.rs"]
 mod entries;
+#[path = "vectors/life.rs"]
+mod life;
 #[path = "vectors/membership.rs"]
 mod membership;
 #[path = "vectors/messages.rs"]
 mod messages;
+#[path = "vectors/pairing.rs"]
+mod pairing;
 #[path = "vectors/records.rs"]
 mod records;
+#[path = "vectors/recovery.rs"]
+mod recovery;
 #[path = "vectors/rules.rs"]
 mod rules;
 #[path = "vectors/sealing.rs"]
 mod sealing;
 #[path = "vectors/support.rs"]
 mod support;
+#[path = "vectors/tried.rs"]
+mod tried;
 
 /// A device of another version could not read this one's entries, or the other way round.
 #[test]
@@ -51,6 +59,19 @@ fn membership_is_as_published() {
     hold("membership", &membership::vectors());
 }
 
+/// Devices would disagree about who is still in a space, or could not open what an earlier epoch's
+/// key has sealed.
+#[test]
+fn the_life_of_a_membership_is_as_published() {
+    hold("life", &life::vectors());
+}
+
+/// Two people would compare other digits than the vectors say, and take each other's relay for a liar.
+#[test]
+fn an_app_shows_the_safety_number_that_is_published() {
+    life::check_shown_number();
+}
+
 /// Devices would rebuild other changes than the author made, and quarantine all of them.
 #[test]
 fn batches_and_changes_are_as_published() {
@@ -61,6 +82,19 @@ fn batches_and_changes_are_as_published() {
 #[test]
 fn records_are_as_published() {
     hold("records", &records::vectors());
+}
+
+/// Two people with apps of different versions would see different codes, and take each other for
+/// somebody in the middle.
+#[test]
+fn pairing_is_as_published() {
+    hold("pairing", &pairing::vectors());
+}
+
+/// The words on somebody's paper would lead nowhere.
+#[test]
+fn recovery_is_as_published() {
+    hold("recovery", &recovery::vectors());
 }
 
 /// A device and a relay of different versions could not talk.

@@ -4,6 +4,7 @@ mod answer;
 mod append;
 mod body;
 mod connection;
+mod mailbox;
 mod pull;
 mod status;
 
@@ -15,18 +16,20 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use waymark_wire::message::{APPEND_PATH, PULL_PATH, RefusalCode, STATUS_PATH};
+use waymark_wire::message::{APPEND_PATH, MAILBOX_PATH, PULL_PATH, RefusalCode, STATUS_PATH};
 
 use self::answer::refuse;
 pub(crate) use self::connection::{InFlight, Listener};
 use crate::bus::Bus;
 use crate::log::Log;
+use crate::mailbox::Mailboxes;
 use crate::node::Node;
 
 /// The routes of a relay.
-pub(crate) fn router<L: Log, B: Bus>(node: Arc<Node<L, B>>) -> Router {
+pub(crate) fn router<L: Log + Mailboxes, B: Bus>(node: Arc<Node<L, B>>) -> Router {
     Router::new()
         .route(APPEND_PATH, post(append::append::<L, B>))
+        .route(MAILBOX_PATH, post(mailbox::mailbox::<L, B>))
         .route(PULL_PATH, post(pull::pull::<L, B>))
         .route(STATUS_PATH, post(status::status::<L, B>))
         .route("/healthz", get(async || plain(StatusCode::OK)))

@@ -3,6 +3,8 @@
 //! - [`Relay`]: opens a data directory and serves; the binary `waymark-server` is this with flags.
 //! - [`Config`] and [`Limits`]: what an operator may set.
 //! - [`log`]: where entries are kept: the trait [`log::Log`] and SQLite behind it.
+//! - [`mailbox`]: where mailboxes are kept: the trait [`mailbox::Mailboxes`], with SQLite behind it
+//!   too.
 //! - [`bus`]: how live readers hear that a space moved: the trait [`bus::Bus`].
 //! - [`inspect`]: what an operator sees in a data directory.
 //!
@@ -17,6 +19,7 @@ mod http;
 pub mod inspect;
 pub mod log;
 mod logging;
+pub mod mailbox;
 mod node;
 mod nonce;
 mod relay;

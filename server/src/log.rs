@@ -53,7 +53,8 @@ pub trait Log: Send + Sync + 'static {
         places: Vec<Position>,
     ) -> impl Future<Output = Result<Option<Position>, LogError>> + Send;
 
-    /// Who is in the space, or `None` where there is no such space.
+    /// Who is and was in the space, or `None` where there is no such space. It is never older than
+    /// a page that was read before: what it says holds for all the entries of that.
     ///
     /// # Errors
     /// [`LogError`] where the log cannot be read.
@@ -62,7 +63,9 @@ pub trait Log: Send + Sync + 'static {
         space: SpaceId,
     ) -> impl Future<Output = Result<Option<Arc<Membership>>, LogError>> + Send;
 
-    /// The attachments with these hashes, in this order, without those that are not kept.
+    /// The attachments with these hashes, in this order, without those that are not kept (any
+    /// more: sealed keys go when the second epoch after theirs begins, agreement keys when no
+    /// member has them).
     ///
     /// # Errors
     /// [`LogError`] where the log cannot be read.

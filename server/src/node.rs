@@ -1,12 +1,13 @@
 //! What every request works with.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use ring::digest::{SHA256, digest};
 use tokio::sync::{Semaphore, watch};
 use waymark_wire::chain::Position;
 use waymark_wire::codec::Bytes;
-use waymark_wire::ids::SpaceId;
+use waymark_wire::ids::{DeviceNumber, SpaceId};
 use waymark_wire::membership::{Member, Rights};
 use waymark_wire::message::RefusalCode;
 use waymark_wire::proof::ReadProof;
@@ -16,6 +17,7 @@ use waymark_wire::signature::{SigningKey, VerifyingKey};
 use crate::bus::Bus;
 use crate::config::Limits;
 use crate::log::{Append, AppendOutcome, Log, LogError, NOBODY};
+use crate::mailbox::Mailboxes;
 use crate::nonce::Nonces;
 
 /// One process of a relay, over whatever keeps its logs and carries its hints.
@@ -27,12 +29,12 @@ pub(crate) struct Node<L, B> {
     pub(crate) bus: B,
     /// What it takes on.
     pub(crate) limits: Limits,
-    /// The token that creating a space needs.
-    pub(crate) admission: Option<Vec<u8>>,
     /// Room for request bodies, in bytes.
     pub(crate) bodies: Arc<Semaphore>,
     /// Turns true when the relay stops.
     pub(crate) stopping: watch::Receiver<bool>,
+    /// The token that creating a space or a mailbox needs.
+    admission: Option<Vec<u8>>,
     key: SigningKey,
     public: VerifyingKey,
     nonces: Nonces,
@@ -101,6 +103,35 @@ impl<L: Log, B: Bus> Node<L, B> {
             .map_err(|error| LogError::Engine(error.to_string()))?
     }
 
+    /// Whether a request with this token may create a space or a mailbox. Compares digests, whose
+    /// equal beginnings tell nothing.
+    pub(crate) fn admits(&self, given: Option<&Bytes>) -> bool {
+        let hash = |bytes: &[u8]| digest(&SHA256, bytes);
+        match (&self.admission, given) {
+            (None, _) => true,
+            (Some(needed), Some(given)) => hash(needed).as_ref() == hash(&given.0).as_ref(),
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Whether a membership that read before reads on: asked after a page was read, the answer holds
+    /// for every entry in it.
+    ///
+    /// # Errors
+    /// [`RefusalCode::NotFound`] where it is over, or [`RefusalCode::Unavailable`] where the log does
+    /// not answer.
+    pub(crate) async fn reads_on(
+        &self,
+        space: SpaceId,
+        device: DeviceNumber,
+    ) -> Result<(), RefusalCode> {
+        let membership = self.log.membership(space).await.map_err(unavailable)?;
+        match membership.and_then(|m| m.member(device).map(drop)) {
+            Some(()) => Ok(()),
+            None => Err(RefusalCode::NotFound),
+        }
+    }
+
     /// Who made a proof. Unknown space, unknown member and bad signature cost and say the same.
     ///
     /// # Errors
@@ -121,6 +152,20 @@ impl<L: Log, B: Bus> Node<L, B> {
     }
 }
 
+impl<L: Log + Mailboxes, B> Node<L, B> {
+    /// Removes the mailboxes that have ended.
+    pub(crate) async fn sweep(&self) {
+        loop {
+            match self.log.sweep(now_ms()).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                // They stay longer; nobody can open them.
+                Err(error) => return tracing::warn!(%error, "old mailboxes were not removed"),
+            }
+        }
+    }
+}
+
 /// Notes why the log failed; what whoever asked is told.
 pub(crate) fn unavailable(error: LogError) -> RefusalCode {
     if error != LogError::Busy {
@@ -129,9 +174,18 @@ pub(crate) fn unavailable(error: LogError) -> RefusalCode {
     RefusalCode::Unavailable
 }
 
+/// Milliseconds since the Unix epoch, by the relay's clock.
+pub(crate) fn now_ms() -> i64 {
+    i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Seconds since the Unix epoch, by the relay's clock.
 fn now() -> u64 {
+    since_epoch().as_secs()
+}
+
+fn since_epoch() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+        .unwrap_or_default()
 }

@@ -72,6 +72,7 @@ impl Relay {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
+        self.node.sweep().await;
         let limits = self.node.limits;
         let listener = Listener::new(listener, limits.connections, limits.idle);
         let routes = http::router(self.node.clone());

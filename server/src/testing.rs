@@ -5,8 +5,8 @@ use waymark_wire::chain::{Cursor, Position};
 use waymark_wire::entry::{Entry, Header, Kind, TAG};
 use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, PersonTag, SpaceId};
 use waymark_wire::membership::{
-    AGREEMENT_KEY, Add, COMMITMENT, Core, Membership, MembershipBody, Op, Rights, SEALED_KEY,
-    SUITE_XWING, SealedKey,
+    AGREEMENT_KEY, Add, COMMITMENT, Core, Membership, MembershipBody, NewAgreementKey, Op, Rights,
+    SEALED_KEY, SUITE_XWING, SealedKey,
 };
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 
@@ -108,12 +108,82 @@ impl Space {
         membership_entry(&mut self.noise, core, device, height, &self.id, &head).into_bytes()
     }
 
-    /// Takes a membership entry by `by` into the space, with the key of the device that it adds.
-    pub(crate) fn accept(&mut self, by: usize, change: &Change, key: SigningKey) -> usize {
+    /// An entry by `by` that does these, with noise for the sealed keys that they call for beside
+    /// the agreement keys that they name; [`Space::take`] makes it part of the space.
+    pub(crate) fn act(&mut self, by: usize, ops: Vec<Op>, keys: Vec<Vec<u8>>) -> Change {
+        let rotates = ops.iter().any(|op| matches!(op, Op::Rotate(_)));
+        let ends = |device| ops.contains(&Op::Remove(device));
+        let members = self.membership.members().map(|member| member.device);
+        let mut devices: Vec<_> = members.filter(|d| rotates && !ends(*d)).collect();
+        devices.extend(ops.iter().filter_map(|op| match op {
+            Op::Add(add) => Some(add.device),
+            Op::Seal(device) => Some(*device),
+            _ => None,
+        }));
+        let sealed: Vec<Vec<u8>> = devices
+            .iter()
+            .map(|_| (0..SEALED_KEY).map(|_| next(&mut self.noise)).collect())
+            .collect();
+        let named = devices.into_iter().zip(&sealed);
+        let named = named.map(|(device, sealed)| SealedKey {
+            device,
+            sealed: AttachmentHash::of(sealed),
+        });
+        let core = Core {
+            previous: self.membership.head(),
+            keys: named.collect(),
+            ops,
+        };
+        Change {
+            entry: self.change(by, &core),
+            attachments: keys.into_iter().chain(sealed).collect(),
+        }
+    }
+
+    /// An entry by `by` that removes another device.
+    pub(crate) fn remove(&mut self, by: usize, other: usize) -> Change {
+        let other = self.devices[other].number;
+        self.act(by, vec![Op::Remove(other), Op::Rotate(None)], Vec::new())
+    }
+
+    /// An entry by `by` that hands these bytes to another device, as a sealed key.
+    pub(crate) fn seal_as(&mut self, by: usize, other: usize, sealed: Vec<u8>) -> Change {
+        let device = self.devices[other].number;
+        let core = Core {
+            previous: self.membership.head(),
+            ops: vec![Op::Seal(device)],
+            keys: vec![SealedKey {
+                device,
+                sealed: AttachmentHash::of(&sealed),
+            }],
+        };
+        Change {
+            entry: self.change(by, &core),
+            attachments: vec![sealed],
+        }
+    }
+
+    /// A rotation that renews its signer's agreement key, and the key.
+    pub(crate) fn renewal(&mut self) -> (Op, Vec<u8>) {
+        let key: Vec<u8> = (0..AGREEMENT_KEY).map(|_| next(&mut self.noise)).collect();
+        let op = Op::Rotate(Some(NewAgreementKey {
+            suite: SUITE_XWING,
+            agreement_key: AttachmentHash::of(&key),
+        }));
+        (op, key)
+    }
+
+    /// Takes a membership entry by `by` into the space.
+    pub(crate) fn take(&mut self, by: usize, change: &Change) {
         let entry = Entry::parse(change.entry.clone()).unwrap();
-        let number = self.membership.next_device();
         self.membership.apply(&entry).unwrap();
         self.devices[by].counter += 1;
+    }
+
+    /// Takes a membership entry by `by` into the space, with the key of the device that it adds.
+    pub(crate) fn accept(&mut self, by: usize, change: &Change, key: SigningKey) -> usize {
+        let number = self.membership.next_device();
+        self.take(by, change);
         self.devices.push(Device {
             number,
             key,

@@ -6,9 +6,10 @@ use tempfile::TempDir;
 use waymark_core::client::{Client, Config, PlanId, WaymarkError};
 use waymark_core::driver::SystemEntropy;
 use waymark_core::engine::Engine;
-use waymark_core::store::{SqliteStore, Store};
+use waymark_core::store::{SqliteStore, Store, Table, Transaction};
+use waymark_wire::codec;
 
-use crate::{TestClock, TestRelay};
+use crate::{TestClock, TestRelay, fixture};
 
 /// The key of every test database.
 const STORAGE_KEY: [u8; 32] = [7; 32];
@@ -34,16 +35,42 @@ impl Device {
     /// A new device that knows an address where there may be no relay.
     #[must_use]
     pub fn with_relay(relay: &str) -> Self {
-        let directory = TempDir::new().expect("a directory");
-        let clock = Arc::new(TestClock::at(START));
-        let mut device = Self {
-            directory,
-            relay: relay.into(),
-            clock,
-            client: None,
-        };
+        let mut device = Self::closed(TempDir::new().expect("a directory"), relay);
         device.client = Some(device.open(&STORAGE_KEY).expect("the device opens"));
         device
+    }
+
+    /// A new device whose keys all follow from a seed, as long as it is not closed.
+    #[must_use]
+    pub fn seeded(relay: &TestRelay, seed: [u8; 32]) -> Self {
+        let mut device = Self::closed(TempDir::new().expect("a directory"), &relay.url());
+        let clock = Arc::clone(&device.clock) as _;
+        let client = Client::open_seeded(device.config(), &STORAGE_KEY, clock, seed);
+        device.client = Some(client.expect("the device opens"));
+        device
+    }
+
+    /// A device with a copy of the database of a [`fixture`], whose relay has moved to `relay`.
+    #[must_use]
+    pub fn restored(name: &str, relay: &str) -> Self {
+        let mut device = Self::closed(fixture::copy(name), relay);
+        device.reopen();
+        let mut before = String::new();
+        device.inside(|engine| {
+            let spaces = engine.spaces();
+            before.clone_from(&spaces.first().expect("a space").relay().url);
+        });
+        device.with_store(|store| move_relay(store, &before, relay));
+        device
+    }
+
+    fn closed(directory: TempDir, relay: &str) -> Self {
+        Self {
+            directory,
+            relay: relay.into(),
+            clock: Arc::new(TestClock::at(START)),
+            client: None,
+        }
     }
 
     /// The facade.
@@ -103,10 +130,29 @@ impl Device {
     /// # Errors
     /// What the facade says.
     pub fn open(&self, key: &[u8; 32]) -> Result<Client, WaymarkError> {
+        Client::open_with(self.config(), key, Arc::clone(&self.clock) as _)
+    }
+
+    fn config(&self) -> Config {
         let mut config = Config::new(self.directory.path(), &self.relay);
         config.time_zone = "Europe/Amsterdam".into();
-        Client::open_with(config, key, Arc::clone(&self.clock) as _)
+        config
     }
+}
+
+/// Has every space be served at another address, below every check.
+fn move_relay(store: &mut dyn Store, from: &str, to: &str) {
+    let (from, to) = (codec::encode(&from), codec::encode(&to));
+    let mut transaction = Transaction::new();
+    let rows = store.scan(Table::Space, &[], None, usize::MAX);
+    for (key, value) in rows.expect("the spaces") {
+        let mut windows = value.windows(from.len());
+        let at = windows.position(|text| text == from);
+        let at = at.expect("the space's relay");
+        let rest = &value[at + from.len()..];
+        transaction.put(Table::Space, key, [&value[..at], &to, rest].concat());
+    }
+    store.commit(transaction.take()).expect("a commit");
 }
 
 /// A client's phone that has begun, with a plan that nobody has heard of yet.

@@ -5,6 +5,7 @@
 //! - [`story`]: what most tests begin with.
 //! - [`Stage`], [`Liar`]: a relay that lies; [`forge`]: entries that no device of ours would make; [`post`]:
 //!   requests that none would send.
+//! - [`fixture`]: databases that older versions made; [`hostile`]: bytes that kill or swell what reads them.
 //! - [`Heard`], [`until`]: waiting for what arrives.
 #![forbid(unsafe_code)]
 #![expect(
@@ -14,8 +15,10 @@
 
 mod clock;
 mod device;
+pub mod fixture;
 pub mod forge;
 mod heard;
+pub mod hostile;
 mod http;
 mod liar;
 mod relay;

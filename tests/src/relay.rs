@@ -9,6 +9,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use waymark_server::{Config, Relay};
 
+use crate::fixture;
+
 /// A relay on a free loopback port.
 #[derive(Debug)]
 pub struct TestRelay {
@@ -20,7 +22,15 @@ pub struct TestRelay {
 impl TestRelay {
     /// Starts a relay with a new directory.
     pub async fn start() -> Self {
-        let directory = TempDir::new().expect("a directory");
+        Self::start_in(TempDir::new().expect("a directory")).await
+    }
+
+    /// Starts a relay with a copy of the directory of a [`fixture`].
+    pub async fn restored(name: &str) -> Self {
+        Self::start_in(fixture::copy(name)).await
+    }
+
+    async fn start_in(directory: TempDir) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let mut relay = Self {

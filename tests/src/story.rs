@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::Datelike;
 use tokio::time::timeout;
-use waymark_core::client::{PlanId, Status, WaymarkError};
+use waymark_core::client::{KeyHolder, MemberView, PlanId, Status, WaymarkError};
 use waymark_core::model::{
     CheckInId, GoalId, MeasureId, NewCheckIn, NewGoal, NewMeasure, NewRevision, Outcome, Schedule,
 };
@@ -119,4 +119,12 @@ pub fn status(device: &Device, plan: PlanId) -> Status {
     let all = device.client().status().expect("it works");
     let mut of_plan = all.into_iter().filter(|status| status.plan == Some(plan));
     of_plan.next().expect("it works")
+}
+
+/// The devices that read a plan, without what stands for devices to come.
+#[must_use]
+pub fn readers(device: &Device, plan: PlanId) -> Vec<MemberView> {
+    let members = device.client().people().members(plan).expect("members");
+    let is_device = |member: &MemberView| member.holder == KeyHolder::Device;
+    members.into_iter().filter(is_device).collect()
 }

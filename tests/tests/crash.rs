@@ -136,7 +136,7 @@ async fn dies_after(relay: &TestRelay, commits: usize) -> usize {
     phone.sync().now().await.unwrap();
     acknowledged.sort();
     assert_eq!(notes(&second, plan), acknowledged, "after {commits}");
-    assert_eq!(second.client().people().members(plan).unwrap().len(), 3);
+    assert_eq!(waymark_tests::story::readers(&second, plan).len(), 3);
     assert_same(plan, &[&second, &tablet]);
     let hash = phone.projection_hash(plan).unwrap();
     assert_eq!(hash, tablet.client().projection_hash(plan).unwrap());

@@ -7,76 +7,18 @@
 )]
 
 use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 use waymark_core::client::PlanId;
 use waymark_core::gate::Section;
 use waymark_core::model::GoalId;
+use waymark_tests::hostile::{inputs, send_instead};
 use waymark_tests::story::{assert_settled, goal, log, meet, notes, status, sync};
 use waymark_tests::{Device, TestRelay, begin, forge, link_therapist};
 use waymark_wire::ids::SpaceId;
 
 /// 31 days: the next check-in is in the log of the next month.
 const MONTH: i64 = 31 * 86_400_000;
-
-/// Bytes that panic Automerge or take gigabytes, and what others might send as a batch.
-fn inputs() -> Vec<(String, Vec<u8>)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/hostile");
-    let mut inputs: Vec<_> = fs::read_dir(directory)
-        .unwrap()
-        .map(|file| {
-            let path = file.unwrap().path();
-            (path.display().to_string(), fs::read(&path).unwrap())
-        })
-        .collect();
-    inputs.sort();
-    assert_eq!(inputs.len(), 4);
-    let packed: Vec<_> = inputs
-        .iter()
-        // The same said to be packed, and said to be not.
-        .flat_map(|(name, bytes)| {
-            [0, 1].map(|packing| {
-                let bytes = [&[packing][..], bytes].concat();
-                (format!("{packing} before {name}"), bytes)
-            })
-        })
-        .collect();
-    inputs.extend(packed);
-    inputs.push(("nothing".into(), Vec::new()));
-    inputs.push(("a bomb".into(), bomb()));
-    inputs
-}
-
-/// 64 MiB of zeros, packed a thousand times smaller: blocks of DEFLATE that repeat one byte.
-fn bomb() -> Vec<u8> {
-    // One stored byte, then fixed-code matches of length 258 at distance 1 (13 bits each: the code
-    // of 285 is 11000101, that of distance 1 is 00000), least significant bit first.
-    let mut bits: Vec<bool> = vec![true, true, false];
-    bits.extend([false, false, true, true, false, false, false, false]);
-    for _ in 0..260_000 {
-        bits.extend([true, true, false, false, false, true, false, true]);
-        bits.extend([false; 5]);
-    }
-    bits.extend([false; 7]);
-    let bytes = bits.chunks(8).map(|eight| {
-        let set = (0..).zip(eight).filter(|(_, bit)| **bit);
-        set.map(|(at, _)| 1_u8 << at).sum()
-    });
-    let mut bomb: Vec<u8> = [1].into_iter().chain(bytes).collect();
-    bomb.truncate(200_000);
-    bomb
-}
-
-/// The phone's newest check-in leaves it as `text` instead of what it was.
-async fn send_instead(phone: &mut Device, plan: PlanId, text: &[u8]) {
-    phone.inside(|engine| {
-        let (space, store, entropy) = engine.space_mut(&SpaceId(plan.0)).unwrap();
-        assert!(space.seal(store, entropy).unwrap());
-        forge::replace_newest(space, store, text);
-    });
-    sync(phone).await.unwrap();
-}
 
 /// One person's broken or hostile app would otherwise end the plan for everybody.
 #[tokio::test(flavor = "multi_thread")]

@@ -7,10 +7,12 @@
 )]
 
 use waymark_core::crypto::{MembershipKeys, SeededEntropy};
-use waymark_core::membership::{KeySet, NewMember};
+use waymark_core::membership::{KeySet, NewMember, Signer, Steps};
 use waymark_core::role::Role;
 use waymark_server::inspect::entries;
-use waymark_tests::story::{assert_same, assert_settled, goal, log, meet, notes, status, sync};
+use waymark_tests::story::{
+    assert_same, assert_settled, goal, log, meet, notes, readers, status, sync,
+};
 use waymark_tests::{Device, Reply, Stage, forge, post};
 use waymark_wire::codec;
 use waymark_wire::ids::{DeviceNumber, PersonTag, SpaceId};
@@ -99,8 +101,12 @@ async fn what_a_stranger_signed_is_refused_batch_or_membership() {
         let as_phone = forge::batch(space, DeviceNumber(0), 9, &signing, b"x");
         let as_nobody = forge::batch(space, DeviceNumber(7), 0, &signing, b"x");
         // The phone's number, without the phone's key.
-        let signer = (DeviceNumber(0), &stranger);
-        let seen = space.cursor().position();
+        let signer = Signer {
+            device: DeviceNumber(0),
+            keys: &stranger,
+            counter: 9,
+            seen: space.cursor().position(),
+        };
         let member = NewMember {
             person: PersonTag([8; 16]),
             keys: KeySet::of(&stranger).unwrap(),
@@ -110,9 +116,14 @@ async fn what_a_stranger_signed_is_refused_batch_or_membership() {
             device_name: "laptop".into(),
             level: 1,
             since: 20_574,
+            used_as: None,
+        };
+        let steps = Steps {
+            add: vec![member],
+            ..Steps::default()
         };
         let book = space.book().unwrap();
-        let added = book.draft_add(&[member], signer, 9, seen, entropy).unwrap();
+        let added = book.draft(&steps, signer, &|_| None, entropy).unwrap();
         [as_tablet, as_phone, as_nobody, added.entry]
     });
     let words = [
@@ -131,8 +142,7 @@ async fn what_a_stranger_signed_is_refused_batch_or_membership() {
             log
         });
         stage.refuses(words).await;
-        let members = stage.tablet.client().people().members(stage.plan).unwrap();
-        assert_eq!(members.len(), 2);
+        assert_eq!(readers(&stage.tablet, stage.plan).len(), 2);
     }
     stage.recovers().await;
 }

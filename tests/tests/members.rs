@@ -14,7 +14,7 @@ use waymark_core::model::{
 };
 use waymark_core::role::Role;
 use waymark_tests::story::{
-    assert_same, assert_settled, goal, log, measure, meet, notes, status, sync,
+    assert_same, assert_settled, goal, log, measure, meet, notes, readers, status, sync,
 };
 use waymark_tests::{Device, TestRelay, begin, hand_over, link_phone, link_therapist};
 use waymark_wire::ids::SpaceId;
@@ -43,7 +43,7 @@ async fn everybody_sees_who_reads_the_plan_and_only_the_client_adds_people() {
     let second = link_phone(&phone).await;
     meet(&[&tablet, &phone]).await;
     for device in [&phone, &tablet, &second] {
-        let members = device.client().people().members(plan).unwrap();
+        let members = readers(device, plan);
         let seen: Vec<_> = members
             .iter()
             .map(|m| {
@@ -73,7 +73,7 @@ async fn everybody_sees_who_reads_the_plan_and_only_the_client_adds_people() {
     let refused = tablet.client().people().add_therapist(plan, &card);
     assert_eq!(refused.unwrap_err().code(), "not_allowed");
     sync(&tablet).await.unwrap();
-    assert_eq!(phone.client().people().members(plan).unwrap().len(), 3);
+    assert_eq!(readers(&phone, plan).len(), 3);
     // A second tablet of the therapist's is the therapist's to add.
     let other = Device::new(&relay);
     let card = other.client().people().card("Dr. Ada", "desk").unwrap();
@@ -193,7 +193,7 @@ async fn people_added_on_two_devices_at_once_are_all_members() {
     meet(&[&phone, &second]).await;
     for device in [&phone, &second] {
         assert_settled(device);
-        assert_eq!(device.client().people().members(plan).unwrap().len(), 5);
+        assert_eq!(readers(device, plan).len(), 5);
     }
     hand_over(&phone, &new[0], &cards[0]).await;
     hand_over(&phone, &new[1], &cards[1]).await;

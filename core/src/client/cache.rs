@@ -144,7 +144,7 @@ impl People {
         let mut therapist_since: Option<NaiveDate> = None;
         let mut persons = BTreeSet::new();
         if let Some(book) = space.book() {
-            for member in book.membership().members() {
+            for member in book.membership().everybody() {
                 // Later devices are added by the person, who says what date it is.
                 let is_first = persons.insert(member.person);
                 let Some(known) = book.roster(member.device) else {

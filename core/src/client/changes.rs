@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::people::PlanId;
+use super::PlanId;
 use crate::driver::{Listener, Shared};
+use crate::home;
 use crate::model::{DocumentKey, DocumentKind, RecordId, TextId};
 use crate::sync::Event;
 
@@ -31,6 +32,14 @@ pub enum Change {
     Members {
         /// The plan, or home as a space.
         plan: PlanId,
+    },
+    /// A change of who reads a plan, which was wanted here, cannot be any more: somebody else's came
+    /// first.
+    NotDone {
+        /// The plan, or home as a space.
+        plan: PlanId,
+        /// Why not.
+        reason: String,
     },
     /// The sync state changed.
     Status {
@@ -82,11 +91,19 @@ fn translate(event: Event) -> Vec<Change> {
         Event::Status { space } => vec![Change::Status {
             plan: PlanId(space.0),
         }],
+        Event::Unfulfilled { space, unfulfilled } => vec![Change::NotDone {
+            plan: PlanId(space.0),
+            reason: unfulfilled.reason.into(),
+        }],
     }
 }
 
 fn section(plan: PlanId, change: crate::space::Change) -> Vec<Change> {
     let mut changes = Vec::new();
+    // What home tells itself is no news for people.
+    if change.document == home::LIST {
+        return changes;
+    }
     if !change.records.is_empty() {
         let code = u8::try_from(change.document.kind).ok();
         let kind = code.and_then(|code| DocumentKind::read(code).ok());

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
-use super::people::PlanId;
-use super::{Inner, WaymarkError, space_of};
+use super::{Inner, PlanId, WaymarkError, space_of};
 use crate::model::{
     CheckInId, CheckInView, DayView, DocumentKey, DocumentKind, GoalId, InputError, Log,
     NewCheckIn, NewWithdrawal, Plan, RecordId, day_results,

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 use waymark_wire::ids::SpaceId;
 
-use super::people::PlanId;
-use super::{Client, Inner, WaymarkError, space_of};
+use super::{Client, Inner, PlanId, WaymarkError, space_of};
 use crate::driver::Shares;
 use crate::engine::Engine;
 use crate::membership::SpaceKind;

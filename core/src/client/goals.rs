@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::people::PlanId;
-use super::{Inner, WaymarkError, space_of};
+use super::{Inner, PlanId, WaymarkError, space_of};
 use crate::model::{
     GoalId, GoalView, InputError, MeasureId, MeasureView, NewGoal, NewMeasure, NewRecord,
     NewRevision, NewSettings, NewStatus, NewVerdict, NewWithdrawal, Plan, PlanView, RecordId,

@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use waymark_wire::ids::SpaceId;
 
-use super::people::PlanId;
-use super::{Client, Inner, WaymarkError};
+use super::{Client, Inner, PlanId, WaymarkError};
 use crate::membership::SpaceKind;
 use crate::space::Space;
 

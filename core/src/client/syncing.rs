@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::{Inner, WaymarkError};
+use crate::driver::Shares;
+use crate::space::Space;
 
 /// The relay.
 #[derive(Clone, Copy)]
@@ -16,6 +18,7 @@ impl Sync<'_> {
     /// `offline`, `relay_busy`, `relay_untrusted`, `not_allowed`, or the storage's: the first
     /// problem of any space. The others were brought up to date, and nothing is lost.
     pub async fn now(&self) -> Result<(), WaymarkError> {
+        self.0.look_at_the_date();
         Ok(self.0.driver.sync().await?)
     }
 
@@ -24,6 +27,7 @@ impl Sync<'_> {
     /// called within a tokio runtime.
     #[must_use = "the connection ends when the handle is dropped"]
     pub fn live(&self) -> LiveSync {
+        self.0.look_at_the_date();
         let inner = Arc::clone(self.0);
         LiveSync(tokio::spawn(async move { inner.driver.live().await }))
     }
@@ -44,5 +48,25 @@ impl LiveSync {
 impl Drop for LiveSync {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+impl Inner {
+    /// Does what the calendar asks for: keys that are old are replaced.
+    fn look_at_the_date(&self) {
+        let today = self.local_days();
+        let Shares { engine, machine } = &mut *self.shared.lock();
+        let numbers: Vec<u32> = engine.spaces().iter().map(Space::number).collect();
+        for number in numbers {
+            let Some((space, store, _)) = engine.parts(number) else {
+                continue;
+            };
+            match space.renew_key(store, today) {
+                Ok(false) => {}
+                Ok(true) => machine.local_change(number),
+                // Nothing is lost by waiting until the next time.
+                Err(error) => tracing::warn!(%error, "a key was not renewed"),
+            }
+        }
     }
 }

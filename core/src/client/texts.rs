@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::cache::{care, name_of};
-use super::people::PlanId;
-use super::{Inner, WaymarkError, space_of};
+use super::{Inner, PlanId, WaymarkError, space_of};
 use crate::gate::{Document, GateError, StoredChange};
 use crate::model::{DocumentKey, NewNote, NoteId, NoteView, RecordId, TextId};
 

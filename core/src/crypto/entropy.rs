@@ -31,7 +31,8 @@ impl<E: Entropy + ?Sized> Entropy for Box<E> {
 
 /// Random-looking bytes that follow from a seed alone, for simulation, vectors and tests.
 ///
-/// **Never for production**: whoever knows the seed knows every key made from it, and a restored
+/// **Never for production**, but for one entry that must follow from a secret alone (the first one
+/// of [`crate::recovery::Beacon`]): whoever knows the seed knows every key made from it, and a restored
 /// backup of the state would draw the same keys again.
 ///
 /// Block *n* of the stream is HMAC-SHA-256(seed, *n* as eight big-endian bytes), and every call of

@@ -157,7 +157,7 @@ fn open_with(key: &LessSafeKey, info: &[u8], mut text: Vec<u8>) -> Result<Vec<u8
 }
 
 /// HKDF-SHA-256 to `N` bytes.
-pub(super) fn hkdf<const N: usize>(
+pub(crate) fn hkdf<const N: usize>(
     salt: &[u8],
     secret: &[u8],
     info: &[u8],

@@ -105,7 +105,9 @@ impl Document {
     /// [`GateError::Poisoned`]; [`GateError::Engine`] where Automerge panics.
     pub fn save(&self) -> Result<Vec<u8>, GateError> {
         self.usable()?;
-        guard(|| self.doc.save())
+        // Packing takes longer than everything else about a page that was read, and so does
+        // unpacking when the document is shown; it would save less than half.
+        guard(|| self.doc.save_nocompress())
     }
 
     /// Who edits this copy.

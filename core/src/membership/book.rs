@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use waymark_wire::codec;
 use waymark_wire::entry::Entry;
-use waymark_wire::ids::{DeviceNumber, EntryId, Height, SpaceId};
-use waymark_wire::membership::{Membership, MembershipBody, MembershipError, Op};
+use waymark_wire::ids::{AttachmentHash, DeviceNumber, Height, SpaceId};
+use waymark_wire::membership::{Member, Membership, MembershipBody, MembershipError, Op};
 use waymark_wire::{limits, padding};
+use zeroize::Zeroizing;
 
 use super::{RelayAddress, Roster, RosterMember, SpaceKind};
 use crate::crypto::{
@@ -17,6 +18,9 @@ use crate::crypto::{
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BookError {
+    /// A member's agreement key, which a new epoch key would have to be sealed to, is not known.
+    #[error("the agreement key of {0} is not known")]
+    AgreementKey(DeviceNumber),
     /// The epoch key sealed to this device is missing or does not open.
     #[error("the epoch key sealed to this device does not open")]
     KeyRefused,
@@ -36,6 +40,7 @@ impl BookError {
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
+            Self::AgreementKey(_) => "agreement_key",
             Self::KeyRefused => "key_refused",
             Self::Membership(_) => "membership",
             Self::Private(_) => "not_opened",
@@ -51,7 +56,9 @@ pub struct Book {
     roster: BTreeMap<DeviceNumber, RosterMember>,
     kind: Option<SpaceKind>,
     relay: Option<RelayAddress>,
-    epochs: BTreeMap<EntryId, EpochKey>,
+    follows: Option<SpaceId>,
+    /// By the height of the entry that starts the epoch.
+    epochs: BTreeMap<Height, EpochKey>,
 }
 
 impl Book {
@@ -65,6 +72,7 @@ impl Book {
             roster: BTreeMap::new(),
             kind: None,
             relay: None,
+            follows: None,
             epochs: BTreeMap::new(),
         })
     }
@@ -97,87 +105,163 @@ impl Book {
         };
         let sealed = sealed
             .iter()
-            .find(|bytes| waymark_wire::ids::AttachmentHash::of(bytes) == named.sealed)
+            .find(|bytes| AttachmentHash::of(bytes) == named.sealed)
             .ok_or(BookError::KeyRefused)?;
-        let (founding, epoch) = (
-            self.membership.height() == Height(0),
-            self.membership.epoch(),
-        );
-        let starts = self.membership.epoch_start() == self.membership.height();
-        let space = if founding {
-            SpaceId::ZERO
-        } else {
-            *self.membership.space()
-        };
-        let epoch_id = (!starts).then_some(&epoch.0);
-        let info = EpochInfo::new(&space.0, &core.previous.0, epoch_id, own.0);
+        let height = self.membership.height();
+        let start = self.membership.epoch_start();
+        let epoch = self.membership.epoch();
+        let epoch = (start != height).then_some(&epoch.0);
+        let info = EpochInfo::new(&self.space_at(height).0, &core.previous.0, epoch, own.0);
         let key =
             open_epoch_key(keys.agreement(), &info, sealed).map_err(|_| BookError::KeyRefused)?;
         let copy = EpochKey::from_slice(key.expose())?;
-        self.epochs.insert(epoch, key);
-        Ok(Some((self.membership.epoch_start(), copy)))
+        self.epochs.insert(start, key);
+        Ok(Some((start, copy)))
     }
 
-    /// Puts back an epoch key that this device stored.
+    /// Puts back an epoch key that this device stored, by the height of the entry that starts the
+    /// epoch.
     pub fn restore_key(&mut self, start: Height, key: EpochKey) {
-        if let Some(epoch) = self.membership.id_at(start) {
-            self.epochs.insert(epoch, key);
-        }
+        self.epochs.insert(start, key);
+    }
+
+    /// The height of the newest entry whose private part would give the key of the epoch before,
+    /// which this device does not hold.
+    #[must_use]
+    pub fn missing_link(&self) -> Option<Height> {
+        let starts = self.membership.epoch_starts();
+        let pairs = starts.iter().zip(starts.iter().skip(1)).rev();
+        let held = |start: &Height| self.epochs.contains_key(start);
+        pairs
+            .filter(|(before, start)| held(start) && !held(before))
+            .map(|(_, start)| *start)
+            .next()
+    }
+
+    /// Takes the key of the epoch before from the private part of `entry`, which starts an epoch
+    /// at `height`. The height of the epoch's start comes with it.
+    ///
+    /// # Errors
+    /// [`BookError`] where the private part does not open or holds no key.
+    pub fn take_link(
+        &mut self,
+        entry: &Entry,
+        height: Height,
+    ) -> Result<(Height, EpochKey), BookError> {
+        let body = MembershipBody::parse(entry.body()).map_err(MembershipError::from)?;
+        let previous = self.open(entry, &body, height)?.previous;
+        let previous = Zeroizing::new(previous.ok_or(BookError::Roster)?.0);
+        let before = Height(height.0.checked_sub(1).ok_or(BookError::Roster)?);
+        let start = self.membership.epoch_start_at(before);
+        let key = EpochKey::from_slice(&previous)?;
+        let copy = EpochKey::from_slice(key.expose())?;
+        self.epochs.insert(start, key);
+        Ok((start, copy))
     }
 
     /// Opens the private part of a membership entry that has been applied, and takes from it what
-    /// the entry's ops allow: names and roles of those whom it adds.
+    /// the entry's ops allow: names and roles of those whom it adds, of everybody where it starts
+    /// an epoch.
     ///
     /// # Errors
     /// [`BookError`] where it does not open or says something else than its entry does.
     pub fn read_roster(&mut self, entry: &Entry, height: Height) -> Result<(), BookError> {
         let body = MembershipBody::parse(entry.body()).map_err(MembershipError::from)?;
-        let founding = height == Height(0);
-        let space = if founding {
+        let roster = self.open(entry, &body, height)?;
+        let added = body.core.ops.iter().filter_map(|op| match op {
+            Op::Add(add) => Some(add.device),
+            _ => None,
+        });
+        let starts = self.membership.epoch_start_at(height) == height;
+        self.check_members(&roster, &added.collect::<Vec<_>>(), height, starts)?;
+        let signer = self.membership.member_ever(entry.header().device);
+        let signer = signer.map(|signer| signer.person);
+        for member in roster.members {
+            let person = self.membership.member_ever(member.device).map(|m| m.person);
+            // Others' names stay as they were first told.
+            if !self.roster.contains_key(&member.device) || person == signer {
+                self.roster.insert(member.device, member);
+            }
+        }
+        if height == Height(0) {
+            self.kind = roster.kind;
+            self.relay = roster.relay;
+            self.follows = roster.follows;
+        }
+        Ok(())
+    }
+
+    /// Takes the word of whoever welcomed this device for what the space is for, until the first
+    /// entry, which says it, is opened: it may never be.
+    pub fn take_kind(&mut self, kind: SpaceKind) {
+        self.kind.get_or_insert(kind);
+    }
+
+    fn open(
+        &self,
+        entry: &Entry,
+        body: &MembershipBody<'_>,
+        height: Height,
+    ) -> Result<Roster, BookError> {
+        let key = self.key_at(height).ok_or(BookError::KeyRefused)?;
+        let header = entry.header().to_bytes();
+        let space = self.space_at(height);
+        let padded = open_roster(key, &space.0, &body.core.previous.0, &header, body.private)?;
+        let padded = Zeroizing::new(padded);
+        let text = padding::unpad(&padded).ok_or(BookError::Roster)?;
+        codec::decode(text, limits::MEMBERSHIP_CORE).map_err(|_| BookError::Roster)
+    }
+
+    /// The space's id as the entry at `height` is bound to it: the first one cannot name itself.
+    fn space_at(&self, height: Height) -> SpaceId {
+        if height == Height(0) {
             SpaceId::ZERO
         } else {
             *self.membership.space()
+        }
+    }
+
+    /// Whether a private part tells of those of whom it may, and of everybody whom it must.
+    fn check_members(
+        &self,
+        roster: &Roster,
+        added: &[DeviceNumber],
+        height: Height,
+        starts: bool,
+    ) -> Result<(), BookError> {
+        let told: Vec<DeviceNumber> = roster.members.iter().map(|m| m.device).collect();
+        let in_order = told.is_sorted_by(|a, b| a < b);
+        let all_added = added.iter().all(|device| told.contains(device));
+        let was_member = |device: &DeviceNumber| {
+            let member = self.membership.member_ever(*device);
+            member.is_some_and(|m| m.since <= height && m.until.is_none_or(|until| until > height))
         };
-        let key = self
-            .epochs
-            .get(&self.membership.epoch())
-            .ok_or(BookError::KeyRefused)?;
-        let header = entry.header().to_bytes();
-        let padded = open_roster(key, &space.0, &body.core.previous.0, &header, body.private)?;
-        let text = padding::unpad(&padded).ok_or(BookError::Roster)?;
-        let roster: Roster =
-            codec::decode(text, limits::MEMBERSHIP_CORE).map_err(|_| BookError::Roster)?;
-        let added = body.core.ops.iter().filter_map(|op| match op {
-            Op::Add(add) => Some(add.device),
-            Op::Reserved(_) => None,
-        });
-        if !roster.members.iter().map(|member| member.device).eq(added) {
-            return Err(BookError::Roster);
-        }
-        if !self.keeps_roles(&roster) {
-            return Err(BookError::Roster);
-        }
-        let is_named = |name: &str| name.chars().count() <= RosterMember::NAME_CHARS;
-        let named = |m: &RosterMember| is_named(&m.name) && is_named(&m.device_name);
-        if !roster.members.iter().all(named) {
-            return Err(BookError::Roster);
-        }
-        for member in roster.members {
-            self.roster.insert(member.device, member);
-        }
-        if founding {
-            self.kind = roster.kind;
-            self.relay = roster.relay;
-        }
-        Ok(())
+        let known = if starts {
+            told.iter().all(was_member)
+        } else {
+            told.len() == added.len()
+        };
+        let is_short = |name: &str| name.chars().count() <= RosterMember::NAME_CHARS;
+        let named = |m: &RosterMember| is_short(&m.name) && is_short(&m.device_name);
+        let stays = |new: &RosterMember| {
+            let before = self.roster.get(&new.device);
+            before.is_none_or(|old| old.role == new.role && old.used_as == new.used_as)
+        };
+        let fits = in_order
+            && all_added
+            && known
+            && roster.members.iter().all(named)
+            && roster.members.iter().all(stays)
+            && self.keeps_roles(roster);
+        if fits { Ok(()) } else { Err(BookError::Roster) }
     }
 
     /// Whether each person has one role: whoever may add own devices only could otherwise give one
     /// of them the client's.
     fn keeps_roles(&self, roster: &Roster) -> bool {
-        let members = self.membership.members();
+        let members = self.membership.everybody();
         roster.members.iter().all(|new| {
-            let person = self.membership.member(new.device).map(|m| m.person);
+            let person = self.membership.member_ever(new.device).map(|m| m.person);
             let earlier = members.iter().filter(|m| m.device < new.device);
             let mut own = earlier.filter(|m| Some(m.person) == person);
             own.all(|m| match self.roster.get(&m.device) {
@@ -197,10 +281,16 @@ impl Book {
         &self.membership
     }
 
-    /// What the members call `device`, once its entry could be opened.
+    /// What the members call `device`, once its entry could be opened; also after it ended.
     #[must_use]
     pub fn roster(&self, device: DeviceNumber) -> Option<&RosterMember> {
         self.roster.get(&device)
+    }
+
+    /// Current members with what they are called, by number.
+    pub fn people(&self) -> impl Iterator<Item = (&Member, Option<&RosterMember>)> {
+        let members = self.membership.members();
+        members.map(|member| (member, self.roster.get(&member.device)))
     }
 
     /// What the space is for, once its first entry could be opened.
@@ -215,13 +305,16 @@ impl Book {
         self.relay.as_ref()
     }
 
+    /// The space that this one follows, once the first entry could be opened.
+    #[must_use]
+    pub const fn follows(&self) -> Option<SpaceId> {
+        self.follows
+    }
+
     /// The key of the epoch in force at `height`, if this device holds it.
     #[must_use]
     pub fn key_at(&self, height: Height) -> Option<&EpochKey> {
-        // One epoch so far: later ones begin where an entry rotates.
-        (height >= self.membership.epoch_start())
-            .then(|| self.epochs.get(&self.membership.epoch()))
-            .flatten()
+        self.epochs.get(&self.membership.epoch_start_at(height))
     }
 }
 
@@ -233,7 +326,7 @@ mod tests {
 
     use super::*;
     use crate::crypto::SeededEntropy;
-    use crate::membership::{KeySet, NewMember, found};
+    use crate::membership::{KeySet, NewMember, Signer, Steps, found};
     use crate::role::Role;
 
     fn member(person: u8, keys: &MembershipKeys, rights: Rights, role: Role) -> NewMember {
@@ -246,6 +339,7 @@ mod tests {
             device_name: "something".into(),
             level: 1,
             since: 0,
+            used_as: None,
         }
     }
 
@@ -261,7 +355,15 @@ mod tests {
             url: "http://relay".into(),
             key: None,
         };
-        let (draft, key) = found(&founder, SpaceKind::Care, &relay, &client, &mut entropy).unwrap();
+        let (draft, key) = found(
+            &[founder],
+            SpaceKind::Care,
+            Some(&relay),
+            None,
+            &client,
+            &mut entropy,
+        )
+        .unwrap();
         let mut book = Book::found(&draft.entry).unwrap();
         book.restore_key(Height(0), key);
         book.read_roster(&draft.entry, Height(0)).unwrap();
@@ -271,8 +373,18 @@ mod tests {
             chain: ChainTag([0; 16]),
         };
         let mut add = |book: &mut Book, signer, who: &NewMember| {
-            let wanted = std::slice::from_ref(who);
-            let draft = book.draft_add(wanted, signer, 1, seen, &mut entropy);
+            let (device, keys) = signer;
+            let signer = Signer {
+                device,
+                keys,
+                counter: 1,
+                seen,
+            };
+            let steps = Steps {
+                add: vec![who.clone()],
+                ..Steps::default()
+            };
+            let draft = book.draft(&steps, signer, &|_| None, &mut entropy);
             let entry = draft.unwrap().entry;
             book.apply(&entry).unwrap();
             book.read_roster(&entry, book.membership().height())

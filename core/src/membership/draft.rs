@@ -5,14 +5,16 @@ use waymark_wire::chain::{ChainTag, Position};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, PersonTag, SpaceId};
-use waymark_wire::membership::{Add, Core, MembershipBody, Op, Rights, SealedKey};
+use waymark_wire::membership::{
+    Add, Core, Member, MembershipBody, NewAgreementKey, Op, Rights, SUITE_XWING, SealedKey,
+};
 use waymark_wire::padding;
 use waymark_wire::signature::Signature;
 
-use super::{Book, BookError, KeySet, RelayAddress, Roster, RosterMember, SpaceKind};
+use super::{Book, BookError, KeySet, RelayAddress, Roster, RosterMember, SpaceKind, Use};
 use crate::crypto::{
-    AgreementPublicKey, CryptoError, Entropy, EpochInfo, EpochKey, MembershipKeys, seal_epoch_key,
-    seal_roster,
+    AgreementPublicKey, CryptoError, Entropy, EpochInfo, EpochKey, MembershipKeys,
+    SEALED_EPOCH_KEY_LEN, seal_epoch_key, seal_roster,
 };
 use crate::role::Role;
 
@@ -53,16 +55,50 @@ pub struct NewMember {
     /// Today's local date, in days since 1970-01-01.
     #[n(7)]
     pub since: i32,
+    /// What holds the keys.
+    #[n(8)]
+    pub used_as: Option<Use>,
 }
 
-/// Makes the first entry of a new space, whose only member is `founder`, and its epoch key.
+/// What one entry is to do. The rules are checked by whoever applies it, this device first.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Steps {
+    /// Memberships that end.
+    pub remove: Vec<DeviceNumber>,
+    /// Memberships that begin.
+    pub add: Vec<NewMember>,
+    /// Memberships that get the epoch key once more.
+    pub seal: Vec<DeviceNumber>,
+    /// Whether a new epoch begins; then this device's own agreement key is renewed to this one.
+    pub rotate: Option<KeySet>,
+}
+
+/// Who signs an entry, and where in the log it is to stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Signer<'k> {
+    /// The signer's number.
+    pub device: DeviceNumber,
+    /// Its keys.
+    pub keys: &'k MembershipKeys,
+    /// The counter of its next entry.
+    pub counter: u32,
+    /// How far it has verified the log.
+    pub seen: Position,
+}
+
+/// Agreement keys of members, by the hash that the membership names.
+pub type AgreementKeys<'f> = dyn Fn(&AttachmentHash) -> Option<Vec<u8>> + 'f;
+
+/// Makes the first entry of a new space, and its epoch key: `founders` begins with whose device
+/// signs, and has the person's reserve after it.
 ///
 /// # Errors
 /// [`CryptoError`] where a key is unusable.
 pub fn found(
-    founder: &NewMember,
+    founders: &[NewMember],
     kind: SpaceKind,
-    relay: &RelayAddress,
+    relay: Option<&RelayAddress>,
+    follows: Option<SpaceId>,
     keys: &MembershipKeys,
     entropy: &mut dyn Entropy,
 ) -> Result<(Draft, EpochKey), CryptoError> {
@@ -71,38 +107,127 @@ pub fn found(
         space: SpaceId::ZERO,
         previous: EntryId::ZERO,
         epoch: None,
-        signer: DeviceNumber(0),
-        counter: 0,
         height: Height(0),
+    };
+    let signer = Signer {
+        device: DeviceNumber(0),
+        keys,
+        counter: 0,
         seen: Position {
             seq: 0,
             chain: ChainTag([0; 16]),
         },
-        first_device: DeviceNumber(0),
     };
-    let head = Some((kind, relay.clone()));
-    let draft = place.draft(
-        std::slice::from_ref(founder),
-        head,
-        keys,
-        &epoch_key,
-        entropy,
-    )?;
+    let mut draft = Parts::default();
+    draft.add(&place, DeviceNumber(0), founders, &epoch_key, entropy)?;
+    draft.roster.kind = Some(kind);
+    draft.roster.relay = relay.cloned();
+    draft.roster.follows = follows;
+    let draft = draft.sign(&place, signer, &epoch_key, entropy)?;
     Ok((draft, epoch_key))
 }
 
 impl Book {
-    /// Makes the entry that adds `members` after the newest one. The rules are checked by whoever
-    /// applies it, this device first.
+    /// Makes the entry that does `steps` after the newest one.
+    ///
+    /// # Errors
+    /// [`BookError`] where this device does not hold the epoch key, a member's agreement key is not
+    /// known, or a key is unusable.
+    pub fn draft(
+        &self,
+        steps: &Steps,
+        signer: Signer<'_>,
+        agreement_keys: &AgreementKeys<'_>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Draft, BookError> {
+        let membership = self.membership();
+        let held = self
+            .key_at(membership.height())
+            .ok_or(BookError::KeyRefused)?;
+        let mut place = Place {
+            space: *membership.space(),
+            previous: membership.head(),
+            epoch: Some(membership.epoch()),
+            height: membership.height(),
+        };
+        let first = membership.next_device();
+        let mut parts = Parts::default();
+        for device in &steps.remove {
+            parts.ops.push(Op::Remove(*device));
+        }
+        let Some(renewed) = &steps.rotate else {
+            for device in &steps.seal {
+                let member = membership.member(*device).ok_or(BookError::Roster)?;
+                parts.ops.push(Op::Seal(*device));
+                parts.seal(&place, member, agreement_keys, held, entropy)?;
+            }
+            parts.add(&place, first, &steps.add, held, entropy)?;
+            return Ok(parts.sign(&place, signer, held, entropy)?);
+        };
+
+        let fresh = EpochKey::generate(entropy);
+        place.epoch = None;
+        let hash = AttachmentHash::of(&renewed.agreement_key.0);
+        parts.ops.push(Op::Rotate(Some(NewAgreementKey {
+            suite: renewed.suite,
+            agreement_key: hash,
+        })));
+        parts.attachments.push(renewed.agreement_key.0.clone());
+        let stays = |member: &&Member| !steps.remove.contains(&member.device);
+        for member in membership.members().filter(stays) {
+            if member.device == signer.device {
+                let own = Member {
+                    agreement_key: hash,
+                    ..member.clone()
+                };
+                let own_key = |_: &AttachmentHash| Some(renewed.agreement_key.0.clone());
+                parts.seal(&place, &own, &own_key, &fresh, entropy)?;
+            } else {
+                parts.seal(&place, member, agreement_keys, &fresh, entropy)?;
+            }
+            parts
+                .roster
+                .members
+                .extend(self.roster(member.device).cloned());
+        }
+        parts.add(&place, first, &steps.add, &fresh, entropy)?;
+        parts.roster.kind = self.kind();
+        parts.roster.relay = self.relay().cloned();
+        parts.roster.follows = self.follows();
+        parts.roster.previous = Some(Bytes(held.expose().to_vec()));
+        Ok(parts.sign(&place, signer, &fresh, entropy)?)
+    }
+
+    /// Makes the entry by which the signer's person leaves.
     ///
     /// # Errors
     /// [`BookError`] where this device does not hold the epoch key or a key is unusable.
-    pub fn draft_add(
+    pub fn draft_leave(
         &self,
-        members: &[NewMember],
-        signer: (DeviceNumber, &MembershipKeys),
-        counter: u32,
-        seen: Position,
+        signer: Signer<'_>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Draft, BookError> {
+        self.draft_alone(Op::Leave, signer, entropy)
+    }
+
+    /// Makes the entry after which the space takes nothing more, and is followed by `successor` if
+    /// it is by any.
+    ///
+    /// # Errors
+    /// [`BookError`] where this device does not hold the epoch key or a key is unusable.
+    pub fn draft_close(
+        &self,
+        successor: Option<SpaceId>,
+        signer: Signer<'_>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Draft, BookError> {
+        self.draft_alone(Op::Close(successor), signer, entropy)
+    }
+
+    fn draft_alone(
+        &self,
+        op: Op,
+        signer: Signer<'_>,
         entropy: &mut dyn Entropy,
     ) -> Result<Draft, BookError> {
         let membership = self.membership();
@@ -110,16 +235,14 @@ impl Book {
             space: *membership.space(),
             previous: membership.head(),
             epoch: Some(membership.epoch()),
-            signer: signer.0,
-            counter,
             height: membership.height(),
-            seen,
-            first_device: membership.next_device(),
         };
         let key = self
             .key_at(membership.height())
             .ok_or(BookError::KeyRefused)?;
-        Ok(place.draft(members, None, signer.1, key, entropy)?)
+        let mut parts = Parts::default();
+        parts.ops.push(op);
+        Ok(parts.sign(&place, signer, key, entropy)?)
     }
 }
 
@@ -129,41 +252,31 @@ struct Place {
     previous: EntryId,
     /// `None` where the entry itself starts the epoch.
     epoch: Option<EntryId>,
-    signer: DeviceNumber,
-    counter: u32,
     height: Height,
-    seen: Position,
-    first_device: DeviceNumber,
 }
 
-impl Place {
-    fn draft(
-        &self,
+/// An entry that is being put together.
+#[derive(Default)]
+struct Parts {
+    ops: Vec<Op>,
+    keys: Vec<SealedKey>,
+    roster: Roster,
+    attachments: Vec<Vec<u8>>,
+}
+
+impl Parts {
+    fn add(
+        &mut self,
+        place: &Place,
+        first: DeviceNumber,
         members: &[NewMember],
-        head: Option<(SpaceKind, RelayAddress)>,
-        signer: &MembershipKeys,
         epoch_key: &EpochKey,
         entropy: &mut dyn Entropy,
-    ) -> Result<Draft, CryptoError> {
-        let mut core = Core {
-            previous: self.previous,
-            ops: Vec::new(),
-            keys: Vec::new(),
-        };
-        let mut roster = Vec::new();
-        let mut attachments = Vec::new();
-        for (number, member) in (self.first_device.0..).zip(members) {
+    ) -> Result<(), CryptoError> {
+        for (number, member) in (first.0..).zip(members) {
             let device = DeviceNumber(number);
             let agreement_key = &member.keys.agreement_key.0;
-            let info = EpochInfo::new(
-                &self.space.0,
-                &self.previous.0,
-                self.epoch.as_ref().map(|epoch| &epoch.0),
-                number,
-            );
-            let recipient = AgreementPublicKey::from_bytes(agreement_key)?;
-            let sealed = seal_epoch_key(&recipient, &info, epoch_key, entropy)?;
-            core.ops.push(Op::Add(Add {
+            self.ops.push(Op::Add(Add {
                 device,
                 person: member.person,
                 signing_key: member.keys.signing_key,
@@ -171,55 +284,112 @@ impl Place {
                 agreement_key: AttachmentHash::of(agreement_key),
                 rights: member.rights,
             }));
-            core.keys.push(SealedKey {
-                device,
-                sealed: AttachmentHash::of(&sealed),
-            });
-            attachments.push(agreement_key.clone());
-            attachments.push(sealed.to_vec());
-            roster.push(RosterMember {
+            self.attachments.push(agreement_key.clone());
+            self.seal_to(place, device, agreement_key, epoch_key, entropy)?;
+            self.roster.members.push(RosterMember {
                 device,
                 name: member.name.clone(),
                 role: member.role,
                 device_name: member.device_name.clone(),
                 level: member.level,
                 since: member.since,
+                used_as: member.used_as,
             });
         }
-        let (kind, relay) = head.unzip();
-        let mut padded = codec::encode(&Roster {
-            members: roster,
-            kind,
-            relay,
-        });
-        padding::pad(&mut padded);
+        Ok(())
+    }
 
+    fn seal(
+        &mut self,
+        place: &Place,
+        member: &Member,
+        agreement_keys: &AgreementKeys<'_>,
+        epoch_key: &EpochKey,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), BookError> {
+        let key = agreement_keys(&member.agreement_key);
+        let key = key.ok_or(BookError::AgreementKey(member.device))?;
+        match self.seal_to(place, member.device, &key, epoch_key, entropy) {
+            // The relay knows hashes only, so a member can name what is no key. Nobody could ever
+            // be removed if that stopped the others: it gets what opens for nobody.
+            Err(CryptoError::UnusableKey(_) | CryptoError::Length { .. }) => {
+                let mut nothing = vec![0; SEALED_EPOCH_KEY_LEN];
+                entropy.fill(&mut nothing);
+                self.name(member.device, nothing);
+                Ok(())
+            }
+            sealed => Ok(sealed?),
+        }
+    }
+
+    fn seal_to(
+        &mut self,
+        place: &Place,
+        device: DeviceNumber,
+        agreement_key: &[u8],
+        epoch_key: &EpochKey,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), CryptoError> {
+        let epoch = place.epoch.as_ref().map(|epoch| &epoch.0);
+        let info = EpochInfo::new(&place.space.0, &place.previous.0, epoch, device.0);
+        let recipient = AgreementPublicKey::from_bytes(agreement_key)?;
+        let sealed = seal_epoch_key(&recipient, &info, epoch_key, entropy)?;
+        self.name(device, sealed.to_vec());
+        Ok(())
+    }
+
+    /// Names what is sealed to a member.
+    fn name(&mut self, device: DeviceNumber, sealed: Vec<u8>) {
+        self.keys.push(SealedKey {
+            device,
+            sealed: AttachmentHash::of(&sealed),
+        });
+        self.attachments.push(sealed);
+    }
+
+    fn sign(
+        self,
+        place: &Place,
+        signer: Signer<'_>,
+        epoch_key: &EpochKey,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Draft, CryptoError> {
+        let core = Core {
+            previous: place.previous,
+            ops: self.ops,
+            keys: self.keys,
+        };
+        let mut padded = codec::encode(&self.roster);
+        padding::pad(&mut padded);
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
         let header = Header {
             kind: Kind::Membership,
-            device: self.signer,
-            counter: self.counter,
-            height: self.height,
-            seen: self.seen,
+            device: signer.device,
+            counter: signer.counter,
+            height: place.height,
+            seen: signer.seen,
             salt,
         };
         let private = seal_roster(
             epoch_key,
-            &self.space.0,
-            &self.previous.0,
+            &place.space.0,
+            &place.previous.0,
             &header.to_bytes(),
             &padded,
         )?;
         let body = MembershipBody::assemble(&core, &private).map_err(|_| CryptoError::TooLong)?;
         let mut signed = Ok(());
-        let entry = Entry::assemble(header, &body, &self.space, &self.previous, |text| {
-            signer.sign(text).map(Signature).unwrap_or_else(|e| {
+        let entry = Entry::assemble(header, &body, &place.space, &place.previous, |text| {
+            signer.keys.sign(text).map(Signature).unwrap_or_else(|e| {
                 signed = Err(e);
                 Signature([0; 64])
             })
         });
-        signed.map(|()| Draft { entry, attachments })
+        signed.map(|()| Draft {
+            entry,
+            attachments: self.attachments,
+        })
     }
 }
 
@@ -231,7 +401,7 @@ impl KeySet {
     pub fn of(keys: &MembershipKeys) -> Result<Self, CryptoError> {
         Ok(Self {
             signing_key: waymark_wire::signature::VerifyingKey(keys.signing_public()?),
-            suite: waymark_wire::membership::SUITE_XWING,
+            suite: SUITE_XWING,
             agreement_key: Bytes(keys.agreement_public()?.to_bytes().to_vec()),
         })
     }

@@ -2,7 +2,8 @@
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
-use waymark_wire::ids::DeviceNumber;
+use waymark_wire::codec::Bytes;
+use waymark_wire::ids::{DeviceNumber, SpaceId};
 use waymark_wire::signature::VerifyingKey;
 
 use crate::role::Role;
@@ -16,12 +17,24 @@ use crate::role::Role;
 #[non_exhaustive]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 pub enum SpaceKind {
+    /// Computed from a recovery phrase alone: says where its home is.
+    #[n(6)]
+    Beacon,
     /// A client and the therapists: plan, check-ins, assessments, sessions, messages.
     #[n(2)]
     Care,
+    /// A peer group: posts and shared goals.
+    #[n(4)]
+    Circle,
     /// A person's own devices.
     #[n(1)]
     Home,
+    /// An organisation.
+    #[n(5)]
+    Org,
+    /// A client and one supporter or guardian: what the client published to them.
+    #[n(3)]
+    Support,
 }
 
 /// Where a relay is, and the key that its receipts are signed with.
@@ -81,6 +94,22 @@ pub struct RosterMember {
     /// tells.
     #[n(5)]
     pub since: i32,
+    /// What holds the keys; nothing where it is a device.
+    #[n(6)]
+    pub used_as: Option<Use>,
+}
+
+/// What holds the keys of a membership, where that is no device.
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, PartialEq)]
+#[cbor(index_only)]
+#[non_exhaustive]
+pub enum Use {
+    /// The person's home, for own devices that come later.
+    #[n(1)]
+    Reserve,
+    /// The person's recovery phrase.
+    #[n(2)]
+    Phrase,
 }
 
 impl RosterMember {
@@ -90,7 +119,7 @@ impl RosterMember {
 
 /// The private part of one membership entry: what it adds to the roster, all of it where the entry
 /// starts an epoch.
-#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[derive(Clone, Debug, Decode, Default, Encode, Eq, PartialEq)]
 #[cbor(map)]
 pub struct Roster {
     /// The memberships that the entry adds or restates.
@@ -102,6 +131,13 @@ pub struct Roster {
     /// The relay that serves the space; stated where the entry starts an epoch.
     #[n(2)]
     pub relay: Option<RelayAddress>,
+    /// The key of the epoch before, where the entry starts another than the first: whoever may read
+    /// an epoch may read all earlier ones.
+    #[n(3)]
+    pub previous: Option<Bytes>,
+    /// The space that this one follows, where it was founded to go on in its place.
+    #[n(4)]
+    pub follows: Option<SpaceId>,
 }
 
 #[cfg(test)]

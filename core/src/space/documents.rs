@@ -1,19 +1,26 @@
 //! The documents of a space on this device: loaded when they are needed, stored as a snapshot and
 //! the changes since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
 
 use super::{SpaceError, damaged, keys};
 use crate::gate::{ActorId, Document, DocumentName, StoredChange};
-use crate::store::{Store, Table, Transaction};
+use crate::store::{self, Store, Table, Transaction};
 
 /// Rows after which a document is saved whole again.
 const ROWS_PER_SNAPSHOT: u32 = 128;
 /// Documents kept in memory beside the one in use.
 const LOADED: usize = 6;
+
+/// Rows that are read together.
+const ROWS_AHEAD: usize = 64;
+
+/// Rows of changes that have been read already, in the order of keys.
+#[derive(Default)]
+pub(super) struct Ahead(VecDeque<store::Row>);
 
 /// The documents of one space.
 pub(super) struct Documents {
@@ -179,16 +186,26 @@ impl Documents {
         Some((slot.number, row))
     }
 
-    /// The stored changes of one row.
+    /// The stored changes of one row. `ahead` has rows that were read together with an earlier one.
     pub(super) fn row(
         &self,
         store: &dyn Store,
+        ahead: &mut Ahead,
         document: u32,
         row: u32,
     ) -> Result<Vec<Vec<u8>>, SpaceError> {
-        let bytes = store
-            .get(Table::Change, &keys::change(self.space, document, row))?
-            .ok_or_else(|| damaged(Table::Change, "an unsent change is missing"))?;
+        let wanted = keys::change(self.space, document, row);
+        while ahead.0.pop_front_if(|(key, _)| *key < wanted).is_some() {}
+        if ahead.0.front().is_none_or(|(key, _)| *key != wanted) {
+            let prefix = keys::document(self.space, document);
+            let before = row.checked_sub(1);
+            let before = before.map(|row| keys::change(self.space, document, row));
+            let rows = store.scan(Table::Change, &prefix, before.as_deref(), ROWS_AHEAD)?;
+            ahead.0 = rows.into();
+        }
+        let found = ahead.0.pop_front_if(|(key, _)| *key == wanted);
+        let (_, bytes) =
+            found.ok_or_else(|| damaged(Table::Change, "an unsent change is missing"))?;
         unpack(&bytes)
     }
 

@@ -1,9 +1,9 @@
 //! The keys of a space's rows: the space's local number first, so that a space is a prefix.
 
-use waymark_wire::ids::Height;
-use waymark_wire::signature::VerifyingKey;
+use waymark_wire::ids::{AttachmentHash, Height};
 
 use super::{SpaceError, damaged};
+use crate::membership::Wish;
 use crate::store::Table;
 
 /// The prefix of everything of a space, and the key of its state.
@@ -69,9 +69,14 @@ pub(super) fn held(number: u32, seq: u64, index: u32) -> Vec<u8> {
     [entry(number, seq), index.to_be_bytes().to_vec()].concat()
 }
 
-/// A membership that is wanted, by the key of the device.
-pub(super) fn intent(number: u32, key: &VerifyingKey) -> Vec<u8> {
-    [number.to_be_bytes().as_slice(), &key.0].concat()
+/// Something that is wanted.
+pub(super) fn wish(number: u32, wish: &Wish) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &wish.place()].concat()
+}
+
+/// A member's agreement key.
+pub(super) fn attachment(number: u32, hash: &AttachmentHash) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &hash.0].concat()
 }
 
 /// The space that a key of the space table names.

@@ -13,6 +13,7 @@ use crate::crypto::open;
 use crate::gate::{
     Accepted, ActorId, DocumentName, GateError, RecordId, Section, TextId, decode_batch,
 };
+use crate::membership::SpaceKind;
 use crate::store::{Store, Table};
 
 /// Stands for the whole entry where a section's place in it is meant.
@@ -87,6 +88,8 @@ impl Space {
             let header = *entry.header();
             match header.kind {
                 Kind::Membership => self.open_roster(page, seq, &entry)?,
+                // Only whoever knows the phrase reads what a beacon says.
+                Kind::Batch if self.state.kind == SpaceKind::Beacon => {}
                 Kind::Batch if self.is_refused(store, page, seq)? => {}
                 Kind::Batch if Some(header.device) != self.state.device => {
                     self.open_batch(store, page, seq, &entry)?;
@@ -163,7 +166,7 @@ impl Space {
         let key = book.key_at(header.height).ok_or("no_key")?;
         let membership = book.membership();
         let id = membership.id_at(header.height).ok_or("no_membership")?;
-        let signer = membership.member(header.device).ok_or("no_member")?;
+        let signer = membership.member_ever(header.device).ok_or("no_member")?;
         let sealed = entry.body();
         let padded = open(key, &self.state.id.0, &id.0, &header.to_bytes(), sealed)
             .map_err(|_| "not_opened")?;
@@ -352,7 +355,7 @@ impl Space {
     fn actors(&self) -> Vec<ActorId> {
         self.book
             .iter()
-            .flat_map(|book| book.membership().members())
+            .flat_map(|book| book.membership().everybody())
             .map(|member| actor(&self.state.id, &member.signing_key))
             .collect()
     }

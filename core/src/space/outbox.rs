@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
-use waymark_wire::entry::{Entry, Header, Kind};
+use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{EntryId, SpaceId};
+use waymark_wire::membership::{Member, Rights};
 use waymark_wire::{limits, padding};
 
+use super::documents::Ahead;
 use super::{Space, SpaceError, damaged, keys};
-use crate::crypto::{Entropy, seal};
+use crate::crypto::Entropy;
 use crate::gate::limits::MAX_BATCH_OPERATIONS;
 use crate::gate::{PlainChange, Section, encode_batch};
 use crate::membership::Draft;
@@ -60,6 +62,16 @@ pub(super) fn put_membership(
     );
 }
 
+/// Puts a batch of this device on its way.
+pub(super) fn put_batch(transaction: &mut Transaction, number: u32, counter: u32, entry: Entry) {
+    let row = Row {
+        entry: Bytes(entry.into_bytes()),
+        attachments: Vec::new(),
+    };
+    let place = keys::sealed_entry(number, counter);
+    transaction.put(Table::Outbox, place, codec::encode(&row));
+}
+
 impl Space {
     /// Changes that are in no entry yet; counted up to 4,096.
     ///
@@ -86,6 +98,33 @@ impl Space {
         rows.iter()
             .map(|(key, row)| sealed(keys::number_at(key, 5, Table::Outbox)?, row))
             .collect()
+    }
+
+    /// The batches that the log has not shown yet, in order of their counters.
+    pub(super) fn batches(&self, store: &dyn Store) -> Result<Vec<Sealed>, SpaceError> {
+        let rows = store.scan(Table::Outbox, &keys::sealed(self.number), None, usize::MAX)?;
+        let mut batches = Vec::new();
+        for (key, row) in rows {
+            let sealed = sealed(keys::number_at(&key, 5, Table::Outbox)?, &row)?;
+            if sealed.entry.header().kind == Kind::Batch {
+                batches.push(sealed);
+            }
+        }
+        Ok(batches)
+    }
+
+    /// Whether a batch that is sealed now would count.
+    fn may_seal(&self) -> bool {
+        let Some((book, own)) = self.book.as_ref().zip(self.state.device) else {
+            return false;
+        };
+        let membership = book.membership();
+        let writes = |member: &Member| member.rights.include(Rights::WRITE);
+        !self.is_enrolling()
+            && membership.member(own).is_some_and(writes)
+            && !membership.is_rotation_due()
+            && !membership.is_closed()
+            && book.key_at(membership.height()).is_some()
     }
 
     /// Whether the log has everything that this device said and wants.
@@ -128,13 +167,9 @@ impl Space {
         entropy: &mut dyn Entropy,
     ) -> Result<bool, SpaceError> {
         self.refresh(store)?;
-        let (Some(book), Some(device)) = (&self.book, self.state.device) else {
+        if !self.may_seal() {
             return Ok(false);
-        };
-        let height = book.membership().height();
-        let Some(key) = book.key_at(height) else {
-            return Ok(false);
-        };
+        }
         let marks = store.scan(
             Table::Outbox,
             &keys::unsent(self.number),
@@ -149,10 +184,13 @@ impl Space {
         let mut by_document: BTreeMap<u32, Vec<Vec<u8>>> = BTreeMap::new();
         let mut bytes = 0;
         let mut operations = 0;
+        let mut ahead = Ahead::default();
+        let mut taken = Vec::with_capacity(marks.len());
+        let all = marks.len();
         for (mark, _) in marks {
             let document = keys::number_at(&mark, 5, Table::Outbox)?;
             let row = keys::number_at(&mark, 9, Table::Outbox)?;
-            let changes = self.documents.row(store, document, row)?;
+            let changes = self.documents.row(store, &mut ahead, document, row)?;
             let length: usize = changes.iter().map(Vec::len).sum();
             let count = operations_of(&changes)?;
             let is_full = bytes + length > BATCH_BYTES || operations + count > MAX_BATCH_OPERATIONS;
@@ -162,7 +200,14 @@ impl Space {
             bytes += length;
             operations += count;
             by_document.entry(document).or_default().extend(changes);
-            transaction.delete(Table::Outbox, mark);
+            taken.push(mark);
+        }
+        if taken.len() == all && all < limits::CHANGES {
+            transaction.delete_prefix(Table::Outbox, keys::unsent(self.number));
+        } else {
+            for mark in taken {
+                transaction.delete(Table::Outbox, mark);
+            }
         }
         let mut sections = Vec::new();
         for (document, changes) in by_document {
@@ -176,29 +221,8 @@ impl Space {
         padding::pad(&mut text);
 
         let counter = self.state.counter;
-        let mut salt = [0; 16];
-        entropy.fill(&mut salt);
-        let seen = self.state.cursor.position();
-        let header = Header {
-            kind: Kind::Batch,
-            device,
-            counter,
-            height,
-            seen,
-            salt,
-        };
-        let space = self.state.id;
-        let membership = book.membership().head();
-        let sealed = seal(key, &space.0, &membership.0, &header.to_bytes(), text)?;
-        let signing = &self.signing;
-        let entry = Entry::assemble(header, &sealed, &space, &membership, |t| signing.sign(t));
-
-        let row = Row {
-            entry: Bytes(entry.into_bytes()),
-            attachments: Vec::new(),
-        };
-        let place = keys::sealed_entry(self.number, counter);
-        transaction.put(Table::Outbox, place, codec::encode(&row));
+        let entry = self.seal_batch(text, counter, entropy)?;
+        put_batch(&mut transaction, self.number, counter, entry);
         self.state.counter += 1;
         self.save(&mut transaction);
         if let Err(error) = store.commit(transaction.into()) {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use waymark_wire::entry::{Entry, Kind};
-use waymark_wire::ids::{DeviceNumber, EntryId, SpaceId};
+use waymark_wire::ids::{DeviceNumber, EntryId, Height, SpaceId};
 use waymark_wire::membership::MembershipError;
 use waymark_wire::receipt::Receipt;
 
@@ -61,12 +61,17 @@ pub(super) struct Page {
     pub(super) transaction: Transaction,
     pub(super) entries: BTreeMap<u64, Entry>,
     pub(super) received: Received,
-    attachments: Vec<Vec<u8>>,
+    pub(super) attachments: Vec<Vec<u8>>,
+    /// Entries that start an epoch.
+    pub(super) epochs: BTreeMap<Height, Entry>,
+    /// An epoch key for this device did not come or does not open.
+    pub(super) key_refused: bool,
 }
 
 impl Space {
     /// Takes a page: verifies each entry and the relay's receipt, stores the entries, opens and
-    /// applies what can be opened, all in one transaction.
+    /// applies what can be opened, all in one transaction. `at_end` tells whether the log ends with
+    /// it.
     ///
     /// # Errors
     /// [`SpaceError`] names the entry that is refused; nothing of the page is kept then.
@@ -75,6 +80,7 @@ impl Space {
         store: &mut dyn Store,
         items: Vec<Item>,
         receipt: &Receipt,
+        at_end: bool,
     ) -> Result<Received, SpaceError> {
         self.refresh(store)?;
         if items.is_empty()
@@ -84,7 +90,7 @@ impl Space {
             self.check_receipt(receipt)?;
             return Ok(Received::default());
         }
-        match self.try_receive(store, items, receipt) {
+        match self.try_receive(store, items, receipt, at_end) {
             Ok(received) => Ok(received),
             Err(error) => {
                 self.distrust();
@@ -99,12 +105,15 @@ impl Space {
         store: &mut dyn Store,
         items: Vec<Item>,
         receipt: &Receipt,
+        at_end: bool,
     ) -> Result<Received, SpaceError> {
         let mut page = Page {
             transaction: Transaction::new(),
             entries: BTreeMap::new(),
             received: Received::default(),
             attachments: Vec::new(),
+            epochs: BTreeMap::new(),
+            key_refused: false,
         };
         for item in items {
             match item {
@@ -122,9 +131,15 @@ impl Space {
             }
         }
         self.check_receipt(receipt)?;
+        // Keys that a relay has dropped for later ones are not missed, once those have come.
+        if page.key_refused && at_end && !self.is_ready() {
+            return Err(BookError::KeyRefused.into());
+        }
+        self.open_epochs(store, &mut page)?;
         self.open_pending(store, &mut page)?;
         self.save(&mut page.transaction);
-        store.commit(page.transaction.into())?;
+        // The relay has it: what a dead battery takes is read again.
+        store.commit_soon(page.transaction.into())?;
         // The page is taken: whatever comes of this, the app is told of it.
         if let Err(error) = self.tidy(store) {
             tracing::warn!(%error, "documents were not saved whole");
@@ -161,7 +176,7 @@ impl Space {
                 let book = book.ok_or(SpaceError::Relay("its log has no start"))?;
                 let signer = book.membership().signer(&entry, &id);
                 signer.map_err(|refusal| SpaceError::refused(seq, refusal))?;
-                if Some(header.device) == self.state.device {
+                if self.is_own(header.device) {
                     return self.take_own(store, page, seq, &id);
                 }
                 // Kinds of later versions are kept and skipped.
@@ -207,8 +222,8 @@ impl Space {
         }
         let header = entry.header();
         self.count(seq, header.device, header.counter)?;
-        self.learn(page, entry, id)?;
-        let own = seq > 1 && Some(header.device) == self.state.device;
+        self.learn(store, page, entry, id)?;
+        let own = seq > 1 && self.is_own(header.device);
         let sealed = self.on_its_way(store, header.counter, &id)?;
         if own && sealed.is_none() {
             return Err(SpaceError::Restored { seq });
@@ -219,50 +234,6 @@ impl Space {
             page.received.confirmed += 1;
         }
         page.received.membership = true;
-        Ok(())
-    }
-
-    /// What a membership entry that has been applied means to this device.
-    fn learn(&mut self, page: &mut Page, entry: &Entry, id: EntryId) -> Result<(), SpaceError> {
-        let Some(book) = self.book.as_mut() else {
-            return Ok(());
-        };
-        let height = book.membership().height();
-        let place = keys::membership(self.number, height);
-        page.transaction
-            .put(Table::Membership, place, entry.bytes());
-
-        let own_key = self.signing.verifying_key();
-        let member = book.membership().member_with_key(&own_key);
-        let own = member.map(|member| (member.device, member.since));
-        let sealed = std::mem::take(&mut page.attachments);
-        if let Some((own, since)) = own {
-            if self.state.device.is_none() {
-                if since == height && self.state.welcome.is_some_and(|(added, _)| added != id) {
-                    return Err(SpaceError::Relay(
-                        "another entry added this device than welcomed",
-                    ));
-                }
-                self.state.device = Some(own);
-            }
-            let had_key = book.key_at(height).is_some();
-            if !had_key
-                && let Some((start, key)) = book.take_key(entry, &self.keys, own, &sealed)?
-            {
-                let bytes = key.expose().as_slice();
-                page.transaction
-                    .put(Table::Epoch, keys::epoch(self.number, start), bytes);
-                page.received.membership = true;
-            }
-        }
-        if let Some(book) = &self.book {
-            for member in book.membership().members() {
-                let intent = keys::intent(self.number, &member.signing_key);
-                if member.since == height {
-                    page.transaction.delete(Table::Intent, intent);
-                }
-            }
-        }
         Ok(())
     }
 
@@ -285,6 +256,11 @@ impl Space {
             .delete(Table::Outbox, keys::sealed_entry(self.number, own.counter));
         page.received.confirmed += 1;
         self.advance(page, seq, id, own.entry)
+    }
+
+    /// Whether a membership is this device's alone: what it signed, this device knows.
+    fn is_own(&self, device: DeviceNumber) -> bool {
+        Some(device) == self.state.device && !self.is_enrolling()
     }
 
     fn advance(
@@ -350,7 +326,7 @@ impl Space {
             .compact(&mut transaction, &|number| unsent.contains(&number))?;
         self.documents.evict();
         if !transaction.is_empty() {
-            store.commit(transaction.into())?;
+            store.commit_soon(transaction.into())?;
         }
         Ok(())
     }

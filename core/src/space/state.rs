@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 use waymark_wire::chain::{Chain, Cursor, Position};
 use waymark_wire::codec::{self, Bytes};
-use waymark_wire::ids::{DeviceNumber, EntryId, Generation, SpaceId};
+use waymark_wire::ids::{DeviceNumber, EntryId, Generation, Height, SpaceId};
 use zeroize::Zeroizing;
 
 use super::{SpaceError, damaged};
@@ -34,6 +34,15 @@ pub(crate) struct SpaceState {
     pub(super) generation: Option<Generation>,
     /// Counters of every membership's last entry, by number.
     pub(super) counters: Vec<u32>,
+    /// The same keys with the agreement key that a rotation on its way puts in the old one's place.
+    pub(super) renewed: Option<Zeroizing<Vec<u8>>>,
+    /// This device's own keys, where `keys` are not its own: a reserve, a phrase, or what a backup
+    /// brought back. It becomes a member with them.
+    pub(super) becomes: Option<Zeroizing<Vec<u8>>>,
+    /// This device's person has left.
+    pub(super) left: bool,
+    /// The newest epoch's start, and the local date on which this device first looked at it.
+    pub(super) epoch_seen: Option<(Height, i32)>,
 }
 
 #[derive(Decode, Encode)]
@@ -67,6 +76,16 @@ struct Row {
     counters: Vec<u32>,
     #[n(13)]
     welcomed_as: Option<DeviceNumber>,
+    #[n(14)]
+    renewed: Option<Bytes>,
+    #[n(15)]
+    becomes: Option<Bytes>,
+    #[n(16)]
+    left: Option<bool>,
+    #[n(17)]
+    epoch_seen: Option<Height>,
+    #[n(18)]
+    epoch_seen_on: Option<i32>,
 }
 
 impl SpaceState {
@@ -89,6 +108,10 @@ impl SpaceState {
             welcomed_as: None,
             generation: None,
             counters: Vec::new(),
+            renewed: None,
+            becomes: None,
+            left: false,
+            epoch_seen: None,
         }
     }
 
@@ -108,6 +131,11 @@ impl SpaceState {
             generation: self.generation,
             counters: self.counters.clone(),
             welcomed_as: self.welcomed_as,
+            renewed: self.renewed.as_ref().map(|keys| Bytes(keys.to_vec())),
+            becomes: self.becomes.as_ref().map(|keys| Bytes(keys.to_vec())),
+            left: self.left.then_some(true),
+            epoch_seen: self.epoch_seen.map(|(height, _)| height),
+            epoch_seen_on: self.epoch_seen.map(|(_, day)| day),
         })
     }
 
@@ -131,6 +159,10 @@ impl SpaceState {
             generation: row.generation,
             counters: row.counters,
             welcomed_as: row.welcomed_as,
+            renewed: row.renewed.map(|keys| Zeroizing::new(keys.0)),
+            becomes: row.becomes.map(|keys| Zeroizing::new(keys.0)),
+            left: row.left.unwrap_or_default(),
+            epoch_seen: row.epoch_seen.zip(row.epoch_seen_on),
         })
     }
 }

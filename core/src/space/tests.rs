@@ -9,7 +9,7 @@ use waymark_wire::membership::{Add, Core, MembershipBody, Op, Rights, SealedKey}
 use waymark_wire::receipt::Receipt;
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 
-use super::{Item, Received, Space, SpaceError};
+use super::{Founding, Item, Received, Space, SpaceError};
 use crate::crypto::{MembershipKeys, SeededEntropy};
 use crate::membership::{KeySet, NewMember, RelayAddress, SpaceKind, WelcomeSpace};
 use crate::role::Role;
@@ -37,15 +37,20 @@ impl Bench {
             device_name: "phone".into(),
             level: 1,
             since: 0,
+            used_as: None,
         };
         let address = RelayAddress {
             url: "http://relay".into(),
             key: Some(relay.verifying_key()),
         };
         let mut store = MemoryDisk::new().open().unwrap();
-        let kind = SpaceKind::Care;
+        let founding = Founding {
+            kind: SpaceKind::Care,
+            relay: address,
+            follows: None,
+        };
         let space =
-            Space::create(&mut store, 0, &founder, keys, kind, address, &mut entropy).unwrap();
+            Space::create(&mut store, 0, &[founder], keys, founding, &mut entropy).unwrap();
         let log = vec![space.outbox(&store).unwrap()[0].entry.clone()];
         Self {
             store,
@@ -125,7 +130,7 @@ impl Bench {
                 bytes: entry.bytes().to_vec(),
             })
             .collect();
-        space.receive(store, items, &receipt)
+        space.receive(store, items, &receipt, true)
     }
 
     /// A second device that was welcomed and has read nothing.
@@ -156,7 +161,7 @@ fn a_membership_entry_that_opens_for_nobody_is_held_back_and_the_space_opens_aga
     bench.log.push(bench.unreadable_add());
     let (mut store, mut reader) = bench.welcomed(bench.cursor().position());
     bench.deliver(&mut reader, &mut store).unwrap();
-    assert_eq!(reader.book().unwrap().membership().members().len(), 2);
+    assert_eq!(reader.book().unwrap().membership().members().count(), 2);
     assert!(Space::load(&store, 0).is_ok());
 }
 

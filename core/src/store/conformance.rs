@@ -244,7 +244,8 @@ type Model = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
 /// Whatever is committed in whatever order, across reopening: the same as in a plain map.
 pub(super) fn any_sequence_of_commits_agrees_with_a_map<D: Device>(make: Make<'_, D>) {
-    let steps = prop::collection::vec((prop::collection::vec(write(), 0..6), any::<bool>()), 1..12);
+    let step = (prop::collection::vec(write(), 0..6), any::<bool>(), any::<bool>());
+    let steps = prop::collection::vec(step, 1..12);
     let config = ProptestConfig {
         cases: 48,
         failure_persistence: None,
@@ -254,11 +255,15 @@ pub(super) fn any_sequence_of_commits_agrees_with_a_map<D: Device>(make: Make<'_
         let device = make();
         let mut model = Model::new();
         let mut store = open(&device);
-        for (writes, reopen) in steps {
+        for (writes, waits, reopen) in steps {
             for write in &writes {
                 apply(&mut model, write);
             }
-            store.commit(writes).unwrap();
+            if waits {
+                store.commit(writes).unwrap();
+            } else {
+                store.commit_soon(writes).unwrap();
+            }
             if reopen {
                 drop(store);
                 store = open(&device);

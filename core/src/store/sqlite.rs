@@ -30,6 +30,8 @@ pub struct SqliteStore {
     connection: Connection,
     key: StorageKey,
     entropy: Box<dyn Entropy>,
+    /// Whether commits do not wait for the disk now.
+    hurries: bool,
     _lock: File,
 }
 
@@ -52,6 +54,7 @@ impl SqliteStore {
             connection,
             key,
             entropy: Box::new(entropy),
+            hurries: false,
             _lock: lock,
         })
     }
@@ -83,8 +86,16 @@ impl SqliteStore {
     }
 }
 
-impl Store for SqliteStore {
-    fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
+impl SqliteStore {
+    fn hurry(&mut self, hurries: bool) -> Result<(), StoreError> {
+        if self.hurries != hurries {
+            open::wait_for_disk(&self.connection, !hurries)?;
+            self.hurries = hurries;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -100,6 +111,18 @@ impl Store for SqliteStore {
             return Err(in_file(error));
         }
         Ok(())
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.hurry(false)?;
+        self.write(writes)
+    }
+
+    fn commit_soon(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.hurry(true)?;
+        self.write(writes)
     }
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {

@@ -1,25 +1,22 @@
-//! The state of the machine, and what it decides to do next.
+//! The state of the machine, and what it makes of commands, answers and failures. What it decides to
+//! do next is in `plan`.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use waymark_wire::codec::{self, Bytes};
-use waymark_wire::ids::{Height, SpaceId};
-use waymark_wire::message::{APPEND_PATH, PULL_PATH, PullRequest, RefusalAnswer, RefusalCode};
+use waymark_wire::ids::Height;
+use waymark_wire::message::{APPEND_PATH, PULL_PATH, RefusalAnswer, RefusalCode};
 use waymark_wire::signature::VerifyingKey;
 
 use super::backoff::Backoff;
-use super::pull::Pull;
+use super::reading::Pull;
 use super::{Effect, Event, Failure, Problem, RequestId, SpaceStatus, Timestamp};
 use crate::engine::Engine;
+use crate::home;
 use crate::space::Space;
 
-/// A nonce is good for ten minutes by the relay's clock; a younger one is asked for before that.
-const NONCE_MS: i64 = 8 * 60 * 1_000;
 /// Bytes of an answer that is read whole, at most.
 const ANSWER: usize = 4 * 1024 * 1024;
-
-/// How long an entry that the relay took may be missing in an answer that is open.
-const SHOWN_MS: i64 = 30_000;
 
 /// The sync state machine of one device.
 #[derive(Debug, Default)]
@@ -28,6 +25,8 @@ pub struct Machine {
     pub(super) spaces: BTreeMap<u32, SpaceSync>,
     pub(super) requests: BTreeMap<RequestId, Purpose>,
     pub(super) live: Option<u16>,
+    /// Something may have changed in home or in who is in a space.
+    pub(super) upkeep_due: bool,
     effects: VecDeque<Effect>,
     pub(super) events: VecDeque<Event>,
     next_request: u64,
@@ -99,7 +98,10 @@ impl Machine {
     /// A machine that knows nothing yet: it reads every log before it writes.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            upkeep_due: true,
+            ..Self::default()
+        }
     }
 
     /// A: how a space stands.
@@ -134,7 +136,7 @@ impl Machine {
         let relay = self.relays.get(&space.relay().url);
         let waits = sync.backoff.retry_at().is_some()
             || relay.is_some_and(|relay| relay.backoff.retry_at().is_some());
-        waits || (!sync.wants_pull && !sync.wants_push && is_sent(engine, space))
+        waits || space.has_ended() || (!sync.wants_pull && !sync.wants_push && is_sent(engine, space))
     }
 
     /// C: try everything now, whatever failed before.
@@ -183,13 +185,41 @@ impl Machine {
         self.spaces.entry(number).or_default().wants_push = true;
     }
 
+    /// C: this device entered a space or founded one, or wants something of home: home and the other
+    /// spaces are brought into line with the next effect.
+    pub const fn upkeep_soon(&mut self) {
+        self.upkeep_due = true;
+    }
+
     /// D: what is to be done next, until `None`.
     pub fn poll_effect(&mut self, engine: &mut Engine, now: Timestamp) -> Option<Effect> {
         if self.effects.is_empty() {
             self.meet(engine);
+            self.upkeep(engine);
             self.plan(engine, now);
         }
         self.effects.pop_front()
+    }
+
+    /// Brings home and the other spaces into line.
+    fn upkeep(&mut self, engine: &mut Engine) {
+        // A home that was read in part lists reserves that later records replace.
+        let home = home::home_of(engine).map(Space::number);
+        let read = |number| self.spaces.get(&number).is_some_and(|sync| sync.caught_up);
+        if !self.upkeep_due || !home.is_none_or(read) {
+            return;
+        }
+        self.upkeep_due = false;
+        match home::upkeep(engine) {
+            Ok(touched) => {
+                self.meet(engine);
+                for number in touched {
+                    self.spaces.entry(number).or_default().wants_push = true;
+                }
+            }
+            // What is damaged says so where it is read.
+            Err(error) => tracing::warn!(%error, "home is not in line with the other spaces"),
+        }
     }
 
     /// D: what the app is to be told, until `None`.
@@ -418,138 +448,6 @@ impl Machine {
                 });
             self.relays.entry(space.relay().url.clone()).or_default();
         }
-    }
-
-    /// When a relay's answer is given up: where no frame comes to its end, or an entry that the
-    /// relay took does not come.
-    fn overdue_at(&self, url: &str) -> Option<Timestamp> {
-        let (_, pull) = self.relays.get(url)?.pull.as_ref()?;
-        let syncs = pull.numbers().filter_map(|n| self.spaces.get(&n));
-        let taken = syncs.filter_map(|sync| Some(sync.taken?.at.plus(SHOWN_MS)));
-        taken.chain([pull.deadline()]).min()
-    }
-
-    fn give_up_overdue(&mut self, engine: &mut Engine, now: Timestamp) {
-        for url in self.relays.keys().cloned().collect::<Vec<_>>() {
-            if self.overdue_at(&url).is_none_or(|at| at > now) {
-                continue;
-            }
-            let pull = self.relays.get(&url).and_then(|relay| relay.pull.as_ref());
-            if pull.is_some_and(|(_, pull)| pull.deadline() <= now) {
-                self.relay_failed(engine, &url, Problem::Offline, now);
-            } else {
-                for sync in self.spaces.values_mut() {
-                    sync.taken = sync.taken.map(|taken| Taken { at: now, ..taken });
-                }
-                self.cancel_pull(&url);
-            }
-        }
-    }
-
-    fn plan(&mut self, engine: &mut Engine, now: Timestamp) {
-        self.give_up_overdue(engine, now);
-        let relays = self.relays.values_mut().map(|relay| &mut relay.backoff);
-        let spaces = self.spaces.values_mut().map(|sync| &mut sync.backoff);
-        for backoff in relays.chain(spaces).filter(|backoff| backoff.is_over(now)) {
-            backoff.hurry();
-        }
-        let urls: Vec<String> = self.relays.keys().cloned().collect();
-        for url in urls {
-            let relay = self.relays.entry(url.clone()).or_default();
-            if !relay.backoff.is_over(now) || relay.greeting {
-                continue;
-            }
-            // Where another key was shown than a space knows, ask who it is before trying again.
-            if self.meets_a_stranger(engine, &url, now) {
-                self.relays.entry(url.clone()).or_default().key = None;
-            }
-            let relay = self.relays.entry(url.clone()).or_default();
-            let fresh = relay
-                .nonce
-                .as_ref()
-                .is_some_and(|(_, at)| now.0 - at.0 < NONCE_MS);
-            if relay.key.is_none() || (!fresh && relay.pull.is_none()) {
-                if self.wants_anything(engine, &url, now) {
-                    self.greet(&url);
-                }
-                continue;
-            }
-            self.pin(engine, &url, now);
-            self.plan_pushes(engine, &url, now);
-            self.plan_pull(engine, &url, now);
-        }
-    }
-
-    /// Whether a space that is to be tried knows this relay under another key.
-    fn meets_a_stranger(&self, engine: &Engine, url: &str, now: Timestamp) -> bool {
-        let Some(key) = self.relays.get(url).and_then(|relay| relay.key) else {
-            return false;
-        };
-        let is_tried = |space: &&Space| {
-            let sync = self.spaces.get(&space.number());
-            sync.is_some_and(|sync| sync.wants_pull && sync.backoff.is_over(now))
-        };
-        let here = |space: &&Space| space.relay().url == url;
-        let mut tried = engine.spaces().iter().filter(here).filter(is_tried);
-        tried.any(|space| space.relay().key.is_some_and(|known| known != key))
-    }
-
-    /// Has every space that knows no key of its relay hold it to the one that it showed.
-    pub(super) fn pin(&mut self, engine: &mut Engine, url: &str, now: Timestamp) {
-        let Some(key) = self.relays.get(url).and_then(|relay| relay.key) else {
-            return;
-        };
-        for (number, _) in Self::spaces_at(engine, url) {
-            let Some((space, store, _)) = engine.parts(number) else {
-                continue;
-            };
-            let is_known = space.relay().key == Some(key);
-            let waits = self
-                .spaces
-                .get(&number)
-                .is_some_and(|s| !s.backoff.is_over(now));
-            if is_known || waits {
-                continue;
-            }
-            if let Err(error) = space.pin_relay(store, key) {
-                self.space_failed(engine, number, error.into(), now);
-            }
-        }
-    }
-
-    fn wants_anything(&self, engine: &Engine, url: &str, now: Timestamp) -> bool {
-        engine
-            .spaces()
-            .iter()
-            .filter(|space| space.relay().url == url)
-            .any(|space| {
-                self.spaces.get(&space.number()).is_some_and(|sync| {
-                    sync.backoff.is_over(now) && (sync.wants_pull || sync.wants_push)
-                })
-            })
-    }
-
-    fn greet(&mut self, url: &str) {
-        let body = codec::encode(&PullRequest::default());
-        self.request(
-            Purpose::Greet {
-                relay: url.to_owned(),
-            },
-            url,
-            body,
-        );
-        self.relays.entry(url.to_owned()).or_default().greeting = true;
-    }
-
-    /// The spaces of a relay, with their ids.
-    pub(super) fn spaces_at(engine: &Engine, url: &str) -> Vec<(u32, SpaceId)> {
-        let at = |space: &&Space| space.relay().url == url;
-        engine
-            .spaces()
-            .iter()
-            .filter(at)
-            .map(|space| (space.number(), space.id()))
-            .collect()
     }
 }
 

@@ -7,102 +7,11 @@ use waymark_wire::proof::ReadProof;
 use waymark_wire::receipt::Receipt;
 
 use super::machine::Purpose;
+use super::reading::{Pull, Reading};
 use super::{Event, Machine, Problem, RequestId, Timestamp};
 use crate::engine::Engine;
+use crate::membership::SpaceKind;
 use crate::space::{Item, Space, SpaceError};
-
-/// For one whole frame; a heartbeat comes oftener.
-const FRAME_MS: i64 = 120_000;
-/// Bytes of pages that are not at their end, at most: one page, with one entry more and everything
-/// that its entries name.
-const PENDING: usize =
-    limits::PAGE_BYTES + limits::FRAME + limits::ATTACHMENTS * limits::ATTACHMENT;
-
-/// An answer that is being read.
-#[derive(Debug)]
-pub(super) struct Pull {
-    reader: SequenceReader,
-    spaces: Vec<Reading>,
-    greeted: bool,
-    /// Bytes in the pages that are not at their end.
-    pending: usize,
-    /// When the last whole frame came.
-    last_frame: Timestamp,
-}
-
-#[derive(Debug)]
-struct Reading {
-    number: u32,
-    page: Vec<Item>,
-    /// How far the log reaches at least, by what the relay said before this was asked.
-    expects: Option<u64>,
-    /// Nothing more is taken of this space from this answer.
-    over: bool,
-    refused: bool,
-    /// It was read to its end.
-    done: bool,
-}
-
-impl Pull {
-    pub(super) fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
-        self.spaces.iter().map(|reading| reading.number)
-    }
-
-    /// Whether a log has not come to its end.
-    pub(super) fn is_behind(&self) -> bool {
-        self.spaces
-            .iter()
-            .any(|reading| !reading.over && !reading.done)
-    }
-
-    /// Whether everything that may still come is of spaces that failed.
-    fn is_pointless(&self) -> bool {
-        let is_left = |reading: &Reading| reading.over && !reading.done && !reading.refused;
-        !self.is_behind() && self.spaces.iter().any(is_left)
-    }
-
-    /// Whether a frame is not of a space of which nothing more is taken.
-    fn is_of_use(&self, frame: &Frame) -> bool {
-        let (Frame::Attachment { space, .. }
-        | Frame::Entry { space, .. }
-        | Frame::Own { space, .. }
-        | Frame::Page { space, .. }
-        | Frame::Refused { space, .. }) = frame
-        else {
-            return true;
-        };
-        let reading = self.spaces.get(usize::from(*space));
-        reading.is_some_and(|reading| !reading.over)
-    }
-
-    /// When the next whole frame has to be here.
-    pub(super) const fn deadline(&self) -> Timestamp {
-        self.last_frame.plus(FRAME_MS)
-    }
-
-    /// Takes a part of a page, as long as the parts are no more than relays send.
-    fn take(&mut self, space: u16, item: Item) -> Result<(), Problem> {
-        let size = item.size();
-        let reading = self.reading(space)?;
-        if reading.over {
-            // Nothing of it is kept, and the other spaces do not suffer from it.
-            return Ok(());
-        }
-        reading.take(item)?;
-        self.pending += size;
-        if self.pending > PENDING {
-            return Err(Problem::Garbled("pages without end".into()));
-        }
-        Ok(())
-    }
-
-    fn reading(&mut self, space: u16) -> Result<&mut Reading, Problem> {
-        self.spaces
-            .get_mut(usize::from(space))
-            .ok_or_else(|| Problem::Garbled("it names a space that was not asked for".into()))
-    }
-}
-
 impl Machine {
     pub(super) fn handle_greeting(
         &mut self,
@@ -156,6 +65,7 @@ impl Machine {
             .spaces()
             .iter()
             .filter(|space| space.relay().url == url && space.relay().key == Some(key))
+            .filter(|space| !space.has_ended())
             // A space that this device founded and nobody has heard of is pushed first.
             .filter(|space| !is_unheard_of(space) || self.is_sent_to(space.number()))
             .map(Space::number)
@@ -200,6 +110,7 @@ impl Machine {
                 proof,
                 after,
                 earlier: Vec::new(),
+                whole: space.is_enrolling(),
             });
             readings.push(Reading {
                 number,
@@ -380,11 +291,11 @@ impl Machine {
                 if std::mem::replace(&mut reading.over, true) {
                     return Ok(());
                 }
+                let number = reading.number;
                 let problem = match code {
                     RefusalCode::UnknownPosition => Problem::RolledBack,
-                    other => Problem::Refused(other),
+                    other => refused(engine, number, other),
                 };
-                let number = reading.number;
                 self.space_failed(engine, number, problem, now);
             }
         }
@@ -402,7 +313,7 @@ impl Machine {
         now: Timestamp,
     ) -> bool {
         let number = reading.number;
-        let received = match engine.receive(number, items, receipt) {
+        let received = match engine.receive(number, items, receipt, receipt.position.seq >= head) {
             Ok(received) => received,
             Err(error) => {
                 self.space_failed(engine, number, error.into(), now);
@@ -413,6 +324,8 @@ impl Machine {
             return false;
         };
         let (id, reaches) = (space.id(), space.reaches_welcome());
+        let in_home = space.kind() == SpaceKind::Home && !received.changes.is_empty();
+        self.upkeep_due |= received.membership || in_home;
         if !received.changes.is_empty() {
             self.events.push_back(Event::Changed {
                 space: id,
@@ -424,6 +337,10 @@ impl Machine {
         }
         let (seq, at_end) = (receipt.position.seq, receipt.position.seq >= head);
         let sync = self.spaces.entry(number).or_default();
+        if received.membership {
+            // Its entries may be numbered anew, and those of borrowed keys have others' numbers.
+            sync.sent_below = None;
+        }
         let taken = sync.taken.take_if(|taken| taken.seq <= seq);
         let lie = if taken.is_some_and(|taken| is_on_its_way(engine, number, taken.below)) {
             Some("it took an entry and shows another in its place")
@@ -444,6 +361,7 @@ impl Machine {
         }
         let sync = self.spaces.entry(number).or_default();
         let first = !sync.caught_up;
+        self.upkeep_due |= first;
         sync.caught_up = true;
         sync.synced = Some(now);
         sync.balks &= received.confirmed == 0;
@@ -462,17 +380,6 @@ impl Machine {
     }
 }
 
-impl Reading {
-    fn take(&mut self, item: Item) -> Result<(), Problem> {
-        // A page has at most this many entries, each with at most two attachments that matter here.
-        if self.page.len() >= 4 * limits::PAGE_ENTRIES {
-            return Err(Problem::Garbled("a page without end".into()));
-        }
-        self.page.push(item);
-        Ok(())
-    }
-}
-
 /// Whether an entry of this device with a smaller counter is not in the log yet.
 pub(super) fn is_on_its_way(engine: &Engine, number: u32, below: u32) -> bool {
     let store = engine.store.as_ref();
@@ -485,4 +392,16 @@ pub(super) fn is_on_its_way(engine: &Engine, number: u32, below: u32) -> bool {
 /// Whether this device founded the space and the relay has not shown it yet.
 pub(super) fn is_unheard_of(space: &Space) -> bool {
     space.cursor().seq == 0 && space.device().is_some()
+}
+
+/// A relay's refusal as a problem of a space. A space that has been read is known to it: that it
+/// says otherwise may mean that this device was removed, which nobody has to be told.
+pub(super) fn refused(engine: &Engine, number: u32, code: RefusalCode) -> Problem {
+    let was_read = engine
+        .space_by_number(number)
+        .is_some_and(|space| space.cursor().seq > 0 || space.is_enrolling());
+    match code {
+        RefusalCode::NotFound if was_read => Problem::Offline,
+        code => Problem::Refused(code),
+    }
 }

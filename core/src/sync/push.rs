@@ -4,11 +4,11 @@ use waymark_wire::codec::{self, Bytes};
 use waymark_wire::limits;
 use waymark_wire::message::{AppendAnswer, AppendRequest, RefusalAnswer, RefusalCode};
 
-use super::machine::{Purpose, Taken};
-use super::pull::{is_on_its_way, is_unheard_of};
+use super::machine::{Purpose, SpaceSync, Taken};
+use super::pull::{is_on_its_way, is_unheard_of, refused};
 use super::{Event, Machine, Problem, Timestamp};
 use crate::engine::Engine;
-use crate::space::{Sealed, SpaceError};
+use crate::space::{Sealed, SpaceError, Unfulfilled};
 
 /// Bytes of an append answer, at most.
 const ANSWER: usize = 64 * 1024;
@@ -24,7 +24,7 @@ impl Machine {
                 continue;
             };
             // Nothing is handed to a relay that shows another key than this space knows.
-            if key.is_none() || space.relay().key != key {
+            if key.is_none() || space.relay().key != key || space.has_ended() {
                 continue;
             }
             let unheard_of = is_unheard_of(space);
@@ -35,13 +35,17 @@ impl Machine {
             }
             sync.wants_push = false;
             let sent_below = sync.sent_below;
-            let outbox = match next_entries(engine, number, sent_below) {
-                Ok(outbox) => outbox,
+            let (outbox, unfulfilled) = match next_entries(engine, number, sent_below) {
+                Ok(next) => next,
                 Err(error) => {
                     self.space_failed(engine, number, error.into(), now);
                     continue;
                 }
             };
+            for unfulfilled in unfulfilled {
+                let space = id;
+                self.events.push_back(Event::Unfulfilled { space, unfulfilled });
+            }
             let Some(last) = outbox.last() else { continue };
             let below = last.counter + 1;
             let attachments = outbox.iter().flat_map(|sealed| sealed.attachments.clone());
@@ -94,6 +98,22 @@ impl Machine {
             let error = SpaceError::Relay("it does not say where it put what it took");
             return self.space_failed(engine, number, error.into(), now);
         };
+        // Whoever leaves is shown nothing any more, not even that.
+        if let Some((space, store, _)) = engine.parts(number) {
+            match space.note_if_left(store, below) {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.spaces.insert(number, SpaceSync::default());
+                    let space = space.id();
+                    self.cancel_pull(url);
+                    return self.events.push_back(Event::Membership { space });
+                }
+                Err(error) => return self.space_failed(engine, number, error.into(), now),
+            }
+        }
+        let Some(space) = engine.space_by_number(number) else {
+            return;
+        };
         // Where an answer is open, the entry may have come before this word of it.
         let waits = is_on_its_way(engine, number, below);
         let unheard_of = is_unheard_of(space);
@@ -144,7 +164,8 @@ impl Machine {
             }
             code => {
                 sync.balks = true;
-                self.space_failed(engine, number, Problem::Refused(code), now);
+                let problem = refused(engine, number, code);
+                self.space_failed(engine, number, problem, now);
             }
         }
     }
@@ -156,12 +177,13 @@ fn next_entries(
     engine: &mut Engine,
     number: u32,
     sent_below: Option<u32>,
-) -> Result<Vec<Sealed>, SpaceError> {
+) -> Result<(Vec<Sealed>, Vec<Unfulfilled>), SpaceError> {
     let Some((space, store, entropy)) = engine.parts(number) else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     };
-    space.take_back_draft(store)?;
-    space.draft_members(store, entropy)?;
+    space.take_back_draft(store, entropy)?;
+    space.reseal(store, entropy)?;
+    let unfulfilled = space.draft_wishes(store, entropy)?.unfulfilled;
     // A membership entry may come second and is made anew then: nothing is numbered behind it.
     if !space.is_drafting(store)? {
         while space.seal(store, entropy)? {}
@@ -172,10 +194,11 @@ fn next_entries(
             sealed.entry.bytes().len() + sealed.attachments.iter().map(Vec::len).sum::<usize>();
         bytes <= APPEND_BYTES
     };
-    Ok(space
+    let next = space
         .outbox(store)?
         .into_iter()
         .skip_while(|sealed| sent_below.is_some_and(|below| sealed.counter < below))
         .take_while(fits)
-        .collect())
+        .collect();
+    Ok((next, unfulfilled))
 }

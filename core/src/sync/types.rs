@@ -3,7 +3,7 @@
 use waymark_wire::ids::SpaceId;
 use waymark_wire::message::RefusalCode;
 
-use crate::space::{Change, SpaceError};
+use crate::space::{Change, SpaceError, Unfulfilled};
 
 /// Milliseconds since the Unix epoch, UTC. The machine uses differences only.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -60,6 +60,13 @@ pub enum Event {
     Status {
         /// The space.
         space: SpaceId,
+    },
+    /// A change of the membership that was wanted cannot be any more.
+    Unfulfilled {
+        /// The space.
+        space: SpaceId,
+        /// What was wanted, and why it cannot be.
+        unfulfilled: Unfulfilled,
     },
 }
 

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 use waymark_core::crypto::{Entropy, EpochKey, MembershipKeys};
 use waymark_core::membership::{
-    Book, ContactCard, Draft, KeySet, NewMember, RelayAddress, Roster, RosterMember, SpaceKind,
-    Welcome, WelcomeSpace, found,
+    Book, ContactCard, Draft, KeySet, NewMember, RelayAddress, Roster, RosterMember, Signer,
+    SpaceKind, Steps, Welcome, WelcomeSpace, found,
 };
 use waymark_core::role::Role;
 use waymark_core::space::actor;
@@ -37,7 +37,7 @@ pub(super) fn vectors() -> Value {
     })
 }
 
-fn relay() -> RelayAddress {
+pub(super) fn relay() -> RelayAddress {
     let key = SigningKey::from_seed(&counting(0xc0))
         .unwrap()
         .verifying_key();
@@ -62,8 +62,15 @@ impl Space {
         let mut random = entropy("the space's entries");
         let phone = keys("client's phone");
         let founder = member(CLIENT, "client's phone", Rights::ADMIN, Role::Client);
-        let (draft, epoch_key) =
-            found(&founder, SpaceKind::Care, &relay(), &phone, &mut random).unwrap();
+        let (draft, epoch_key) = found(
+            std::slice::from_ref(&founder),
+            SpaceKind::Care,
+            Some(&relay()),
+            None,
+            &phone,
+            &mut random,
+        )
+        .unwrap();
         let book = Book::found(&draft.entry).unwrap();
         let cursor = Cursor::start(book.membership().space());
         let mut space = Self {
@@ -108,11 +115,19 @@ impl Space {
         random: &mut dyn Entropy,
     ) {
         let keys = keys(signer);
-        let signed_by = (DeviceNumber(device), &keys);
-        let seen = self.cursor.position();
+        let signed_by = Signer {
+            device: DeviceNumber(device),
+            keys: &keys,
+            counter,
+            seen: self.cursor.position(),
+        };
+        let steps = Steps {
+            add: members.to_vec(),
+            ..Steps::default()
+        };
         let draft = self
             .book
-            .draft_add(members, signed_by, counter, seen, random)
+            .draft(&steps, signed_by, &|_| None, random)
             .unwrap();
         self.book.apply(&draft.entry).unwrap();
         let names: Vec<_> = members
@@ -179,6 +194,7 @@ impl Space {
             members,
             kind: founding.then_some(SpaceKind::Care),
             relay: founding.then(relay),
+            ..Roster::default()
         })
     }
 }
@@ -198,11 +214,12 @@ fn member(person: PersonTag, device: &str, rights: Rights, role: Role) -> NewMem
         level: 1,
         // 2026-05-01.
         since: 20_574,
+        used_as: None,
     }
 }
 
 fn members(membership: &Membership) -> Value {
-    let members = membership.members().iter().map(|member| {
+    let members = membership.members().map(|member| {
         json!({
             "device": member.device.0,
             "person": hex(member.person.0),

@@ -66,6 +66,7 @@ impl Messages {
             proof: self.proof(),
             after: self.space.cursor.position(),
             earlier,
+            whole: false,
         };
         let earlier = vec![position(3), position(1)];
         let requests = [
@@ -77,6 +78,13 @@ impl Messages {
             PullRequest {
                 spaces: vec![asked(earlier), asked(Vec::new())],
                 live: Some(25),
+            },
+            PullRequest {
+                spaces: vec![PullSpace {
+                    whole: true,
+                    ..asked(Vec::new())
+                }],
+                live: None,
             },
         ];
         let frames = [
@@ -191,7 +199,7 @@ fn position(seq: u64) -> Position {
 }
 
 fn codes() -> Value {
-    let codes = (1..=13_u8).map(|number| {
+    let codes = (1..=15_u8).map(|number| {
         let code: RefusalCode = codec::decode(&[number], 1).unwrap();
         json!({ "number": number, "name": code.name(), "status": code.status() })
     });
@@ -243,6 +251,7 @@ fn item(decoder: &mut Decoder<'_>) -> String {
             decoder.null().unwrap();
             "null".into()
         }
+        Type::Bool => decoder.bool().unwrap().to_string(),
         _ => decoder.u64().unwrap().to_string(),
     }
 }

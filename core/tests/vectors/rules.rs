@@ -14,9 +14,10 @@ use waymark_wire::signature::{KeyError, VerifyingKey};
 use super::membership::{CLIENT, Space, THERAPIST};
 use super::support::{counting, hex, keys, public, sign};
 
-fn name_of(error: &MembershipError) -> &'static str {
+pub(super) fn name_of(error: &MembershipError) -> &'static str {
     match error {
         MembershipError::Body(_) => "body",
+        MembershipError::Closed => "closed",
         MembershipError::DeviceNumber { .. } => "device_number",
         MembershipError::Empty => "empty",
         MembershipError::Key {
@@ -32,8 +33,13 @@ fn name_of(error: &MembershipError) -> &'static str {
             ..
         } => "key_small_order",
         MembershipError::Keys => "keys",
+        MembershipError::LastAdmin => "last_admin",
         MembershipError::Moved => "moved",
+        MembershipError::NotMember(_) => "not_member",
         MembershipError::Rights(_) => "rights",
+        MembershipError::Rotation => "rotation",
+        MembershipError::RotationDue => "rotation_due",
+        MembershipError::Together(_) => "together",
         MembershipError::TooMany => "too_many",
         MembershipError::Unsupported(_) => "unsupported",
         MembershipError::Refused(refusal) => refusal_name(refusal),
@@ -41,8 +47,9 @@ fn name_of(error: &MembershipError) -> &'static str {
     }
 }
 
-fn refusal_name(refusal: &Refusal) -> &'static str {
+pub(super) fn refusal_name(refusal: &Refusal) -> &'static str {
     match refusal {
+        Refusal::Closed => "closed",
         Refusal::Kind(_) => "kind",
         Refusal::Rights(_) => "rights",
         Refusal::Signer(_) => "signer",
@@ -51,14 +58,14 @@ fn refusal_name(refusal: &Refusal) -> &'static str {
 }
 
 /// What an entry that breaks one rule, or several, is made of.
-struct Attempt {
-    header: Header,
-    signer: &'static str,
-    core: Core,
+pub(super) struct Attempt {
+    pub(super) header: Header,
+    pub(super) signer: &'static str,
+    pub(super) core: Core,
 }
 
 impl Attempt {
-    fn entry(&self, space: &SpaceId, membership: &EntryId) -> Entry {
+    pub(super) fn entry(&self, space: &SpaceId, membership: &EntryId) -> Entry {
         // Nobody opens it: only its length matters to the rules.
         let private = vec![0x55; 32 + 256 + 16];
         let body = MembershipBody::assemble(&self.core, &private).unwrap();
@@ -67,7 +74,7 @@ impl Attempt {
     }
 }
 
-fn add(device: u16, name: &str, person: PersonTag, rights: Rights) -> Op {
+pub(super) fn add(device: u16, name: &str, person: PersonTag, rights: Rights) -> Op {
     Op::Add(Add {
         device: DeviceNumber(device),
         person,
@@ -78,7 +85,7 @@ fn add(device: u16, name: &str, person: PersonTag, rights: Rights) -> Op {
     })
 }
 
-fn sealed(devices: &[u16]) -> Vec<SealedKey> {
+pub(super) fn sealed(devices: &[u16]) -> Vec<SealedKey> {
     let sealed = AttachmentHash(counting(2));
     devices
         .iter()
@@ -163,10 +170,10 @@ pub(super) fn refused(space: &Space) -> Value {
             "a wrong predecessor is named before what the ops say",
             alter(&|a| {
                 a.core.previous = EntryId(counting(3));
-                a.core.ops = vec![Op::Reserved(2)];
+                a.core.ops = vec![Op::Reserved(7)];
             }),
         ),
-        ("remove", alter(&|a| a.core.ops = vec![Op::Reserved(2)])),
+        ("forget", alter(&|a| a.core.ops = vec![Op::Reserved(7)])),
         (
             "an op of a later version",
             alter(&|a| a.core.ops = vec![Op::Reserved(99)]),
@@ -323,7 +330,7 @@ pub(super) fn refused_first() -> Value {
         ("something seen", alter(&|a| a.header.seen.seq = 1)),
         (
             "an op that is no add",
-            alter(&|a| a.core.ops = vec![Op::Reserved(3)]),
+            alter(&|a| a.core.ops = vec![Op::Rotate(None)]),
         ),
         (
             "not signed by the one it adds",

@@ -1,6 +1,8 @@
 //! CBOR as this protocol uses it: maps with small integer keys, unknown keys skipped, nothing after
 //! the item, and answers that are sequences of items (RFC 8742).
 
+use std::fmt;
+
 use minicbor::decode::Decoder;
 use minicbor::{CborLen, Decode, Encode};
 
@@ -126,8 +128,15 @@ impl SequenceReader {
 }
 
 /// A byte string of any length; the request's own limit bounds it.
-#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Bytes(pub Vec<u8>);
+
+/// Shows the length alone: some of them are keys.
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bytes({})", self.0.len())
+    }
+}
 
 impl<C> Encode<C> for Bytes {
     fn encode<W: minicbor::encode::Write>(

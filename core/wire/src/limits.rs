@@ -19,7 +19,7 @@ pub const STATEMENT_CHARS: usize = 500;
 pub const NOTE_CHARS: usize = 4_000;
 /// Links to other records in one record, at most.
 pub const LINKS: usize = 64;
-/// Memberships in one space over its whole life, at most.
+/// Current memberships in one space, at most; over its whole life it may have 65,536.
 pub const MEMBERSHIPS: usize = 256;
 /// Spaces of one person, at most.
 pub const SPACES: usize = 1_024;
@@ -27,8 +27,16 @@ pub const SPACES: usize = 1_024;
 pub const PAGE_ENTRIES: usize = 256;
 /// Bytes of the entries in one page of a pull, at most (one entry always fits).
 pub const PAGE_BYTES: usize = 1024 * 1024;
-/// Bytes of one mailbox, at most.
+/// Bytes of everything in one mailbox, at most.
 pub const MAILBOX: usize = 64 * 1024;
+/// Slots of a mailbox, numbered from 0.
+pub const MAILBOX_SLOTS: u8 = 8;
+/// Days for which a mailbox may be kept, at most; at least 1.
+pub const MAILBOX_DAYS: u8 = 30;
+/// Days for which a mailbox is kept where whoever makes it does not say.
+pub const MAILBOX_DAYS_USUAL: u8 = 7;
+/// Bytes of a mailbox request's body, at most.
+pub const MAILBOX_BODY: usize = MAILBOX + 4 * 1024;
 /// How many times larger than its packed form a batch may unpack to.
 pub const UNPACK_FACTOR: usize = 16;
 /// Bytes that a batch may unpack to, at most.
@@ -37,7 +45,7 @@ pub const UNPACKED: usize = 4 * 1024 * 1024;
 pub const APPEND_ENTRIES: usize = 64;
 /// Bytes of an append request's body, at most.
 pub const APPEND_BODY: usize = 2 * 1024 * 1024;
-/// Attachments of one append request, at most: a key and a sealed key for each membership.
+/// Attachments of one append request, at most: a key and a sealed key for each current membership.
 pub const ATTACHMENTS: usize = 2 * MEMBERSHIPS;
 /// Bytes of one attachment, at most.
 pub const ATTACHMENT: usize = 2 * 1024;

@@ -6,16 +6,20 @@
 //! Names, roles and relays stand in the private part, which only members can open.
 
 mod core;
+mod error;
 mod op;
+mod rules;
 mod state;
 
 pub use self::core::{BodyError, Core, MembershipBody, SealedKey};
-pub use self::op::{Add, Op, Rights};
-pub use self::state::{KeyRefusal, Member, Membership, MembershipError, Refusal};
+pub use self::error::{KeyRefusal, MembershipError, Refusal};
+pub use self::op::{Add, NewAgreementKey, Op, Rights};
+pub use self::state::{Member, Membership};
 
 /// Bytes of the commitment before a sealed private part.
 pub const COMMITMENT: usize = 32;
-/// Bytes of an X-Wing public key, the attachment that an `add` names.
+/// Bytes of an X-Wing public key, the attachment that an `add` names, and a `rotate` that renews its
+/// signer's.
 pub const AGREEMENT_KEY: usize = 1_216;
 /// Bytes of a sealed epoch key, the attachment that a [`SealedKey`] names.
 pub const SEALED_KEY: usize = 1_168;

@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::Request;
 use axum::response::Response;
-use ring::digest::{SHA256, digest};
 use waymark_wire::codec::Bytes;
 use waymark_wire::limits;
 use waymark_wire::message::{AppendAnswer, AppendRequest, RefusalAnswer, RefusalCode};
@@ -34,7 +33,7 @@ pub(super) async fn append<L: Log, B: Bus>(
     let space = request.space;
     let append = Append {
         space,
-        may_create: is_admitted(node.admission.as_deref(), request.admission.as_ref()),
+        may_create: node.admits(request.admission.as_ref()),
         entries: request.entries.into_iter().map(|entry| entry.0).collect(),
         attachments: request.attachments.into_iter().map(|a| a.0).collect(),
     };
@@ -66,15 +65,5 @@ pub(super) async fn append<L: Log, B: Bus>(
             None => refuse(&node, RefusalCode::BadRequest, "there is no entry"),
         },
         Err(error) => refuse(&node, unavailable(error), "the log takes nothing now"),
-    }
-}
-
-/// Whether a request may create a space. Compares digests, whose equal beginnings tell nothing.
-fn is_admitted(needed: Option<&[u8]>, given: Option<&Bytes>) -> bool {
-    let hash = |bytes: &[u8]| digest(&SHA256, bytes);
-    match (needed, given) {
-        (None, _) => true,
-        (Some(needed), Some(given)) => hash(needed).as_ref() == hash(&given.0).as_ref(),
-        (Some(_), None) => false,
     }
 }

@@ -2,6 +2,9 @@
 //! out of [`Answer`], which holds a place in each log and nothing of what is there: a slow reader
 //! lags and fills no memory.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -102,6 +105,8 @@ struct Reader {
     space: SpaceId,
     device: DeviceNumber,
     writes: bool,
+    /// Whether own entries are to come whole.
+    whole: bool,
 }
 
 impl<L: Log, B: Bus> Answer<L, B> {
@@ -157,6 +162,9 @@ impl<L: Log, B: Bus> Answer<L, B> {
 
     /// Waits until something is due: `None` where nothing will ever be.
     async fn wait(&mut self) -> Option<Option<Frame>> {
+        if self.spaces.iter().all(|s| matches!(s, Space::Ended)) {
+            return None;
+        }
         let live = self.live.as_mut()?;
         let mut stopping = self.node.stopping.clone();
         let far = live.next_heartbeat + live.heartbeat;
@@ -215,8 +223,7 @@ impl<L: Log, B: Bus> Answer<L, B> {
                 }
                 Some(frames)
             }
-            Err(error) => {
-                let refused = Refusal::from(unavailable(error));
+            Err(refused) => {
                 *space = Space::Ended;
                 Some(codec::encode(&refused.frame(number)))
             }
@@ -267,27 +274,32 @@ async fn begin<L: Log, B: Bus>(node: &Node<L, B>, asked: &PullSpace) -> Result<S
             space,
             device: asked.proof.device,
             writes: member.rights.include(Rights::WRITE),
+            whole: asked.whole,
         },
         after: asked.after.seq,
         has_page: false,
     })
 }
 
-/// One page as frames; `None` where it is empty, unless `even_empty`.
+/// One page as frames; `None` where it is empty, unless `even_empty`. A reader whose membership is
+/// over gets none: not the entry that ended it either, nor what stands before that.
 async fn page<L: Log, B: Bus>(
     node: &Node<L, B>,
     number: u16,
     reader: Reader,
     after: u64,
     even_empty: bool,
-) -> Result<Option<(Vec<u8>, Page)>, LogError> {
-    let mut page = node.log.page(reader.space, after).await?;
+) -> Result<Option<(Vec<u8>, Page)>, Refusal> {
+    let page = node.log.page(reader.space, after).await;
+    let mut page = page.map_err(unavailable)?;
+    node.reads_on(reader.space, reader.device).await?;
     if page.entries.is_empty() && !even_empty {
         return Ok(None);
     }
     let mut frames = Vec::new();
     for stored in std::mem::take(&mut page.entries) {
-        for frame in entry(node, number, reader, stored).await? {
+        let frames_of = entry(node, number, reader, stored).await;
+        for frame in frames_of.map_err(unavailable)? {
             frames.extend_from_slice(&codec::encode(&frame));
         }
     }
@@ -299,8 +311,8 @@ async fn page<L: Log, B: Bus>(
     Ok(Some((frames, page)))
 }
 
-/// An entry as a reader gets it: a stub where it is the reader's own, after its attachments where
-/// it changes the membership.
+/// An entry as a reader gets it: a stub where it is the reader's own and those are not to come whole,
+/// after its attachments where it changes the membership.
 async fn entry<L: Log, B: Bus>(
     node: &Node<L, B>,
     space: u16,
@@ -327,7 +339,7 @@ async fn entry<L: Log, B: Bus>(
                 bytes: Blob(bytes),
             }));
         }
-    } else if entry.header().device == reader.device {
+    } else if entry.header().device == reader.device && !reader.whole {
         frames.push(Frame::Own {
             space,
             seq,

@@ -84,36 +84,68 @@ impl Prepared {
     }
 }
 
-/// What `entry` names by hash, and how many bytes each has; nothing for an entry that is no
-/// membership entry, or one that cannot be read (and will be refused for that).
-pub(crate) fn named_by(entry: &Entry) -> Vec<(AttachmentHash, usize)> {
+/// Something that a membership entry names by hash.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Named {
+    /// The hash.
+    pub(crate) hash: AttachmentHash,
+    /// Whether it is a sealed epoch key; otherwise it is an agreement key.
+    pub(crate) is_sealed_key: bool,
+}
+
+impl Named {
+    /// How many bytes it has.
+    pub(crate) const fn size(&self) -> usize {
+        if self.is_sealed_key {
+            SEALED_KEY
+        } else {
+            AGREEMENT_KEY
+        }
+    }
+}
+
+/// What `entry` names by hash; nothing for an entry that is no membership entry, or one that cannot
+/// be read (and will be refused for that).
+pub(crate) fn named_by(entry: &Entry) -> Vec<Named> {
     if entry.header().kind != Kind::Membership {
         return Vec::new();
     }
     let Ok(body) = MembershipBody::parse(entry.body()) else {
         return Vec::new();
     };
-    let agreement_keys = body.core.ops.iter().filter_map(|op| match op {
-        Op::Add(add) => Some((add.agreement_key, AGREEMENT_KEY)),
-        _ => None,
+    let agreement_keys = agreement_keys(&body).map(|hash| Named {
+        hash,
+        is_sealed_key: false,
     });
-    let sealed_keys = body.core.keys.iter().map(|key| (key.sealed, SEALED_KEY));
+    let sealed_keys = body.core.keys.iter().map(|key| Named {
+        hash: key.sealed,
+        is_sealed_key: true,
+    });
     agreement_keys.chain(sealed_keys).collect()
 }
 
-/// What `device` needs with the membership entry in `bytes`: its own sealed key, and the agreement
-/// keys of new members where it may have to seal to them.
+/// What `device` needs with a membership entry: its own sealed key, and where it may have to seal
+/// to others, the agreement keys that come with the entry.
 pub(crate) fn needed_by(device: DeviceNumber, writes: bool, entry: &Entry) -> Vec<AttachmentHash> {
     let Ok(body) = MembershipBody::parse(entry.body()) else {
         return Vec::new();
     };
-    let agreement_keys = body.core.ops.iter().filter_map(|op| match op {
-        Op::Add(add) if writes => Some(add.agreement_key),
+    let own = body.core.keys.iter().filter(|key| key.device == device);
+    let own = own.map(|key| key.sealed);
+    if writes {
+        agreement_keys(&body).chain(own).collect()
+    } else {
+        own.collect()
+    }
+}
+
+/// The agreement keys of new members, and the one that the signer takes, in the order of the ops.
+fn agreement_keys(body: &MembershipBody<'_>) -> impl Iterator<Item = AttachmentHash> {
+    body.core.ops.iter().filter_map(|op| match op {
+        Op::Add(add) => Some(add.agreement_key),
+        Op::Rotate(new) => new.map(|new| new.agreement_key),
         _ => None,
-    });
-    let sealed_keys = body.core.keys.iter();
-    let sealed_keys = sealed_keys.filter_map(|key| (key.device == device).then_some(key.sealed));
-    agreement_keys.chain(sealed_keys).collect()
+    })
 }
 
 fn candidate(
@@ -174,8 +206,8 @@ fn attachments(given: Vec<Vec<u8>>, by: &[Candidate]) -> Result<Vec<Attachment>,
             return Err(Reason::new(RefusalCode::TooLarge, "an attachment is too large").into());
         }
         let hash = AttachmentHash::of(&bytes);
-        match named.iter().find(|(name, _)| *name == hash) {
-            Some((_, size)) if *size == bytes.len() => {}
+        match named.iter().find(|named| named.hash == hash) {
+            Some(named) if named.size() == bytes.len() => {}
             Some(_) => return Err(rules::attachment("has the wrong size").into()),
             None => return Err(rules::attachment("is named by no entry").into()),
         }

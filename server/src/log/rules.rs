@@ -1,9 +1,10 @@
 //! Which entries are taken at their turn, whatever engine keeps them.
 
+use std::collections::HashSet;
 use std::fmt::Display;
 
 use waymark_wire::entry::{Entry, Kind};
-use waymark_wire::ids::{EntryId, Height};
+use waymark_wire::ids::{AttachmentHash, EntryId, Height};
 use waymark_wire::membership::{Membership, MembershipError, Refusal};
 use waymark_wire::message::RefusalCode;
 use waymark_wire::signature::VerifyingKey;
@@ -64,6 +65,7 @@ impl From<Refusal> for Reason {
             Refusal::Kind(_) => Self::new(RefusalCode::Unsupported, refusal),
             Refusal::Rights(_) => Self::new(RefusalCode::Forbidden, refusal),
             Refusal::Stale(_) => Self::new(RefusalCode::StaleMembership, refusal),
+            Refusal::Closed => Self::new(RefusalCode::Closed, refusal),
         }
     }
 }
@@ -73,6 +75,7 @@ impl From<MembershipError> for Reason {
         let code = match &error {
             MembershipError::Refused(refusal) => return Self::from(*refusal),
             MembershipError::Body(_) => RefusalCode::BadRequest,
+            MembershipError::Closed => RefusalCode::Closed,
             MembershipError::Moved => RefusalCode::MembershipMoved,
             MembershipError::Unsupported(_) => RefusalCode::Unsupported,
             _ => RefusalCode::Forbidden,
@@ -128,6 +131,27 @@ pub(crate) fn judge(
         return Err(Reason::new(RefusalCode::Counter, detail).told_to_member(entry));
     }
     Ok(changed)
+}
+
+/// What is not needed any more after a membership entry, and so not kept.
+#[derive(Debug)]
+pub(crate) struct Dropped {
+    /// Agreement keys that were a member's, and are none's: of those who went, and of one that took
+    /// a new one.
+    pub(crate) agreement_keys: Vec<AttachmentHash>,
+    /// Sealed keys that no entry from this height on names: those of epochs before the last two.
+    pub(crate) sealed_before: Height,
+}
+
+/// What the entry that made `after` of `before` lets go of.
+pub(crate) fn dropped(before: &Membership, after: &Membership) -> Dropped {
+    let kept: HashSet<_> = after.members().map(|member| member.agreement_key).collect();
+    let keys = before.members().map(|member| member.agreement_key);
+    let starts = after.epoch_starts().iter().rev();
+    Dropped {
+        agreement_keys: keys.filter(|key| !kept.contains(key)).collect(),
+        sealed_before: starts.copied().nth(1).unwrap_or_default(),
+    }
 }
 
 /// What is said of a space that does not exist, and to those who are not in one that does.

@@ -1,6 +1,7 @@
-//! The log in one SQLite file: one thread writes, and commits together what queued while it was
+//! The log and the mailboxes in one SQLite file: one thread writes, and commits together what queued while it was
 //! waiting for the disk; readers have connections of their own.
 
+mod mail;
 mod readers;
 mod rows;
 mod schema;
@@ -11,8 +12,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use waymark_wire::chain::Position;
-use waymark_wire::ids::{AttachmentHash, Generation, SpaceId};
+use waymark_wire::ids::{AttachmentHash, Generation, Height, SpaceId};
 use waymark_wire::membership::Membership;
+use waymark_wire::message::{MailboxId, MailboxSlot};
 
 use self::readers::Readers;
 use self::rows::Fault;
@@ -20,6 +22,7 @@ pub use self::schema::{DATABASE, SchemaError};
 use self::writer::Writer;
 use super::{Append, AppendOutcome, Log, LogError, Page, Prepared, Usage};
 use crate::cache::Cache;
+use crate::mailbox::{Mailboxes, Put, PutOutcome};
 
 /// How many spaces' memberships are kept in memory (up to twice as many).
 const CACHED: usize = 4_096;
@@ -86,9 +89,11 @@ impl Log for SqliteLog {
     }
 
     async fn page(&self, space: SpaceId, after: u64) -> Result<Page, LogError> {
-        self.readers
-            .read(move |db| rows::page(db, &space, after))
-            .await
+        let read = move |db: &rusqlite::Connection| rows::page(db, &space, after);
+        let (page, height) = self.readers.read(read).await?;
+        // A commit can be read before the writer has told of it.
+        self.memberships.forget_below(&space, height);
+        Ok(page)
     }
 
     async fn agreed(
@@ -150,6 +155,26 @@ impl Log for SqliteLog {
     }
 }
 
+impl Mailboxes for SqliteLog {
+    async fn put(&self, put: Put, now: i64) -> Result<PutOutcome, LogError> {
+        self.writer.put(put, now).await
+    }
+
+    async fn open(
+        &self,
+        mailbox: MailboxId,
+        now: i64,
+    ) -> Result<Option<Vec<MailboxSlot>>, LogError> {
+        self.readers
+            .read(move |db| mail::open(db, &mailbox, now))
+            .await
+    }
+
+    async fn sweep(&self, now: i64) -> Result<bool, LogError> {
+        self.writer.sweep(now).await
+    }
+}
+
 /// What readers and the preparation of appends know of memberships.
 #[derive(Debug)]
 struct Memberships(Mutex<(u64, Cache<SpaceId, Arc<Membership>>)>);
@@ -163,7 +188,7 @@ impl Memberships {
         self.lock(|_, cache| cache.get(space).cloned())
     }
 
-    /// Changes with every membership entry that is committed.
+    /// Changes with every membership entry that is committed or seen to be.
     fn version(&self) -> u64 {
         self.lock(|version, _| *version)
     }
@@ -174,6 +199,17 @@ impl Memberships {
         self.lock(|now, cache| {
             if *now == version {
                 cache.insert(*membership.space(), membership);
+            }
+        });
+    }
+
+    /// Lets go of a membership of below `height`, which was read from the database, and of what
+    /// somebody may have read before and not kept yet.
+    fn forget_below(&self, space: &SpaceId, height: Height) {
+        self.lock(|version, cache| {
+            if cache.get(space).is_none_or(|known| known.height() < height) {
+                *version += 1;
+                cache.remove(space);
             }
         });
     }
@@ -202,10 +238,60 @@ impl From<Fault> for LogError {
 
 #[cfg(test)]
 mod tests {
+    use waymark_wire::membership::Op;
+
+    use super::*;
+    use crate::testing::Space;
+
+    fn open(directory: &Path) -> SqliteLog {
+        let generation = Generation([7; 16]);
+        SqliteLog::open(directory, generation, 1_024).unwrap()
+    }
+
     crate::log::conformance::log_conformance!(|| {
         let directory = tempfile::tempdir().unwrap();
-        let generation = waymark_wire::ids::Generation([7; 16]);
-        let log = super::SqliteLog::open(directory.path(), generation, 1_024).unwrap();
-        (log, directory)
+        (open(directory.path()), directory)
     });
+
+    crate::mailbox::conformance::mailbox_conformance!(|| {
+        let directory = tempfile::tempdir().unwrap();
+        (open(directory.path()), directory)
+    });
+
+    /// Between a commit and the writer's word of it, somebody who was removed could otherwise still
+    /// pass for a member.
+    #[tokio::test]
+    async fn what_a_page_shows_is_known_of_the_membership() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = open(directory.path());
+        let mut space = Space::found(1);
+        let older = Arc::new(space.membership.clone());
+        let changes = [
+            space.founding.clone(),
+            space.act(0, vec![Op::Rotate(None)], vec![]),
+        ];
+        for change in &changes {
+            let append = Append {
+                space: space.id,
+                entries: vec![change.entry.clone()],
+                attachments: change.attachments.clone(),
+                may_create: true,
+            };
+            assert_eq!(log.append(append).await.unwrap().refused, None);
+        }
+        space.take(0, &changes[1]);
+        let known = async || log.membership(space.id).await.unwrap().unwrap();
+        // As if the writer had not come to it yet.
+        log.memberships
+            .lock(|_, cache| cache.insert(space.id, older.clone()));
+        assert_eq!(known().await, older);
+        log.page(space.id, 0).await.unwrap();
+        assert_eq!(*known().await, space.membership);
+        // As if somebody had read the membership before the commit, and kept it only now.
+        log.memberships.lock(|_, cache| cache.clear());
+        let version = log.memberships.version();
+        log.page(space.id, 0).await.unwrap();
+        log.memberships.remember(older, version);
+        assert_eq!(*known().await, space.membership);
+    }
 }

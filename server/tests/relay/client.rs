@@ -261,6 +261,7 @@ impl Client {
             proof: space.proof(by, &self.relay, &nonce),
             after,
             earlier: Vec::new(),
+            whole: false,
         }
     }
 

@@ -13,13 +13,13 @@ use crate::process::Program;
 use crate::testing::{Space, start};
 
 /// A live answer, frame by frame.
-struct Live {
+pub(crate) struct Live {
     client: Client,
     reader: SequenceReader,
 }
 
 impl Live {
-    async fn open(relay: &TestRelay, spaces: &[&Space], by: usize) -> Self {
+    pub(crate) async fn open(relay: &TestRelay, spaces: &[&Space], by: usize) -> Self {
         Self::over(relay.client().await, spaces, by).await
     }
 
@@ -42,7 +42,7 @@ impl Live {
         live
     }
 
-    async fn next(&mut self) -> Option<Frame> {
+    pub(crate) async fn next(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.reader.next_item().unwrap() {
                 return Some(frame);
@@ -53,7 +53,7 @@ impl Live {
     }
 
     /// The space and place of the next page's end.
-    async fn page(&mut self) -> (u16, u64) {
+    pub(crate) async fn page(&mut self) -> (u16, u64) {
         loop {
             if let Some(Frame::Page { space, receipt, .. }) = self.next().await {
                 return (space, receipt.position.seq);

@@ -7,9 +7,12 @@
 
 mod append;
 mod client;
+mod ended;
 mod live;
+mod mailbox;
 mod process;
 mod proofs;
 mod pull;
+#[allow(dead_code, reason = "the tests beside the code use it too")]
 #[path = "../../src/testing.rs"]
 mod testing;

@@ -108,6 +108,7 @@ async fn pull(client: &mut Client, proof: ReadProof) -> Answer {
         proof,
         after,
         earlier: Vec::new(),
+        whole: false,
     }];
     let request = PullRequest { spaces, live: None };
     client.post(PULL_PATH, &request).await

@@ -3,7 +3,7 @@
 use waymark_wire::chain::{Cursor, Position};
 use waymark_wire::codec::Bytes;
 use waymark_wire::ids::EntryId;
-use waymark_wire::membership::Rights;
+use waymark_wire::membership::{Op, Rights};
 use waymark_wire::message::{Frame, PULL_PATH, PullRequest, RefusalCode, StatusAnswer};
 
 use crate::client::{Client, TestRelay, frames, header, refused_code};
@@ -49,6 +49,80 @@ async fn a_reader_gets_what_others_wrote_and_stubs_of_its_own() {
         },
     ];
     assert_eq!(seen, expected);
+}
+
+/// A device that enrols anew has to see what it wrote before, which it may have lost.
+#[tokio::test]
+async fn own_entries_come_whole_where_that_is_asked() {
+    let (relay, _directory) = TestRelay::start().await;
+    let mut client = relay.client().await;
+    let mut space = Space::found(1);
+    let (invitation, second) = grown(&mut client, &mut space).await;
+    let (own, others) = (space.batch(0), space.batch(second));
+    let entries = vec![own.clone(), others.clone()];
+    client.taken(&space.request(entries, &[])).await;
+    let mut asked = client.ask(&space, 0, start(&space.id)).await;
+    asked.whole = true;
+    let spaces = vec![asked];
+    let request = PullRequest { spaces, live: None };
+    let read = frames(&client.post(PULL_PATH, &request).await);
+    let whole: Vec<_> = read
+        .into_iter()
+        .filter_map(|frame| match frame {
+            Frame::Entry { entry, .. } => Some(entry.0),
+            Frame::Own { .. } => panic!("a stub came"),
+            _ => None,
+        })
+        .collect();
+    let sent = [space.founding.entry.clone(), invitation.entry, own, others];
+    assert_eq!(whole, sent);
+}
+
+/// Whoever starts the next epoch seals to the newest key of each member; what is not needed any
+/// more does not come.
+#[tokio::test]
+async fn a_renewed_key_goes_to_writers_and_dropped_ones_to_nobody() {
+    let (relay, _directory) = TestRelay::start().await;
+    let mut client = relay.client().await;
+    let mut space = Space::found(1);
+    let (invitation, writer) = grown(&mut client, &mut space).await;
+    let (addition, key) = space.add(0, 2, Rights::READ);
+    client.change(&space, &addition).await;
+    let reader = space.accept(0, &addition, key);
+    let (op, fresh) = space.renewal();
+    let first = space.act(writer, vec![op], vec![fresh.clone()]);
+    client.change(&space, &first).await;
+    space.take(writer, &first);
+    let second = space.act(0, vec![Op::Rotate(None)], vec![]);
+    client.change(&space, &second).await;
+    space.take(0, &second);
+    // Of the first epoch only the keys that members still have, of the writer the newest.
+    let [founders, readers] = [&space.founding, &addition].map(|c| vec![c.attachments[0].clone()]);
+    let sealed =
+        |change: &Change, to: usize| change.attachments[change.attachments.len() - 3 + to].clone();
+    for by in [0, writer] {
+        let expected = [
+            founders.clone(),
+            vec![],
+            readers.clone(),
+            vec![fresh.clone(), sealed(&first, by)],
+            vec![sealed(&second, by)],
+        ];
+        assert_eq!(attachments(&client.read(&space, by).await), expected);
+    }
+    let expected = [
+        vec![],
+        vec![],
+        vec![],
+        vec![sealed(&first, reader)],
+        vec![sealed(&second, reader)],
+    ];
+    assert_eq!(attachments(&client.read(&space, reader).await), expected);
+    let status: StatusAnswer = client.status(&space, reader).await.read();
+    let entries = [&space.founding, &invitation, &addition, &first, &second];
+    let entries: usize = entries.iter().map(|change| change.entry.len()).sum();
+    let kept = entries + 3 * 1_216 + 6 * 1_168;
+    assert_eq!(status.bytes, u64::try_from(kept).unwrap());
 }
 
 /// A sealed key is for one membership; an agreement key for whoever may have to seal to it.

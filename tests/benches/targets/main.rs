@@ -19,6 +19,7 @@ mod catch_up;
 mod diary;
 mod live;
 mod local;
+mod membership;
 mod opening;
 mod phone;
 mod proxy;
@@ -49,7 +50,7 @@ impl Effort {
 /// A measure's name, and what gives its rows.
 type Measure = (&'static str, fn(Effort) -> Vec<Row>);
 
-const MEASURES: [Measure; 8] = [
+const MEASURES: [Measure; 11] = [
     ("log", local::log_a_check_in),
     ("open", opening::open_a_plan),
     ("wire", wire::append_requests),
@@ -58,6 +59,9 @@ const MEASURES: [Measure; 8] = [
     ("newcomer", catch_up::a_newcomer_reads_everything),
     ("seal", sealing::seal_and_open),
     ("relay", relay_log::appends),
+    ("rotation", membership::rotation),
+    ("chain", membership::chain),
+    ("spaces", membership::many_spaces),
 ];
 
 fn main() -> ExitCode {

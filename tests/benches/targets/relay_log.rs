@@ -82,12 +82,14 @@ impl Space {
             device_name: "phone".into(),
             level: 1,
             since: 20_000,
+            used_as: None,
         };
         let relay = RelayAddress {
             url: "http://127.0.0.1:9".into(),
             key: None,
         };
-        let founded = found(&founder, SpaceKind::Care, &relay, &keys, &mut entropy);
+        let kind = SpaceKind::Care;
+        let founded = found(&[founder], kind, Some(&relay), None, &keys, &mut entropy);
         let (draft, _) = founded.expect("a first entry");
         let id = SpaceId::from(draft.entry.id(&SpaceId::ZERO));
         let founding = Append {

@@ -14,6 +14,8 @@ CODES = [
     (11, "unavailable", 503),
     (12, "admission", 403),
     (13, "attachment", 400),
+    (14, "closed", 409),
+    (15, "mailbox_taken", 409),
 ]
 
 
@@ -27,6 +29,10 @@ def data(*lengths: int):
 
 def text(value) -> bool:
     return isinstance(value, str)
+
+
+def flag(value) -> bool:
+    return isinstance(value, bool)
 
 
 def code(value) -> bool:
@@ -65,7 +71,7 @@ def frame(value) -> bool:
 position = array(number(64), data(16))
 receipt = fields({0: data(16), 1: position, 2: data(64)})
 proof = fields({0: data(32), 1: number(16), 2: nonce, 3: data(64)})
-pull_space = fields({0: proof, 1: position}, {2: list_of(position, 8)})
+pull_space = fields({0: proof, 1: position}, {2: list_of(position, 8), 3: flag})
 index = number(16)
 
 
@@ -110,6 +116,8 @@ def check(kind: str, item) -> None:
 def diagnostic(item) -> str:
     """CBOR's diagnostic notation (RFC 8949, section 8)."""
     match item:
+        case bool():
+            return str(item).lower()
         case bytes():
             return f"h'{item.hex()}'"
         case str():

@@ -15,7 +15,7 @@ const ANYWHERE: [&str; 6] = [
 /// Licences that only the crates named may carry (the beginning of a name counts).
 const ONLY_FOR: [(&str, &[&str]); 5] = [
     ("BlueOak-1.0.0", &["minicbor"]),
-    ("CC0-1.0", &["bip39"]),
+    ("CC0-1.0", &["bip39", "bitcoin_hashes", "hex-conservative"]),
     ("CDLA-Permissive-2.0", &["webpki-root"]),
     ("MPL-2.0", &["uniffi"]),
     ("Zlib", &["foldhash", "zlib-rs"]),

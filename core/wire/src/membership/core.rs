@@ -134,7 +134,7 @@ mod tests {
                     agreement_key: AttachmentHash([4; 32]),
                     rights: Rights::WRITE,
                 }),
-                Op::Reserved(3),
+                Op::Rotate(None),
             ],
             keys: vec![SealedKey {
                 device: DeviceNumber(300),

@@ -1,11 +1,12 @@
 //! Who is in a space after each membership entry, and which entries count there.
 
-use super::{Core, MembershipBody, Op, Rights, SUITE_XWING};
+use std::sync::Arc;
+
+use super::rules::{self, Change};
+use super::{Core, MembershipBody, MembershipError, Op, Refusal, Rights};
 use crate::entry::{Entry, Header, Kind};
 use crate::ids::{AttachmentHash, DeviceNumber, EntryId, Height, PersonTag, SpaceId};
-use crate::limits;
-use crate::membership::BodyError;
-use crate::signature::{KeyError, VerifyingKey};
+use crate::signature::VerifyingKey;
 
 /// One membership: one device's place in one space.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -16,108 +17,43 @@ pub struct Member {
     pub person: PersonTag,
     /// The key that signs its entries and proofs.
     pub signing_key: VerifyingKey,
-    /// The hash of its agreement key.
+    /// The hash of its agreement key: the newest one, which a `rotate` of its own may have brought.
     pub agreement_key: AttachmentHash,
     /// What it may do.
     pub rights: Rights,
     /// The membership entry that added it.
     pub since: Height,
+    /// The membership entry that ended it; `None` for a current one.
+    pub until: Option<Height>,
 }
 
-/// Why a membership entry is refused.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum MembershipError {
-    /// Its body cannot be read.
-    #[error(transparent)]
-    Body(#[from] BodyError),
-    /// A membership was added under another number than the next.
-    #[error("{given} was added where {next} is next")]
-    DeviceNumber {
-        /// The number it was given.
-        given: DeviceNumber,
-        /// The next free one.
-        next: DeviceNumber,
-    },
-    /// It does nothing.
-    #[error("the entry holds no op")]
-    Empty,
-    /// A key that no honest device makes, or that is a member already.
-    #[error("the key of {device} is refused: {why}")]
-    Key {
-        /// The membership that was to be added.
-        device: DeviceNumber,
-        /// What is wrong with it.
-        why: KeyRefusal,
-    },
-    /// The sealed keys are not exactly those that the ops call for.
-    #[error("the sealed epoch keys are not for exactly those who need one")]
-    Keys,
-    /// It does not follow the newest entry.
-    #[error("the entry does not follow the newest membership entry")]
-    Moved,
-    /// Its signer may not do this.
-    #[error("{0} may not do this")]
-    Rights(DeviceNumber),
-    /// The space has as many memberships as it may have.
-    #[error("a space has at most {} memberships", limits::MEMBERSHIPS)]
-    TooMany,
-    /// An op, a right or a suite that this version does not allow.
-    #[error("{0} is not supported by this version")]
-    Unsupported(&'static str),
-    /// The signature or the signer is wrong.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-}
-
-/// What is wrong with a key at `add`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum KeyRefusal {
-    /// No honest device makes such a key.
-    #[error(transparent)]
-    Form(#[from] KeyError),
-    /// It has a membership in this space, or had one.
-    #[error("it is or was a member's")]
-    Used,
-}
-
-/// Why an entry does not count at its place in the log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Refusal {
-    /// Its height is of an epoch that is over, or of no entry yet.
-    #[error("its membership height {0:?} is not of the epoch in force")]
-    Stale(Height),
-    /// Its kind is not allowed yet.
-    #[error("entries of kind {0} are not supported by this version")]
-    Kind(u8),
-    /// No membership had this number at that height, or the signature is not its.
-    #[error("{0} did not sign this")]
-    Signer(DeviceNumber),
-    /// Its signer may not write.
-    #[error("{0} may not write")]
-    Rights(DeviceNumber),
-}
-
-impl Refusal {
-    /// A stable name, for keeping beside what was refused.
+impl Member {
+    /// Whether it is a member after the newest entry.
     #[must_use]
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::Stale(_) => "stale_membership",
-            Self::Kind(_) => "unsupported",
-            Self::Signer(_) => "signer",
-            Self::Rights(_) => "rights",
-        }
+    pub const fn is_current(&self) -> bool {
+        self.until.is_none()
+    }
+
+    /// Whether it is a member after the entry at `height`, and so signs entries that name it.
+    #[must_use]
+    pub fn signs_at(&self, height: Height) -> bool {
+        self.since <= height && self.until.is_none_or(|until| until > height)
     }
 }
 
-/// The membership of a space after some entry.
+/// The membership of a space after some entry, with everybody who ever was in it.
+///
+/// What grows with the space's life is shared between clones until one of them takes an entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Membership {
     space: SpaceId,
-    ids: Vec<EntryId>,
-    epoch_start: Height,
-    members: Vec<Member>,
+    ids: Arc<Vec<EntryId>>,
+    /// Ascending, the first is 0.
+    epoch_starts: Arc<Vec<Height>>,
+    /// By number.
+    everybody: Arc<Vec<Member>>,
+    rotation_due: bool,
+    closed: Option<Option<SpaceId>>,
 }
 
 impl Membership {
@@ -129,12 +65,14 @@ impl Membership {
         let id = entry.id(&SpaceId::ZERO);
         let mut founded = Self {
             space: SpaceId::from(id),
-            ids: Vec::new(),
-            epoch_start: Height(0),
-            members: Vec::new(),
+            ids: Arc::default(),
+            epoch_starts: Arc::new(vec![Height(0)]),
+            everybody: Arc::default(),
+            rotation_due: false,
+            closed: None,
         };
         let header = entry.header();
-        let core = founded.core_of(entry)?;
+        let core = core_of(entry)?;
         if core.previous != EntryId::ZERO
             || header.height != Height(0)
             || header.counter != 0
@@ -142,23 +80,25 @@ impl Membership {
         {
             return Err(MembershipError::Moved);
         }
-        let signer = match core.ops.first() {
-            Some(Op::Add(add)) => add.signing_key,
+        let founder = match core.ops.first() {
+            Some(Op::Add(add)) => Member {
+                device: DeviceNumber(0),
+                person: add.person,
+                signing_key: add.signing_key,
+                agreement_key: add.agreement_key,
+                rights: add.rights,
+                since: Height(0),
+                until: None,
+            },
             Some(op) => return Err(MembershipError::Unsupported(op.name())),
             None => return Err(MembershipError::Empty),
         };
-        if header.device != DeviceNumber(0) || !entry.is_signed_by(&signer, &EntryId::ZERO, &id) {
+        let is_signed = entry.is_signed_by(&founder.signing_key, &EntryId::ZERO, &id);
+        if header.device != founder.device || !is_signed {
             return Err(Refusal::Signer(header.device).into());
         }
-        founded.add_all(&core, None)?;
-        if !founded
-            .members
-            .first()
-            .is_some_and(|m| m.rights.include(Rights::ADMIN))
-        {
-            return Err(MembershipError::Rights(DeviceNumber(0)));
-        }
-        founded.ids.push(id);
+        let change = rules::weigh(&founded, &core, &founder, Height(0))?;
+        founded.make(change, founder.device, id);
         Ok(founded)
     }
 
@@ -167,17 +107,16 @@ impl Membership {
     /// # Errors
     /// [`MembershipError`] where the entry breaks a rule.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), MembershipError> {
-        let core = self.core_of(entry)?;
+        let core = core_of(entry)?;
         // Number, then signature, then the rules of the log: the order is part of the protocol.
         let id = entry.id(&self.space);
-        let signer = self.signer(entry, &id)?.clone();
+        let signer = self.signer(entry, &id)?;
         if entry.header().height != self.height() || core.previous != self.head() {
             return Err(MembershipError::Moved);
         }
-        let mut next = self.clone();
-        next.ids.push(id);
-        next.add_all(&core, Some(&signer))?;
-        *self = next;
+        let change = rules::weigh(self, &core, signer, height_of(self.ids.len()))?;
+        let by = signer.device;
+        self.make(change, by, id);
         Ok(())
     }
 
@@ -205,7 +144,11 @@ impl Membership {
         if header.kind != Kind::Batch {
             return Err(Refusal::Kind(header.kind.number()));
         }
-        if header.height < self.epoch_start || header.height > self.height() {
+        if self.is_closed() {
+            return Err(Refusal::Closed);
+        }
+        let in_force = self.epoch_start()..=self.height();
+        if self.rotation_due || !in_force.contains(&header.height) {
             return Err(Refusal::Stale(header.height));
         }
         match self.member(header.device) {
@@ -233,46 +176,104 @@ impl Membership {
         height_of(self.ids.len().saturating_sub(1))
     }
 
-    /// The height of the entry that started the epoch in force.
-    #[must_use]
-    pub const fn epoch_start(&self) -> Height {
-        self.epoch_start
-    }
-
-    /// The id of the entry that started the epoch in force, which is the epoch's identity.
-    #[must_use]
-    pub fn epoch(&self) -> EntryId {
-        self.id_at(self.epoch_start).unwrap_or(EntryId::ZERO)
-    }
-
     /// The id of the membership entry at `height`.
     #[must_use]
     pub fn id_at(&self, height: Height) -> Option<EntryId> {
         self.ids.get(usize::try_from(height.0).ok()?).copied()
     }
 
-    /// Everyone who is a member now, by number.
+    /// The height of the entry that started the epoch in force.
     #[must_use]
-    pub fn members(&self) -> &[Member] {
-        &self.members
+    pub fn epoch_start(&self) -> Height {
+        self.epoch_starts.last().copied().unwrap_or_default()
     }
 
-    /// The member with this number.
+    /// The id of the entry that started the epoch in force, which is the epoch's identity.
+    #[must_use]
+    pub fn epoch(&self) -> EntryId {
+        self.id_at(self.epoch_start()).unwrap_or(EntryId::ZERO)
+    }
+
+    /// The number of the epoch in force, from 0. It is for show and for order only.
+    #[must_use]
+    pub fn epoch_number(&self) -> u32 {
+        height_of(self.epoch_starts.len().saturating_sub(1)).0
+    }
+
+    /// The heights of the entries that started an epoch, ascending; the first is 0.
+    #[must_use]
+    pub fn epoch_starts(&self) -> &[Height] {
+        &self.epoch_starts
+    }
+
+    /// The height of the entry that started the epoch to which the entry at `height` belongs; an
+    /// entry that starts one belongs to that. Beyond the newest entry: the epoch in force.
+    #[must_use]
+    pub fn epoch_start_at(&self, height: Height) -> Height {
+        let later = self.epoch_starts.partition_point(|start| *start <= height);
+        let index = later.saturating_sub(1);
+        self.epoch_starts.get(index).copied().unwrap_or_default()
+    }
+
+    /// Whether somebody has gone who knows the epoch key. Until a member with `write` has replaced
+    /// it, nothing else counts.
+    #[must_use]
+    pub const fn is_rotation_due(&self) -> bool {
+        self.rotation_due
+    }
+
+    /// Whether the space is closed: it can be read, and nothing more counts.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    /// The space that goes on in this one's place, where it was closed for one.
+    #[must_use]
+    pub fn successor(&self) -> Option<SpaceId> {
+        self.closed.flatten()
+    }
+
+    /// Everyone who is a member now, by number.
+    pub fn members(&self) -> impl DoubleEndedIterator<Item = &Member> + Clone {
+        self.everybody.iter().filter(|member| member.is_current())
+    }
+
+    /// Everyone who is or was a member, by number.
+    #[must_use]
+    pub fn everybody(&self) -> &[Member] {
+        &self.everybody
+    }
+
+    /// The current member with this number.
     #[must_use]
     pub fn member(&self, device: DeviceNumber) -> Option<&Member> {
-        self.members.get(usize::from(device.0))
+        self.member_ever(device).filter(|m| m.is_current())
     }
 
-    /// The member with this signing key.
+    /// Who has or had this number.
+    #[must_use]
+    pub fn member_ever(&self, device: DeviceNumber) -> Option<&Member> {
+        self.everybody.get(usize::from(device.0))
+    }
+
+    /// The current member with this signing key.
     #[must_use]
     pub fn member_with_key(&self, key: &VerifyingKey) -> Option<&Member> {
-        self.members.iter().find(|m| m.signing_key == *key)
+        self.member_ever_with_key(key).filter(|m| m.is_current())
     }
 
-    /// The number that the next `add` has to give.
+    /// Who has or had this signing key. No other membership of this space can ever have it.
+    #[must_use]
+    pub fn member_ever_with_key(&self, key: &VerifyingKey) -> Option<&Member> {
+        self.everybody.iter().find(|m| m.signing_key == *key)
+    }
+
+    /// The number that the next `add` has to give. It says 65,535 also where no number is left,
+    /// which the rules refuse.
     #[must_use]
     pub fn next_device(&self) -> DeviceNumber {
-        DeviceNumber(u16::try_from(self.members.len()).unwrap_or(u16::MAX))
+        DeviceNumber(u16::try_from(self.everybody.len()).unwrap_or(u16::MAX))
     }
 
     /// Who signed `entry`, whose id is `id`: a member at the height that it names. Once found, the
@@ -288,8 +289,8 @@ impl Membership {
             .ok_or(Refusal::Stale(header.height))?;
         let unsigned = Refusal::Signer(header.device);
         let member = self
-            .member(header.device)
-            .filter(|member| member.since <= header.height)
+            .member_ever(header.device)
+            .filter(|member| member.signs_at(header.height))
             .ok_or(unsigned)?;
         if entry.is_signed_by(&member.signing_key, &at, id) {
             Ok(member)
@@ -298,70 +299,97 @@ impl Membership {
         }
     }
 
-    fn core_of(&self, entry: &Entry) -> Result<Core, MembershipError> {
-        if entry.header().kind != Kind::Membership {
-            return Err(Refusal::Kind(entry.header().kind.number()).into());
+    /// Does what has been weighed.
+    fn make(&mut self, change: Change, by: DeviceNumber, id: EntryId) {
+        let at = height_of(self.ids.len());
+        Arc::make_mut(&mut self.ids).push(id);
+        if change.rotates {
+            Arc::make_mut(&mut self.epoch_starts).push(at);
         }
-        let core = MembershipBody::parse(entry.body())?.core;
-        if core.ops.is_empty() {
-            return Err(MembershipError::Empty);
+        let everybody = Arc::make_mut(&mut self.everybody);
+        for device in &change.ended {
+            if let Some(member) = everybody.get_mut(usize::from(device.0)) {
+                member.until = Some(at);
+            }
         }
-        Ok(core)
+        if let Some(new) = change.agreement_key
+            && let Some(signer) = everybody.get_mut(usize::from(by.0))
+        {
+            signer.agreement_key = new;
+        }
+        everybody.extend(change.added);
+        // Nobody writes to a closed space, so nobody has to be kept from reading what follows.
+        self.closed = change.closes;
+        self.rotation_due =
+            !self.is_closed() && !change.rotates && (self.rotation_due || change.exposes_key);
     }
+}
 
-    /// Applies ops that are all `add`. `signer` is `None` for the first entry.
-    fn add_all(&mut self, core: &Core, signer: Option<&Member>) -> Result<(), MembershipError> {
-        let since = height_of(self.ids.len().saturating_sub(1));
-        let mut added = Vec::new();
-        for op in &core.ops {
-            let Op::Add(add) = op else {
-                return Err(MembershipError::Unsupported(op.name()));
-            };
-            let next = self.next_device();
-            if self.members.len() == limits::MEMBERSHIPS {
-                return Err(MembershipError::TooMany);
-            }
-            if add.device != next {
-                return Err(MembershipError::DeviceNumber {
-                    given: add.device,
-                    next,
-                });
-            }
-            let refuse = |why| MembershipError::Key { device: next, why };
-            add.signing_key.check().map_err(|why| refuse(why.into()))?;
-            if self.member_with_key(&add.signing_key).is_some() {
-                return Err(refuse(KeyRefusal::Used));
-            }
-            if !add.rights.is_known() {
-                return Err(MembershipError::Unsupported("this combination of rights"));
-            }
-            if add.suite != SUITE_XWING {
-                return Err(MembershipError::Unsupported("this HPKE suite"));
-            }
-            if let Some(signer) = signer {
-                let own = add.person == signer.person && signer.rights.include(add.rights);
-                if !own && !signer.rights.include(Rights::ADMIN) {
-                    return Err(MembershipError::Rights(signer.device));
-                }
-            }
-            self.members.push(Member {
-                device: next,
-                person: add.person,
-                signing_key: add.signing_key,
-                agreement_key: add.agreement_key,
-                rights: add.rights,
-                since,
-            });
-            added.push(next);
-        }
-        if !core.keys.iter().map(|key| key.device).eq(added) {
-            return Err(MembershipError::Keys);
-        }
-        Ok(())
+fn core_of(entry: &Entry) -> Result<Core, MembershipError> {
+    if entry.header().kind != Kind::Membership {
+        return Err(Refusal::Kind(entry.header().kind.number()).into());
     }
+    let core = MembershipBody::parse(entry.body())?.core;
+    if core.ops.is_empty() {
+        return Err(MembershipError::Empty);
+    }
+    Ok(core)
 }
 
 /// Heights are bounded by what fits a `u32` long before a log could hold so many entries.
 fn height_of(index: usize) -> Height {
     Height(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::membership::{Add, SUITE_XWING, SealedKey};
+    use crate::signature::SigningKey;
+
+    /// A number that came round again would make somebody else's old entries a newcomer's own.
+    #[test]
+    fn the_last_number_is_given_once() {
+        let member = |device: u16| Member {
+            device: DeviceNumber(device),
+            person: PersonTag([0; 16]),
+            signing_key: VerifyingKey([0; 32]),
+            agreement_key: AttachmentHash([0; 32]),
+            rights: Rights::ADMIN,
+            since: Height(0),
+            until: (device > 0).then_some(Height(1)),
+        };
+        let mut space = Membership {
+            space: SpaceId([1; 32]),
+            ids: Arc::new(vec![EntryId([2; 32]); 2]),
+            epoch_starts: Arc::new(vec![Height(0)]),
+            everybody: Arc::new((0..u16::MAX).map(member).collect()),
+            rotation_due: false,
+            closed: None,
+        };
+        let add = |seed| {
+            let key = SigningKey::from_seed(&[seed; 32]).unwrap();
+            let device = DeviceNumber(u16::MAX);
+            Core {
+                previous: EntryId([2; 32]),
+                ops: vec![Op::Add(Add {
+                    device,
+                    person: PersonTag([0; 16]),
+                    signing_key: key.verifying_key(),
+                    suite: SUITE_XWING,
+                    agreement_key: AttachmentHash([0; 32]),
+                    rights: Rights::READ,
+                })],
+                keys: vec![SealedKey {
+                    device,
+                    sealed: AttachmentHash([0; 32]),
+                }],
+            }
+        };
+        let change = rules::weigh(&space, &add(1), &member(0), Height(2)).unwrap();
+        space.make(change, DeviceNumber(0), EntryId([3; 32]));
+        assert!(space.member(DeviceNumber(u16::MAX)).is_some());
+        let refused = rules::weigh(&space, &add(2), &member(0), Height(3));
+        assert_eq!(refused.unwrap_err(), MembershipError::TooMany);
+    }
 }

@@ -42,6 +42,18 @@ pub struct PullSpace {
     #[n(2)]
     #[cbor(decode_with = "decode_earlier", skip_if = "Vec::is_empty", default)]
     pub earlier: Vec<Position>,
+    /// Whether own entries are to come whole, not as [`Frame::Own`]; absent: they are not.
+    #[n(3)]
+    #[cbor(skip_if = "is_unset", default)]
+    pub whole: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the encoder hands over a reference"
+)]
+const fn is_unset(flag: &bool) -> bool {
+    !*flag
 }
 
 fn decode_spaces<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<PullSpace>, Error> {
@@ -90,7 +102,8 @@ pub enum Frame {
         #[n(2)]
         entry: Bytes,
     },
-    /// The next entry of a space, which the reader's own membership signed.
+    /// The next entry of a space, which the reader's own membership signed; not sent where
+    /// [`PullSpace::whole`] is set.
     #[n(3)]
     Own {
         /// The space's place in the request.
@@ -140,4 +153,37 @@ pub enum Frame {
         #[cbor(decode_with = "crate::codec::decode_nonce")]
         nonce: Bytes,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Cursor;
+    use crate::codec;
+    use crate::ids::{DeviceNumber, SpaceId};
+    use crate::signature::Signature;
+
+    /// A device that asks as before is to be answered as before; one that lost its entries gets
+    /// them back.
+    #[test]
+    fn whole_entries_are_sent_to_those_who_ask_for_them() {
+        let space = SpaceId([1; 32]);
+        let relay = VerifyingKey([2; 32]);
+        let nonce = Bytes(vec![3; 16]);
+        let sign = |_: &[u8]| Signature([4; 64]);
+        let mut asked = PullSpace {
+            proof: ReadProof::new(&relay, nonce, space, DeviceNumber(0), sign),
+            after: Cursor::start(&space).position(),
+            earlier: Vec::new(),
+            whole: false,
+        };
+        let mut bytes = codec::encode(&asked);
+        assert_eq!(bytes[0], 0xa2, "proof and place, and nothing else");
+        assert_eq!(codec::decode(&bytes, 1_000), Ok(asked.clone()));
+        bytes[0] += 1;
+        bytes.extend([0x03, 0xf5]);
+        asked.whole = true;
+        assert_eq!(codec::encode(&asked), bytes);
+        assert_eq!(codec::decode(&bytes, 1_000), Ok(asked));
+    }
 }

@@ -50,6 +50,12 @@ pub enum RefusalCode {
     /// An attachment that a membership entry names is missing or of the wrong size.
     #[n(13)]
     Attachment,
+    /// The space is closed: nothing is added to it any more.
+    #[n(14)]
+    Closed,
+    /// Something else was put into this slot of the mailbox before.
+    #[n(15)]
+    MailboxTaken,
 }
 
 impl RefusalCode {
@@ -70,6 +76,8 @@ impl RefusalCode {
             Self::Unavailable => "unavailable",
             Self::Admission => "admission",
             Self::Attachment => "attachment",
+            Self::Closed => "closed",
+            Self::MailboxTaken => "mailbox_taken",
         }
     }
 
@@ -84,7 +92,9 @@ impl RefusalCode {
             Self::StaleMembership
             | Self::MembershipMoved
             | Self::Counter
-            | Self::UnknownPosition => 409,
+            | Self::UnknownPosition
+            | Self::Closed
+            | Self::MailboxTaken => 409,
             Self::TooLarge => 413,
             Self::Unsupported => 422,
             Self::Unavailable => 503,
@@ -118,4 +128,37 @@ pub struct RefusalAnswer {
     #[n(5)]
     #[cbor(default, skip_if = "Vec::is_empty")]
     pub membership: Vec<Bytes>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec;
+
+    /// A device of an older or a later version could otherwise take one reason for another.
+    #[test]
+    fn each_code_has_its_number_its_name_and_its_status() {
+        for (code, number, name, status) in [
+            (RefusalCode::BadRequest, 1, "bad_request", 400),
+            (RefusalCode::NotFound, 2, "not_found", 404),
+            (RefusalCode::StaleMembership, 3, "stale_membership", 409),
+            (RefusalCode::MembershipMoved, 4, "membership_moved", 409),
+            (RefusalCode::Counter, 5, "counter", 409),
+            (RefusalCode::Forbidden, 6, "forbidden", 403),
+            (RefusalCode::Unsupported, 7, "unsupported", 422),
+            (RefusalCode::Nonce, 8, "nonce", 401),
+            (RefusalCode::UnknownPosition, 9, "unknown_position", 409),
+            (RefusalCode::TooLarge, 10, "too_large", 413),
+            (RefusalCode::Unavailable, 11, "unavailable", 503),
+            (RefusalCode::Admission, 12, "admission", 403),
+            (RefusalCode::Attachment, 13, "attachment", 400),
+            (RefusalCode::Closed, 14, "closed", 409),
+            (RefusalCode::MailboxTaken, 15, "mailbox_taken", 409),
+        ] {
+            assert_eq!(codec::encode(&code), [number], "{name}");
+            assert_eq!(codec::decode(&[number], 1), Ok(code));
+            assert_eq!((code.name(), code.status()), (name, status));
+        }
+        assert!(codec::decode::<RefusalCode>(&[16], 1).is_err());
+    }
 }

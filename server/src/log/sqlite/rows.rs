@@ -7,6 +7,7 @@ use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, SpaceId};
 use waymark_wire::limits;
 use waymark_wire::membership::Membership;
 
+use crate::log::rules::Dropped;
 use crate::log::{Attachment, Page, Stored, Usage};
 
 /// Why a statement did not do its work.
@@ -103,9 +104,10 @@ const MEMBERSHIP_ENTRIES: &str = "
     JOIN entry ON entry.place = (membership.step >> 32 << 32) + membership.seq
     WHERE membership.step BETWEEN ?1 AND ?2 ORDER BY membership.step";
 
-/// The entries after `after`, as many as a page holds.
-pub(super) fn page(db: &Connection, space: &SpaceId, after: u64) -> Result<Page, Fault> {
-    // Entries and head at one moment.
+/// The entries after `after`, as many as a page holds, and the height of the newest membership entry
+/// at that moment.
+pub(super) fn page(db: &Connection, space: &SpaceId, after: u64) -> Result<(Page, Height), Fault> {
+    // Entries, head and height at one moment.
     let db = db.unchecked_transaction()?;
     let Some(number) = number(&db, space)? else {
         return Err(Fault::Damaged("a space is gone"));
@@ -137,7 +139,19 @@ pub(super) fn page(db: &Connection, space: &SpaceId, after: u64) -> Result<Page,
             bytes: entry,
         });
     }
-    Ok(page)
+    Ok((page, height(&db, number)?))
+}
+
+/// The height of the newest membership entry.
+fn height(db: &Connection, number: SpaceNumber) -> Result<Height, Fault> {
+    let step: Option<i64> = db
+        .prepare_cached("SELECT max(step) FROM membership WHERE step BETWEEN ?1 AND ?2")?
+        .query_row([number.place(0), number.place(u64::MAX)], |row| row.get(0))?;
+    // A step is made like a place is.
+    let height = step.map(seq).and_then(|height| u32::try_from(height).ok());
+    height
+        .map(Height)
+        .ok_or(Fault::Damaged("a space has no first entry"))
 }
 
 /// The first of `places` that is on the space's log.
@@ -242,22 +256,68 @@ pub(super) fn insert_membership(
     Ok(())
 }
 
-/// Keeps an attachment; how many bytes that adds.
+/// Keeps an attachment; how many bytes that adds. A sealed key is `named` by the entry of that
+/// height.
 pub(super) fn insert_attachment(
     db: &Connection,
     number: SpaceNumber,
     attachment: &Attachment,
-) -> Result<u64, Fault> {
+    named: Option<Height>,
+) -> Result<i64, Fault> {
     let added = db
         .prepare_cached(
-            "INSERT OR IGNORE INTO attachment (space, hash, bytes) VALUES (?1, ?2, ?3)",
+            "INSERT OR IGNORE INTO attachment (space, hash, bytes, named)
+             VALUES (?1, ?2, ?3, ?4)",
         )?
-        .execute(params![number.0, attachment.hash.0, attachment.bytes])?;
+        .execute(params![
+            number.0,
+            attachment.hash.0,
+            attachment.bytes,
+            named.map(|height| height.0)
+        ])?;
     Ok(if added == 0 {
         0
     } else {
-        u64::try_from(attachment.bytes.len()).unwrap_or(u64::MAX)
+        i64::try_from(attachment.bytes.len()).unwrap_or(i64::MAX)
     })
+}
+
+/// Notes that the entry of `height` names a sealed key that is kept already.
+pub(super) fn name_again(
+    db: &Connection,
+    number: SpaceNumber,
+    hash: &AttachmentHash,
+    height: Height,
+) -> Result<(), Fault> {
+    db.prepare_cached("UPDATE attachment SET named = ?3 WHERE space = ?1 AND hash = ?2")?
+        .execute(params![number.0, hash.0, height.0])?;
+    Ok(())
+}
+
+/// Drops keys that are not needed any more; how many bytes that takes away.
+pub(super) fn drop_keys(
+    db: &Connection,
+    number: SpaceNumber,
+    dropped: &Dropped,
+) -> Result<i64, Fault> {
+    let size = |row: &Row<'_>| row.get::<_, i64>(0);
+    let mut bytes = 0;
+    let mut statement = db.prepare_cached(
+        "DELETE FROM attachment WHERE space = ?1 AND hash = ?2 RETURNING length(bytes)",
+    )?;
+    for hash in &dropped.agreement_keys {
+        for size in statement.query_map(params![number.0, hash.0], size)? {
+            bytes += size?;
+        }
+    }
+    let mut statement = db.prepare_cached(
+        "DELETE FROM attachment WHERE space = ?1 AND named < ?2 RETURNING length(bytes)",
+    )?;
+    let before = dropped.sealed_before.0;
+    for size in statement.query_map(params![number.0, before], size)? {
+        bytes += size?;
+    }
+    Ok(bytes)
 }
 
 /// How many bytes the attachment has, where it is kept.
@@ -292,10 +352,10 @@ pub(super) fn attachments(
     Ok(found)
 }
 
-/// Adds to what a space is known to take.
-pub(super) fn add_bytes(db: &Connection, number: SpaceNumber, bytes: u64) -> Result<(), Fault> {
+/// Adds to what a space is known to take, or takes away from it.
+pub(super) fn add_bytes(db: &Connection, number: SpaceNumber, bytes: i64) -> Result<(), Fault> {
     db.prepare_cached("UPDATE space SET bytes = bytes + ?2 WHERE number = ?1")?
-        .execute([number.0, i64::try_from(bytes).unwrap_or(i64::MAX)])?;
+        .execute([number.0, bytes])?;
     Ok(())
 }
 

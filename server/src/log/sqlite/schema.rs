@@ -11,7 +11,10 @@ use waymark_wire::ids::Generation;
 pub const DATABASE: &str = "relay.db";
 
 /// Each step from one version to the next; a step is never altered once released.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +119,33 @@ mod tests {
         }
     }
 
+    /// A relay that is brought up to date must go on to hand out the keys that it keeps, and drop
+    /// them when their time has come.
+    #[test]
+    fn a_database_of_the_first_version_is_brought_up_to_date() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = open_for_writing(&directory.path().join(DATABASE)).unwrap();
+        db.execute_batch(MIGRATIONS[0]).unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+        let generation = Generation([1; 16]);
+        db.execute("INSERT INTO relay VALUES (?1)", [generation.0])
+            .unwrap();
+        for length in [1_168, 1_216] {
+            let keep = "INSERT INTO attachment VALUES (1, randomblob(32), zeroblob(?1))";
+            db.execute(keep, [length]).unwrap();
+        }
+        assert_eq!(migrate(&db, Generation([2; 16])).unwrap(), generation);
+        let mut statement = db
+            .prepare("SELECT length(bytes), named FROM attachment ORDER BY 1")
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap();
+        let rows: Vec<(i64, Option<i64>)> = rows.map(Result::unwrap).collect();
+        assert_eq!(rows, [(1_168, Some(0)), (1_216, None)]);
+        assert!(db.table_exists(None, "mailbox").unwrap());
+    }
+
     /// An older relay would misread what a newer one wrote, and lose entries.
     #[test]
     fn a_newer_database_is_refused_and_left_alone() {
@@ -128,6 +158,6 @@ mod tests {
         assert_eq!(migrate(&db, Generation([2; 16])).unwrap(), first);
         db.pragma_update(None, "user_version", 9).unwrap();
         let refused = migrate(&db, Generation([3; 16])).unwrap_err();
-        assert!(matches!(refused, SchemaError::Newer { found: 9, known: 1 }));
+        assert!(matches!(refused, SchemaError::Newer { found: 9, known: 2 }));
     }
 }

@@ -1,6 +1,7 @@
 //! One append at its turn, within the writer's transaction.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -12,7 +13,7 @@ use waymark_wire::message::RefusalCode;
 
 use super::rows::{self, Fault, SpaceNumber};
 use crate::cache::Cache;
-use crate::log::candidate::named_by;
+use crate::log::candidate::{Named, named_by};
 use crate::log::rules::{self, Reason};
 use crate::log::{AppendOutcome, Attachment, Candidate, Prepared, Refused};
 use crate::logging::Short;
@@ -28,8 +29,8 @@ pub(super) struct Space {
 /// What a group changes beside its rows.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// What each space takes more.
-    pub(super) bytes: HashMap<SpaceNumber, u64>,
+    /// What each space takes more, or less.
+    pub(super) bytes: HashMap<SpaceNumber, i64>,
     /// Memberships after their newest entry.
     pub(super) memberships: Vec<Arc<Membership>>,
 }
@@ -98,6 +99,10 @@ fn take(
         Some(next) => *next,
         None => rows::next_counter(db, space.number, header.device)?,
     };
+    let is_member = space.membership.member(header.device).is_some();
+    if !is_member && !ended_itself(db, space, header.device, next)? {
+        return Ok(Err(rules::not_found()));
+    }
     if u64::from(header.counter) < next {
         let stored = rows::by_counter(db, space.number, header.device, header.counter)?;
         if let Some((seq, id)) = stored
@@ -105,6 +110,9 @@ fn take(
         {
             return Ok(Ok((seq, false)));
         }
+    }
+    if !is_member {
+        return Ok(Err(rules::not_found()));
     }
     let changed = match rules::judge(&space.membership, candidate, next) {
         Ok(changed) => changed,
@@ -114,12 +122,34 @@ fn take(
         Ok(attached) => attached,
         Err(reason) => return Ok(Err(reason)),
     };
-    if let Some(membership) = changed {
-        space.membership = Arc::new(membership);
-    }
+    let before = changed.map(|after| mem::replace(&mut space.membership, Arc::new(after)));
     let seq = put(db, space, changes, candidate, &attached)?;
+    if let Some(before) = before {
+        let dropped = rules::dropped(&before, &space.membership);
+        let bytes = rows::drop_keys(db, space.number, &dropped)?;
+        *changes.bytes.entry(space.number).or_default() -= bytes;
+    }
     space.next_counters.insert(header.device, next + 1);
     Ok(Ok((seq, true)))
+}
+
+/// Whether a membership that is over was ended by an entry of its own, its last. Who has left may
+/// ask again for what was taken, because an answer may have been lost; who was removed is a stranger.
+fn ended_itself(
+    db: &Connection,
+    space: &Space,
+    device: DeviceNumber,
+    next: u64,
+) -> Result<bool, Fault> {
+    let membership = &space.membership;
+    let until = membership.member_ever(device).and_then(|m| m.until);
+    let ended_by = until.and_then(|until| membership.id_at(until));
+    let last = next.checked_sub(1).and_then(|n| u32::try_from(n).ok());
+    let last = match last {
+        Some(last) => rows::by_counter(db, space.number, device, last)?,
+        None => None,
+    };
+    Ok(last.is_some_and(|(_, id)| Some(id) == ended_by))
 }
 
 /// Takes the first entry of a space.
@@ -163,46 +193,61 @@ fn put(
     space: &mut Space,
     changes: &mut Changes,
     candidate: &Candidate,
-    attached: &[&Attachment],
+    attached: &[Attached<'_>],
 ) -> Result<u64, Fault> {
     let entry = &candidate.entry;
     let at = space.head.after(&candidate.id);
     rows::insert_entry(db, space.number, &at, entry, &candidate.id)?;
     space.head = at;
-    let mut bytes = u64::try_from(entry.bytes().len()).unwrap_or(u64::MAX);
-    for attachment in attached {
-        bytes += rows::insert_attachment(db, space.number, attachment)?;
+    let height = space.membership.height();
+    let mut bytes = i64::try_from(entry.bytes().len()).unwrap_or(i64::MAX);
+    for Attached { named, given } in attached {
+        let named_at = named.is_sealed_key.then_some(height);
+        let added = match given {
+            Some(given) => rows::insert_attachment(db, space.number, given, named_at)?,
+            None => 0,
+        };
+        if added == 0 && named.is_sealed_key {
+            rows::name_again(db, space.number, &named.hash, height)?;
+        }
+        bytes += added;
     }
     if space.membership.head() == candidate.id {
-        rows::insert_membership(db, space.number, space.membership.height(), at.seq)?;
+        rows::insert_membership(db, space.number, height, at.seq)?;
         changes.memberships.push(space.membership.clone());
     }
     *changes.bytes.entry(space.number).or_default() += bytes;
     Ok(at.seq)
 }
 
-/// Finds everything that an entry names by hash: what is given has to be kept with it, the rest is
-/// kept already.
+/// Something that an entry names by hash, with its bytes where they were given.
+struct Attached<'a> {
+    named: Named,
+    given: Option<&'a Attachment>,
+}
+
+/// Finds everything that an entry names by hash, with the bytes where they were given: what was not
+/// is kept already.
 fn attached<'a>(
     db: &Connection,
     number: Option<SpaceNumber>,
     entry: &Entry,
     given: &'a [Attachment],
-) -> Result<Result<Vec<&'a Attachment>, Reason>, Fault> {
+) -> Result<Result<Vec<Attached<'a>>, Reason>, Fault> {
     let mut attached = Vec::new();
-    for (hash, size) in named_by(entry) {
-        let given = given.iter().find(|given| given.hash == hash);
-        if let Some(given) = given.filter(|given| given.bytes.len() == size) {
-            attached.push(given);
-            continue;
+    for named in named_by(entry) {
+        let given = given.iter().find(|given| given.hash == named.hash);
+        let given = given.filter(|given| given.bytes.len() == named.size());
+        if given.is_none() {
+            let kept = match number {
+                Some(number) => rows::attachment_size(db, number, &named.hash)?,
+                None => None,
+            };
+            if kept != Some(named.size()) {
+                return Ok(Err(rules::attachment("is missing")));
+            }
         }
-        let kept = match number {
-            Some(number) => rows::attachment_size(db, number, &hash)?,
-            None => None,
-        };
-        if kept != Some(size) {
-            return Ok(Err(rules::attachment("is missing")));
-        }
+        attached.push(Attached { named, given });
     }
     Ok(Ok(attached))
 }

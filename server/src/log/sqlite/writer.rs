@@ -1,6 +1,7 @@
 //! The one thread that writes. It takes all that queued while it was waiting for the disk, puts it
 //! into one transaction, and answers after COMMIT. A bad append spoils no other, because every
-//! check comes before the first write of an entry.
+//! check comes before the first write of an entry. What goes into mailboxes takes its turn with
+//! the appends: a database has one writer.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +14,14 @@ use waymark_wire::ids::SpaceId;
 
 use super::rows::{self, Fault};
 use super::turn::{Changes, Space, append};
-use super::{Memberships, SchemaError, schema};
+use super::{Memberships, SchemaError, mail, schema};
 use crate::cache::Cache;
 use crate::log::{AppendOutcome, LogError, Prepared};
+use crate::mailbox::{Put, PutOutcome};
 
-/// Appends in one transaction, at most.
+/// Tasks in one transaction, at most.
 const GROUP: usize = 256;
-/// Bytes of all appends that wait, at most.
+/// Bytes of everything that waits, at most.
 const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// Spaces whose state is kept in memory (up to twice as many).
 const SPACES: usize = 4_096;
@@ -36,13 +38,23 @@ pub(super) struct Writer {
 
 #[derive(Debug)]
 struct Job {
-    prepared: Prepared,
+    task: Task,
     bytes: usize,
-    reply: oneshot::Sender<Result<AppendOutcome, LogError>>,
 }
 
+/// What is to be done, and who waits for it. A sender that is dropped says that it was not done.
+#[derive(Debug)]
+enum Task {
+    Append(Prepared, oneshot::Sender<AppendOutcome>),
+    Put(Put, i64, oneshot::Sender<PutOutcome>),
+    Sweep(i64, oneshot::Sender<bool>),
+}
+
+/// Tells who waits what was done, once it is durable.
+type Answer = Box<dyn FnOnce()>;
+
 impl Writer {
-    /// Starts the thread; at most `queue` appends wait for it.
+    /// Starts the thread; at most `queue` tasks wait for it.
     pub(super) fn start(
         mut db: Connection,
         memberships: Arc<Memberships>,
@@ -79,19 +91,36 @@ impl Writer {
         let entries = prepared.candidates.iter().map(|c| c.entry.bytes().len());
         let attachments = prepared.attachments.iter().map(|a| a.bytes.len());
         let bytes = entries.chain(attachments).sum();
+        self.submit(bytes, |reply| Task::Append(prepared, reply))
+            .await
+    }
+
+    /// Puts something into a mailbox, and comes back when that is durable.
+    pub(super) async fn put(&self, put: Put, now: i64) -> Result<PutOutcome, LogError> {
+        let bytes = put.slot.bytes.0.len();
+        self.submit(bytes, |reply| Task::Put(put, now, reply)).await
+    }
+
+    /// Removes some mailboxes that have ended.
+    pub(super) async fn sweep(&self, now: i64) -> Result<bool, LogError> {
+        self.submit(0, |reply| Task::Sweep(now, reply)).await
+    }
+
+    async fn submit<T>(
+        &self,
+        bytes: usize,
+        task: impl FnOnce(oneshot::Sender<T>) -> Task,
+    ) -> Result<T, LogError> {
         let (reply, answer) = oneshot::channel();
-        let job = Job {
-            prepared,
-            bytes,
-            reply,
-        };
-        if self.waiting.fetch_add(bytes, Ordering::Relaxed) > WAITING_BYTES || !self.send(job) {
+        let task = task(reply);
+        let waiting = self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        if waiting > WAITING_BYTES || !self.send(Job { task, bytes }) {
             self.waiting.fetch_sub(bytes, Ordering::Relaxed);
             return Err(LogError::Busy);
         }
         answer
             .await
-            .map_err(|_| LogError::Engine("the writer has stopped".into()))?
+            .map_err(|_| LogError::Engine("it was not written".into()))
     }
 
     fn send(&self, job: Job) -> bool {
@@ -101,7 +130,7 @@ impl Writer {
             .is_some_and(|queue| queue.try_send(job).is_ok())
     }
 
-    /// Whether appends are taken.
+    /// Whether anything is taken.
     pub(super) fn is_running(&self) -> bool {
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.as_ref().is_some_and(|queue| !queue.is_closed())
@@ -161,26 +190,14 @@ impl Work {
                 group.push(job);
             }
             let bytes: usize = group.iter().map(|job| job.bytes).sum();
-            let (prepared, replies): (Vec<_>, Vec<_>) = group
-                .into_iter()
-                .map(|job| (job.prepared, job.reply))
-                .unzip();
-            let outcomes = self.write(prepared);
+            let answers = self.write(group);
             waiting.fetch_sub(bytes, Ordering::Relaxed);
-            match outcomes {
-                Ok(outcomes) => {
-                    for (reply, outcome) in replies.into_iter().zip(outcomes) {
-                        // Whoever asked may be gone; what was asked for is done.
-                        let _ = reply.send(Ok(outcome));
-                    }
-                }
+            match answers {
+                Ok(answers) => answers.into_iter().for_each(|answer| answer()),
                 Err(fault) => {
-                    tracing::error!(%fault, "a group of appends was not written");
+                    tracing::error!(%fault, "a group was not written");
                     // Nothing in memory may run ahead of the database.
                     self.spaces.clear();
-                    for reply in replies {
-                        let _ = reply.send(Err(LogError::Engine(fault.to_string())));
-                    }
                 }
             }
             if self.journal.load(Ordering::Relaxed) > JOURNAL {
@@ -191,13 +208,20 @@ impl Work {
     }
 
     /// Writes a group in one transaction.
-    fn write(&mut self, group: Vec<Prepared>) -> Result<Vec<AppendOutcome>, Fault> {
+    fn write(&mut self, group: Vec<Job>) -> Result<Vec<Answer>, Fault> {
         let mut changes = Changes::default();
-        let mut outcomes = Vec::with_capacity(group.len());
+        let mut answers = Vec::with_capacity(group.len());
         // Rolls back when dropped early.
         let db = self.db.unchecked_transaction()?;
-        for prepared in group {
-            outcomes.push(append(&db, &mut self.spaces, &mut changes, prepared)?);
+        for job in group {
+            answers.push(match job.task {
+                Task::Append(prepared, reply) => {
+                    let outcome = append(&db, &mut self.spaces, &mut changes, prepared)?;
+                    answer(reply, outcome)
+                }
+                Task::Put(put, now, reply) => answer(reply, mail::put(&db, &put, now)?),
+                Task::Sweep(now, reply) => answer(reply, mail::sweep(&db, now)?),
+            });
         }
         for (number, bytes) in changes.bytes {
             rows::add_bytes(&db, number, bytes)?;
@@ -206,7 +230,7 @@ impl Work {
         for membership in changes.memberships {
             self.memberships.committed(membership);
         }
-        Ok(outcomes)
+        Ok(answers)
     }
 
     fn checkpoint(&self, how: &str) {
@@ -218,4 +242,11 @@ impl Work {
             tracing::warn!(%error, "the journal could not be moved");
         }
     }
+}
+
+fn answer<T: 'static>(reply: oneshot::Sender<T>, outcome: T) -> Answer {
+    Box::new(move || {
+        // Whoever asked may be gone; what was asked for is done.
+        let _ = reply.send(outcome);
+    })
 }

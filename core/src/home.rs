@@ -1,0 +1,32 @@
+//! Home: what a person's own devices know together.
+//!
+//! Beside what the person keeps there, one document of home lists the person's other spaces. For
+//! each it holds a *reserve*: keys that are a member there under the person's tag, so that a device
+//! that joins home enrols itself everywhere with nobody else online. And it says which membership
+//! is which device's, so that one device can be removed everywhere.
+//!
+//! - [`upkeep`]: brings home and the other spaces into line; called after every change of either.
+//! - [`make_phrase`] and [`restore`]: 24 words that are a member of home, and the way back from them.
+//! - [`remove_device`]: ends everything that one device is, and replaces every reserve.
+
+mod list;
+mod recovery;
+mod removal;
+mod upkeep;
+
+
+pub use self::list::{HomeList, LIST, Listed};
+pub use self::recovery::{PhraseState, make_phrase, phrase_state, restore};
+pub use self::removal::remove_device;
+pub use self::upkeep::upkeep;
+
+use crate::engine::Engine;
+use crate::membership::SpaceKind;
+use crate::space::Space;
+
+/// This person's home, where this device has it.
+#[must_use]
+pub fn home_of(engine: &Engine) -> Option<&Space> {
+    let mut spaces = engine.spaces().iter();
+    spaces.find(|space| space.kind() == SpaceKind::Home)
+}

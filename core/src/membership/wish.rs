@@ -1,0 +1,76 @@
+//! Changes of a membership that this device wants. A wish is kept as a wish: it is signed when its
+//! turn comes, against the membership as it then is, and signed anew where another entry came first.
+
+use minicbor::{Decode, Encode};
+use waymark_wire::codec::Bytes;
+use waymark_wire::ids::{DeviceNumber, SpaceId};
+
+use super::NewMember;
+
+/// One wish.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Wish {
+    /// Somebody is to be added.
+    #[n(1)]
+    Add(#[n(0)] NewMember),
+    /// A membership is to end; the key changes with it.
+    #[n(2)]
+    Remove(#[n(0)] DeviceNumber),
+    /// The key is to change.
+    #[n(3)]
+    Rotate,
+    /// A member is to get the key once more.
+    #[n(4)]
+    Seal(#[n(0)] DeviceNumber),
+    /// This device's person wants to leave.
+    #[n(5)]
+    Leave,
+    /// The space is to be closed, with the space that follows it.
+    #[n(6)]
+    Close(#[n(0)] Option<SpaceId>),
+    /// This device, which signs with keys that are not its own, wants a membership of its own.
+    #[n(7)]
+    Enrol(#[n(0)] Newcomer),
+    /// The recovery phrase is to end, which signs that with these seeds, and another one is to come
+    /// in its place.
+    #[n(8)]
+    ReplacePhrase(#[n(0)] Bytes, #[n(1)] NewMember),
+}
+
+/// What a device calls itself where it enrols.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct Newcomer {
+    /// The person's name.
+    #[n(0)]
+    pub name: String,
+    /// The device's name.
+    #[n(1)]
+    pub device_name: String,
+    /// The newest format level that it reads.
+    #[n(2)]
+    pub level: u16,
+    /// Today's local date, in days since 1970-01-01.
+    #[n(3)]
+    pub since: i32,
+}
+
+impl Wish {
+    /// What tells this wish from others in one space.
+    pub(crate) fn place(&self) -> Vec<u8> {
+        let device = |number: u8, device: &DeviceNumber| {
+            [&[number], device.0.to_be_bytes().as_slice()].concat()
+        };
+        match self {
+            Self::Add(member) => [&[1], member.keys.signing_key.0.as_slice()].concat(),
+            Self::Remove(number) => device(2, number),
+            Self::Rotate => vec![3],
+            Self::Seal(number) => device(4, number),
+            Self::Leave => vec![5],
+            Self::Close(_) => vec![6],
+            Self::Enrol(_) => vec![7],
+            Self::ReplacePhrase(..) => vec![8],
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What a membership entry that has been verified means to this device: whether it is a member, with
+//! which keys, and which epoch keys it gets.
+
+use waymark_wire::entry::Entry;
+use waymark_wire::ids::{AttachmentHash, EntryId, Height};
+use waymark_wire::membership::{MembershipBody, MembershipError, Op};
+use waymark_wire::signature::{SigningKey, VerifyingKey};
+
+use super::receive::Page;
+use super::{Space, SpaceError, damaged, keys};
+use crate::crypto::MembershipKeys;
+use crate::membership::{BookError, Wish};
+use crate::store::{Store, Table};
+
+impl Space {
+    pub(super) fn learn(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        entry: &Entry,
+        id: EntryId,
+    ) -> Result<(), SpaceError> {
+        let Some(height) = self.book.as_ref().map(|book| book.membership().height()) else {
+            return Ok(());
+        };
+        let place = keys::membership(self.number, height);
+        page.transaction
+            .put(Table::Membership, place, entry.bytes());
+        page.received.membership = true;
+        let mut attachments = std::mem::take(&mut page.attachments);
+        // What this device sealed to itself need not come back.
+        if let Some(own) = self.on_its_way(store, entry.header().counter, &id)? {
+            attachments.extend(own.attachments);
+            self.forget_fulfilled(page, entry)?;
+        }
+        self.keep_agreement_keys(page, entry, &attachments)?;
+        self.enter(height, id)?;
+        self.renew()?;
+        self.take_key(page, entry, height, &attachments)
+    }
+
+    /// Keeps the keys that a new epoch key will have to be sealed to.
+    fn keep_agreement_keys(
+        &self,
+        page: &mut Page,
+        entry: &Entry,
+        attachments: &[Vec<u8>],
+    ) -> Result<(), SpaceError> {
+        let body = MembershipBody::parse(entry.body());
+        let core = body
+            .map_err(|e| BookError::from(MembershipError::from(e)))?
+            .core;
+        let named: Vec<AttachmentHash> = core
+            .ops
+            .iter()
+            .filter_map(|op| match op {
+                Op::Add(add) => Some(add.agreement_key),
+                Op::Rotate(new) => new.map(|new| new.agreement_key),
+                _ => None,
+            })
+            .collect();
+        for bytes in attachments {
+            let hash = AttachmentHash::of(bytes);
+            if named.contains(&hash) {
+                let place = keys::attachment(self.number, &hash);
+                page.transaction
+                    .put(Table::Attachment, place, bytes.as_slice());
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what was wanted and has happened with this device's own entry, where the membership
+    /// itself does not tell that it has.
+    fn forget_fulfilled(&self, page: &mut Page, entry: &Entry) -> Result<(), SpaceError> {
+        let body = MembershipBody::parse(entry.body());
+        let core = body
+            .map_err(|e| BookError::from(MembershipError::from(e)))?
+            .core;
+        let rotates = core.ops.iter().any(|op| matches!(op, Op::Rotate(_)));
+        let sealed = core.keys.iter().map(|key| Wish::Seal(key.device));
+        for wish in rotates.then_some(Wish::Rotate).into_iter().chain(sealed) {
+            page.transaction
+                .delete(Table::Intent, keys::wish(self.number, &wish));
+        }
+        Ok(())
+    }
+
+    /// Finds this device among those whom the entry adds.
+    fn enter(&mut self, height: Height, id: EntryId) -> Result<(), SpaceError> {
+        let Some(book) = &self.book else {
+            return Ok(());
+        };
+        let membership = book.membership();
+        if let Some(becomes) = &self.state.becomes
+            && let Some(own) = membership.member_with_key(&self.own_key)
+        {
+            // From here on this device is itself.
+            let keys = MembershipKeys::from_bytes(becomes)?;
+            self.signing = SigningKey::from_seed(keys.signing_seed())
+                .ok_or_else(|| damaged(Table::Space, "a signing key is missing"))?;
+            self.keys = keys;
+            self.state.device = Some(own.device);
+            self.state.counter = 0;
+            self.state.renewed = None;
+            if let Some(own) = self.state.becomes.take() {
+                self.state.keys = own;
+            }
+        }
+        if self.state.device.is_some() {
+            return Ok(());
+        }
+        let key: VerifyingKey = self.signing.verifying_key();
+        if let Some(own) = membership.member_with_key(&key) {
+            if own.since == height && self.state.welcome.is_some_and(|(added, _)| added != id) {
+                return Err(SpaceError::Relay(
+                    "another entry added this device than welcomed",
+                ));
+            }
+            self.state.device = Some(own.device);
+        }
+        Ok(())
+    }
+
+    /// Takes the agreement key that a rotation of this device has put in the old one's place.
+    fn renew(&mut self) -> Result<(), SpaceError> {
+        let Some((renewed, book)) = self.state.renewed.as_ref().zip(self.book.as_ref()) else {
+            return Ok(());
+        };
+        let own = self
+            .state
+            .device
+            .and_then(|own| book.membership().member(own));
+        let fresh = MembershipKeys::from_bytes(renewed)?;
+        let hash = AttachmentHash::of(&fresh.agreement_public()?.to_bytes());
+        if own.is_some_and(|own| own.agreement_key == hash) {
+            self.keys = fresh;
+            if let Some(renewed) = self.state.renewed.take() {
+                self.state.keys = renewed;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_key(
+        &mut self,
+        page: &mut Page,
+        entry: &Entry,
+        height: Height,
+        attachments: &[Vec<u8>],
+    ) -> Result<(), SpaceError> {
+        let Some(book) = self.book.as_mut() else {
+            return Ok(());
+        };
+        if book.membership().epoch_start() == height {
+            page.epochs.insert(height, entry.clone());
+        }
+        let Some(own) = self.state.device else {
+            return Ok(());
+        };
+        if book.key_at(height).is_some() {
+            return Ok(());
+        }
+        match book.take_key(entry, &self.keys, own, attachments) {
+            Ok(Some((start, key))) => {
+                let bytes = key.expose().as_slice();
+                page.transaction
+                    .put(Table::Epoch, keys::epoch(self.number, start), bytes);
+            }
+            Ok(None) => {}
+            Err(BookError::KeyRefused) => page.key_refused = true,
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Takes the keys of earlier epochs from the private parts of the entries that ended them.
+    pub(super) fn open_epochs(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+    ) -> Result<(), SpaceError> {
+        let Some(book) = &mut self.book else {
+            return Ok(());
+        };
+        while let Some(height) = book.missing_link() {
+            let stored = match page.epochs.get(&height) {
+                Some(entry) => entry.clone(),
+                None => {
+                    let place = keys::membership(self.number, height);
+                    let bytes = store.get(Table::Membership, &place)?;
+                    let entry = bytes.and_then(|bytes| Entry::parse(bytes).ok());
+                    entry.ok_or_else(|| damaged(Table::Membership, "an entry is missing"))?
+                }
+            };
+            match book.take_link(&stored, height) {
+                Ok((start, key)) => {
+                    let bytes = key.expose().as_slice();
+                    page.transaction
+                        .put(Table::Epoch, keys::epoch(self.number, start), bytes);
+                }
+                Err(error) => {
+                    // What is older stays closed; the space goes on.
+                    tracing::warn!(%error, "an earlier epoch does not open");
+                    break;
+                }
+            }
+        }
+        book.take_kind(self.state.kind);
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Sealing again what is on its way. A batch counts only in the epoch that it was sealed in; where
+//! another epoch began first, this device has verified that nobody can ever accept the old form,
+//! so the new one may take its counter.
+
+use waymark_wire::entry::{Entry, Header, Kind};
+
+use super::{Sealed, Space, SpaceError, damaged, keys, outbox};
+use crate::crypto::{Entropy, open, seal};
+use crate::membership::{Book, BookError};
+use crate::store::{Store, Table, Transaction};
+
+impl Space {
+    /// Seals anew, under the key in force, the batches that wait and are of an epoch that is over.
+    /// Each keeps its counter.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn reseal(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        self.refresh(store)?;
+        let Some(membership) = self.book.as_ref().map(Book::membership) else {
+            return Ok(());
+        };
+        if membership.is_rotation_due() || membership.is_closed() {
+            return Ok(());
+        }
+        let start = membership.epoch_start();
+        let mut transaction = Transaction::new();
+        for sealed in self.batches(store)? {
+            if sealed.entry.header().height < start {
+                self.put_again(&mut transaction, &sealed, sealed.counter, entropy)?;
+            }
+        }
+        if !transaction.is_empty() {
+            store.commit(transaction.into())?;
+        }
+        Ok(())
+    }
+
+    /// Makes room for one entry before the batches that wait: its counter.
+    pub(super) fn move_back(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        entropy: &mut dyn Entropy,
+    ) -> Result<u32, SpaceError> {
+        let batches = self.batches(store)?;
+        for sealed in &batches {
+            self.put_again(transaction, sealed, sealed.counter + 1, entropy)?;
+        }
+        let first = batches.first().map(|sealed| sealed.counter);
+        Ok(first.unwrap_or_else(|| self.next_counter()))
+    }
+
+    /// Gives the counter of an entry that was taken back to the batches behind it.
+    pub(super) fn move_up(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        free: u32,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        let mut next = free;
+        for sealed in self.batches(store)? {
+            if sealed.counter > free {
+                self.put_again(transaction, &sealed, next, entropy)?;
+                transaction.delete(
+                    Table::Outbox,
+                    keys::sealed_entry(self.number, sealed.counter),
+                );
+                next += 1;
+            }
+        }
+        if !self.is_enrolling() {
+            self.state.counter = next;
+        }
+        Ok(())
+    }
+
+    /// Puts a batch on its way again, sealed where the membership stands now.
+    fn put_again(
+        &self,
+        transaction: &mut Transaction,
+        sealed: &Sealed,
+        counter: u32,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        let text = self.text_of(&sealed.entry)?;
+        let entry = self.seal_batch(text, counter, entropy)?;
+        outbox::put_batch(transaction, self.number, counter, entry);
+        Ok(())
+    }
+
+    /// The padded text of a batch that this device has sealed.
+    fn text_of(&self, entry: &Entry) -> Result<Vec<u8>, SpaceError> {
+        let lost = || damaged(Table::Epoch, "the key of a batch on its way is missing");
+        let book = self.book.as_ref().ok_or_else(lost)?;
+        let header = entry.header();
+        let key = book.key_at(header.height).ok_or_else(lost)?;
+        let at = book.membership().id_at(header.height).ok_or_else(lost)?;
+        let space = self.state.id;
+        Ok(open(
+            key,
+            &space.0,
+            &at.0,
+            &header.to_bytes(),
+            entry.body(),
+        )?)
+    }
+
+    /// The entry of a batch with this padded text, under the key in force.
+    pub(super) fn seal_batch(
+        &self,
+        text: Vec<u8>,
+        counter: u32,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Entry, SpaceError> {
+        let refused = || SpaceError::Membership(BookError::KeyRefused);
+        let (book, device) = self
+            .book
+            .as_ref()
+            .zip(self.state.device)
+            .ok_or_else(refused)?;
+        let membership = book.membership();
+        let height = membership.height();
+        let key = book.key_at(height).ok_or_else(refused)?;
+        let mut salt = [0; 16];
+        entropy.fill(&mut salt);
+        let header = Header {
+            kind: Kind::Batch,
+            device,
+            counter,
+            height,
+            seen: self.state.cursor.position(),
+            salt,
+        };
+        let (space, at) = (self.state.id, membership.head());
+        let sealed = seal(key, &space.0, &at.0, &header.to_bytes(), text)?;
+        let signing = &self.signing;
+        Ok(Entry::assemble(header, &sealed, &space, &at, |text| {
+            signing.sign(text)
+        }))
+    }
+}

@@ -1,0 +1,122 @@
+use std::sync::Mutex;
+
+use tokio::sync::watch;
+use waymark_wire::ids::{AttachmentHash, Generation};
+use waymark_wire::membership::Membership;
+use waymark_wire::signature::SigningKey;
+
+use super::*;
+use crate::bus::LocalBus;
+use crate::config::Limits;
+use crate::log::{Append, AppendOutcome, SqliteLog, Usage};
+use crate::testing::{Change, Space};
+
+/// A log in which something is appended just before the next page is read.
+struct Racing {
+    log: SqliteLog,
+    first: Mutex<Option<Append>>,
+}
+
+impl Log for Racing {
+    async fn append(&self, append: Append) -> Result<AppendOutcome, LogError> {
+        self.log.append(append).await
+    }
+
+    async fn page(&self, space: SpaceId, after: u64) -> Result<Page, LogError> {
+        let first = self.first.lock().unwrap().take();
+        if let Some(first) = first {
+            assert_eq!(self.log.append(first).await?.refused, None);
+        }
+        self.log.page(space, after).await
+    }
+
+    async fn agreed(
+        &self,
+        space: SpaceId,
+        places: Vec<Position>,
+    ) -> Result<Option<Position>, LogError> {
+        self.log.agreed(space, places).await
+    }
+
+    async fn membership(&self, space: SpaceId) -> Result<Option<Arc<Membership>>, LogError> {
+        self.log.membership(space).await
+    }
+
+    async fn attachments(
+        &self,
+        space: SpaceId,
+        hashes: Vec<AttachmentHash>,
+    ) -> Result<Vec<Vec<u8>>, LogError> {
+        self.log.attachments(space, hashes).await
+    }
+
+    async fn usage(&self, space: SpaceId) -> Result<Option<Usage>, LogError> {
+        self.log.usage(space).await
+    }
+
+    fn generation(&self) -> Generation {
+        self.log.generation()
+    }
+
+    async fn health(&self) -> Result<(), LogError> {
+        self.log.health().await
+    }
+
+    async fn close(&self) {
+        self.log.close().await;
+    }
+}
+
+/// Who is being removed could otherwise see in the very page that was being read who did it, and
+/// the seal of what comes after.
+#[tokio::test]
+async fn a_removal_that_comes_before_the_page_ends_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = SqliteLog::open(directory.path(), Generation([1; 16]), 16).unwrap();
+    let mut space = Space::found(1);
+    let (addition, key) = space.add(0, 1, Rights::WRITE);
+    for change in [&space.founding, &addition] {
+        let taken = log.append(request(&space, change)).await.unwrap();
+        assert_eq!(taken.refused, None);
+    }
+    let second = space.accept(0, &addition, key);
+    let removal = space.remove(0, second);
+    let removal = request(&space, &removal);
+    let (_stop, stopping) = watch::channel(false);
+    let node = Node::new(
+        (
+            Racing {
+                log,
+                first: Mutex::new(None),
+            },
+            LocalBus::default(),
+        ),
+        (Limits::default(), None),
+        SigningKey::from_seed(&[1; 32]).unwrap(),
+        &[2; 32],
+        stopping,
+    );
+    let reader = |by: usize| Reader {
+        space: space.id,
+        device: space.devices[by].number,
+        writes: true,
+        whole: false,
+    };
+    let read = async |by| page(&node, 0, reader(by), 0, true).await;
+    let (_, before) = read(second).await.ok().flatten().unwrap();
+    assert_eq!(before.head, 2);
+    *node.log.first.lock().unwrap() = Some(removal);
+    let refused = read(second).await.err().unwrap();
+    assert_eq!(refused.code, RefusalCode::NotFound);
+    let (_, after) = read(0).await.ok().flatten().unwrap();
+    assert_eq!(after.head, 3);
+}
+
+fn request(space: &Space, change: &Change) -> Append {
+    Append {
+        space: space.id,
+        entries: vec![change.entry.clone()],
+        attachments: change.attachments.clone(),
+        may_create: true,
+    }
+}
