@@ -4,13 +4,33 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::verbs::accept::Accept;
+use crate::verbs::devices::Devices;
+use crate::verbs::init::Init;
+use crate::verbs::invite::Invite;
+use crate::verbs::link::Link;
+use crate::verbs::members::Members;
+use crate::verbs::recover::Recover;
+use crate::verbs::revoke::Revoke;
+use crate::verbs::rotate::Rotate;
+use crate::verbs::safety_number::SafetyNumber;
+use crate::verbs::status::Status;
+use crate::verbs::sync::Sync;
+
 /// Days of the story where nothing else is said: 34 weeks.
 pub(crate) const DAYS: u32 = 238;
 
-/// Waymark on a desk: see what it does, and look into a device's database.
+/// Waymark on a desk: a device with a plan, or for other people's plans, and the demonstration.
+///
+/// Exit codes: 0 done, 1 failed, 2 wrong use. Colour is left out where NO_COLOR is set.
 #[derive(Debug, Parser)]
 #[command(name = "waymark", version, arg_required_else_help = true)]
 pub(crate) struct Waymark {
+    /// Print one JSON object per line, each with the field `event`; what is for people goes to
+    /// standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -19,6 +39,31 @@ pub(crate) struct Waymark {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Begin as a new person with this device, and create a plan.
+    Init(Init),
+    /// Invite somebody: prints a link and a short code, waits for the other side, and has both
+    /// compare six digits.
+    Invite(Invite),
+    /// Follow somebody's invitation; the link is asked for, since it is a secret.
+    Accept(Accept),
+    /// Add a further device of one's own; `--join` on the new one.
+    Link(Link),
+    /// Show this person's devices, or remove one.
+    Devices(Devices),
+    /// Show who can read a plan, and since when.
+    Members(Members),
+    /// Take a person's access to a plan back.
+    Revoke(Revoke),
+    /// Replace the key of a plan.
+    Rotate(Rotate),
+    /// The 24 words that bring everything back.
+    Recover(Recover),
+    /// Show sixty digits that are equal where two people see the same members.
+    SafetyNumber(SafetyNumber),
+    /// Show how the device stands: spaces, recovery, open invitations.
+    Status(Status),
+    /// Read what others wrote and send what this device wrote.
+    Sync(Sync),
     /// Play 34 weeks with a phone that is often offline, a therapist's tablet, a second phone and a
     /// relay, show what each of them sees, and check that nothing was lost or readable.
     ///
@@ -93,14 +138,17 @@ mod tests {
         let mut command = Waymark::command();
         command.build();
         command.clone().debug_assert();
-        for sub in command
-            .get_subcommands()
-            .filter(|sub| sub.get_name() != "help")
-        {
+        all_have_help(&command);
+    }
+
+    fn all_have_help(command: &clap::Command) {
+        let subs = command.get_subcommands();
+        for sub in subs.filter(|sub| sub.get_name() != "help") {
             assert!(sub.get_about().is_some(), "{}", sub.get_name());
             for flag in sub.get_arguments() {
                 assert!(flag.get_help().is_some(), "{}", flag.get_id());
             }
+            all_have_help(sub);
         }
     }
 }

@@ -45,12 +45,14 @@ use self::story::{RELAY, Story};
 use self::week::Shown;
 use crate::args::{Demo, Spoil};
 use crate::page::{Ink, Page, count, duration};
+use crate::talk::Talk;
 
 /// Tells the story. Says whether every verdict holds.
 ///
 /// # Errors
 /// [`DemoError`]; nothing has been done where it [is wrong use](DemoError::is_wrong_use).
-pub(crate) fn run(args: &Demo, page: &Page) -> Result<bool, DemoError> {
+pub(crate) fn run(args: &Demo, talk: Talk) -> Result<bool, DemoError> {
+    let page = talk.story();
     let diary = match &args.check_ins {
         Some(file) => recorded::read(file)?,
         None => generator::generate(args.seed, args.days),
@@ -60,14 +62,15 @@ pub(crate) fn run(args: &Demo, page: &Page) -> Result<bool, DemoError> {
         .enable_all()
         .build();
     let runtime = runtime.map_err(DemoError::io("starting"))?;
-    let holds = runtime.block_on(tell(args, *page, &diary, &folder))?;
+    let holds = runtime.block_on(tell(args, talk, &diary, &folder))?;
     if let Some(kept) = &args.keep {
-        next_commands(*page, kept);
+        next_commands(page, kept);
     }
     Ok(holds)
 }
 
-async fn tell(args: &Demo, page: Page, diary: &Diary, folder: &Folder) -> Result<bool, DemoError> {
+async fn tell(args: &Demo, talk: Talk, diary: &Diary, folder: &Folder) -> Result<bool, DemoError> {
+    let page = talk.story();
     let started = Instant::now();
     introduce(page, args, diary);
     let mut story = Story::begin(diary, folder, args.seed, args.spoil).await?;
@@ -120,7 +123,7 @@ async fn tell(args: &Demo, page: Page, diary: &Diary, folder: &Folder) -> Result
     table::show(page, &story, &batches)?;
     page.heading("Verdicts");
     let verdicts = verdicts::check(&story, &tampered)?;
-    verdicts.show(page);
+    verdicts.show(talk);
     keep(args, &story)?;
     page.line(format_args!(
         "\n  {} in {}",

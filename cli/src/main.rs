@@ -1,7 +1,9 @@
-//! `waymark`: the demonstration, and a look into a device's database. Exit codes: 0 all is well,
-//! 1 a verdict failed or it could not be done, 2 wrong use.
+//! `waymark`: a device for people who work at a desk, and the demonstration. Exit codes: 0 all is
+//! well, 1 a verdict failed or it could not be done, 2 wrong use.
 //!
 //! - [`args`]: the command line.
+//! - [`verbs`]: what a device does, a file for each verb; [`desk`]: the device that it works on.
+//! - [`talk`], [`waiting`]: how a verb speaks and asks, and what it shows meanwhile.
 //! - [`demo`]: 34 weeks with a phone, a tablet, a second phone and a relay, and what is checked.
 //! - [`show`]: the plan and the last week of a device.
 //! - [`page`]: lines on standard output, with colour where that is wanted.
@@ -9,34 +11,72 @@
 
 mod args;
 mod demo;
+mod desk;
 mod page;
 mod show;
+mod talk;
+mod verbs;
+mod waiting;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::args::{Command, Waymark};
-use self::page::Page;
+use self::args::{Command, Demo, Show, Waymark};
+use self::talk::Talk;
 
 fn main() -> ExitCode {
-    let page = Page::stdout();
-    match Waymark::parse().command {
-        Command::Demo(demo) => match demo::run(&demo, &page) {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::from(1),
-            Err(error) => complain(&error, if error.is_wrong_use() { 2 } else { 1 }),
-        },
-        Command::Show(show) => match show::run(&show, &page) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => complain(&error, if error.is_wrong_use() { 2 } else { 1 }),
-        },
+    let waymark = Waymark::parse();
+    let talk = Talk::new(waymark.json);
+    let done = match &waymark.command {
+        Command::Accept(args) => verbs::accept::run(args, talk),
+        Command::Demo(args) => return demonstrate(args, talk),
+        Command::Devices(args) => verbs::devices::run(args, talk),
+        Command::Init(args) => verbs::init::run(args, talk),
+        Command::Invite(args) => verbs::invite::run(args, talk),
+        Command::Link(args) => verbs::link::run(args, talk),
+        Command::Members(args) => verbs::members::run(args, talk),
+        Command::Recover(args) => verbs::recover::run(args, talk),
+        Command::Revoke(args) => verbs::revoke::run(args, talk),
+        Command::Rotate(args) => verbs::rotate::run(args, talk),
+        Command::SafetyNumber(args) => verbs::safety_number::run(args, talk),
+        Command::Show(args) => return look(args, talk),
+        Command::Status(args) => verbs::status::run(args, talk),
+        Command::Sync(args) => verbs::sync::run(args, talk),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            talk.complain(error.code(), &error);
+            ExitCode::from(error.exit_code())
+        }
     }
 }
 
-fn complain(error: &impl std::fmt::Display, code: u8) -> ExitCode {
-    // Where standard error is closed too, the exit code has to do.
-    let _ = writeln!(io::stderr(), "waymark: {error}");
-    ExitCode::from(code)
+fn demonstrate(args: &Demo, talk: Talk) -> ExitCode {
+    match demo::run(args, talk) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => complain(talk, &error, error.is_wrong_use()),
+    }
+}
+
+fn look(args: &Show, talk: Talk) -> ExitCode {
+    match show::run(args, talk) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(talk, &error, error.is_wrong_use()),
+    }
+}
+
+fn complain(talk: Talk, error: &impl std::fmt::Display, is_wrong_use: bool) -> ExitCode {
+    match is_wrong_use {
+        true => {
+            talk.complain("wrong_use", error);
+            ExitCode::from(2)
+        }
+        false => {
+            talk.complain("failed", error);
+            ExitCode::from(1)
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Lines on standard output, in colour on a terminal unless `NO_COLOR` is set.
+//! Lines for people, in colour on a terminal unless `NO_COLOR` is set.
 
 use std::env;
 use std::fmt::Display;
@@ -7,6 +7,8 @@ use std::io::{self, IsTerminal, Write};
 /// Where the story is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Page {
+    /// Whether it is standard error, so that standard output is for programs alone.
+    aside: bool,
     terminal: bool,
     colour: bool,
 }
@@ -29,10 +31,19 @@ pub(crate) enum Ink {
 impl Page {
     /// Standard output as it is.
     pub(crate) fn stdout() -> Self {
-        let terminal = io::stdout().is_terminal();
+        Self::new(false, io::stdout().is_terminal())
+    }
+
+    /// Standard error as it is.
+    pub(crate) fn stderr() -> Self {
+        Self::new(true, io::stderr().is_terminal())
+    }
+
+    fn new(aside: bool, terminal: bool) -> Self {
         let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
         Self {
+            aside,
             terminal,
             colour: terminal && !unwanted && !dumb,
         }
@@ -45,7 +56,10 @@ impl Page {
 
     /// Writes a line. Where nobody reads any more, it is lost; the exit code still tells.
     pub(crate) fn line(self, text: impl Display) {
-        let _ = writeln!(io::stdout(), "{text}");
+        let _ = match self.aside {
+            true => writeln!(io::stderr(), "{text}"),
+            false => writeln!(io::stdout(), "{text}"),
+        };
     }
 
     /// Writes a heading, with an empty line before.
@@ -73,11 +87,13 @@ impl Page {
 impl Page {
     /// A page without colour.
     pub(crate) const PLAIN: Self = Self {
+        aside: false,
         terminal: false,
         colour: false,
     };
     /// A page with colour.
     pub(crate) const COLOURED: Self = Self {
+        aside: false,
         terminal: true,
         colour: true,
     };

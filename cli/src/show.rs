@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{Datelike, NaiveDate, TimeDelta};
-use waymark_core::client::{Client, Config, PlanId, WaymarkError};
+use serde_json::json;
+use waymark_core::client::{Client, Config, KeyHolder, MemberView, PlanId, WaymarkError};
 use waymark_core::driver::Clock;
-use waymark_core::model::GoalView;
+use waymark_core::model::{GoalView, PlanView};
 use waymark_core::sync::Timestamp;
 
 use crate::args::Show;
 use crate::demo::week::{Shown, week};
+use crate::desk::parse_key;
 use crate::page::{Ink, Page, count};
+use crate::talk::Talk;
 
 /// Ratings that have room beside a day.
 const RATINGS: usize = 2;
@@ -46,7 +49,7 @@ impl ShowError {
 ///
 /// # Errors
 /// [`ShowError`].
-pub(crate) fn run(args: &Show, page: &Page) -> Result<(), ShowError> {
+pub(crate) fn run(args: &Show, talk: Talk) -> Result<(), ShowError> {
     let key = fs::read_to_string(&args.key_file)
         .ok()
         .and_then(|text| parse_key(text.trim()));
@@ -59,30 +62,48 @@ pub(crate) fn run(args: &Show, page: &Page) -> Result<(), ShowError> {
     let config = Config::new(&args.data, "http://127.0.0.1:8447");
     let client = Client::open_with(config, &key, Arc::clone(&clock) as Arc<dyn Clock>)?;
     for plan in client.people().plans() {
-        show(*page, &client, &clock, plan)?;
+        let last = last_day(&client, plan)?;
+        if let Some(last) = last {
+            // The plan as it stood on its last day, however long ago that is.
+            clock.set(last);
+        }
+        let view = client.goals().view(plan)?;
+        let members = client.people().members(plan)?;
+        let fields = json!({ "plan": plan, "members": members, "last_day": last.map(|last| last.to_string()), "view": view });
+        let mut shown = Ok(());
+        talk.tell("plan", fields, |page| {
+            shown = show(page, &client, &Seen { plan, last, view, members });
+        });
+        shown?;
     }
     Ok(())
 }
 
-fn show(page: Page, client: &Client, clock: &LastDay, plan: PlanId) -> Result<(), WaymarkError> {
-    let last = last_day(client, plan)?;
-    if let Some(last) = last {
-        // The plan as it stood on its last day, however long ago that is.
-        clock.set(last);
-    }
-    let view = client.goals().view(plan)?;
+/// One plan, as it stood on the last day of its log.
+struct Seen {
+    plan: PlanId,
+    last: Option<NaiveDate>,
+    view: PlanView,
+    members: Vec<MemberView>,
+}
+
+fn show(page: Page, client: &Client, seen: &Seen) -> Result<(), WaymarkError> {
+    let Seen { plan, last, view, members } = seen;
     page.line(format_args!(
         "{}",
         page.ink(Ink::Bold, format_args!("Plan {plan}"))
     ));
-    for member in client.people().members(plan)? {
-        let name = member.name.unwrap_or_default();
+    let devices = members
+        .iter()
+        .filter(|member| member.holder == KeyHolder::Device);
+    for member in devices {
+        let name = member.name.as_deref().unwrap_or_default();
         let role = member
             .role
             .map_or_else(String::new, |role| format!("{role:?}").to_lowercase());
         page.line(format_args!(
             "  {name}, {role}: {}",
-            member.device_name.unwrap_or_default()
+            member.device_name.as_deref().unwrap_or_default()
         ));
     }
     for goal in &view.goals {
@@ -92,7 +113,7 @@ fn show(page: Page, client: &Client, clock: &LastDay, plan: PlanId) -> Result<()
             "  {} agreed so far",
             count(revisions, "revision")
         ));
-        let Some(last) = last else {
+        let Some(last) = *last else {
             continue;
         };
         let first = last.checked_sub_days(chrono::Days::new(6)).unwrap_or(last);
@@ -105,7 +126,7 @@ fn show(page: Page, client: &Client, clock: &LastDay, plan: PlanId) -> Result<()
             .iter()
             .filter(|measure| measure.unit.is_none());
         let shown = Shown {
-            plan,
+            plan: *plan,
             goal: goal.id,
             revisions: asked(goal),
             measures: measures
@@ -143,17 +164,6 @@ fn last_day(client: &Client, plan: PlanId) -> Result<Option<NaiveDate>, WaymarkE
     Ok(None)
 }
 
-fn parse_key(text: &str) -> Option<[u8; 32]> {
-    let mut key = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (index, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(index * 2..index * 2 + 2)?, 16).ok()?;
-    }
-    Some(key)
-}
-
 /// A clock that stands at noon of a day.
 #[derive(Debug, Default)]
 struct LastDay(AtomicI64);
@@ -169,24 +179,5 @@ impl LastDay {
 impl Clock for LastDay {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_64_hexadecimal_digits() {
-        assert_eq!(parse_key(&"0f".repeat(32)), Some([15; 32]));
-        for wrong in [
-            "",
-            "0f",
-            &"0g".repeat(32),
-            &"é".repeat(32),
-            &"+f".repeat(32),
-        ] {
-            assert_eq!(parse_key(wrong), None, "{wrong}");
-        }
     }
 }

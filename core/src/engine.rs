@@ -86,6 +86,29 @@ impl Engine {
         space.receive(store, items, receipt, at_end)
     }
 
+    /// Gives up this device's membership in a space for another one, because somebody else has the same
+    /// keys, and in every other space where it can. Says in which, by local number.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where it cannot in this one, or the store fails; nothing is done then.
+    pub fn renounce(&mut self, number: u32) -> Result<Vec<u32>, SpaceError> {
+        let mut transaction = Transaction::new();
+        let mut numbers = Vec::new();
+        for space in &mut self.spaces {
+            let is_it = space.number() == number;
+            if !is_it && !space.may_renounce() {
+                continue;
+            }
+            let unknown = SpaceError::NotAllowed("what it is here cannot be read");
+            let newcomer = space.newcomer_again().ok_or(unknown)?;
+            let (store, entropy) = (self.store.as_ref(), self.entropy.as_mut());
+            space.renounce(store, &mut transaction, entropy, newcomer)?;
+            numbers.push(space.number());
+        }
+        self.adopt(transaction, &numbers)?;
+        Ok(numbers)
+    }
+
     /// Has every space be read from the store again before it is used: somebody was interrupted
     /// while changing one, and only what is stored is certain.
     pub fn distrust(&mut self) {

@@ -15,6 +15,8 @@
 //!   allocated that they ask for.
 //! - [`Document::accept`] holds a section against the document's causal past, applies it whole,
 //!   leaves it waiting for what it depends on, or refuses it whole with a [`GateError`].
+//! - [`Document::without`] and [`Document::catch_up_with`] do a device's own edits again under another
+//!   actor, where the first was not its alone.
 //!
 //! Inside: `varint` and `codec` are the bytes, `past` and `texts` what a change may refer to, `rules`
 //! what it may do, `chunk` and `rle` rebuild Automerge's bytes. [`limits`] bounds every length.
@@ -31,6 +33,7 @@ mod id;
 pub mod limits;
 mod past;
 mod read;
+mod rewrite;
 mod rle;
 mod rules;
 mod section;

@@ -9,9 +9,11 @@
 //! - [`Space::seal`]: everything since the last push becomes one signed entry.
 //! - [`Space::receive`]: a page of the log is verified, stored, opened and applied in one
 //!   transaction, or refused whole.
+//! - [`Space::renounce`]: where this device turns out to be a copy of another one, or restored.
 //! - [`Space::wish`] and what follows it: changes of the membership that this device wants.
 
 mod documents;
+mod entering;
 mod error;
 mod keys;
 mod learn;
@@ -20,6 +22,7 @@ mod outbox;
 mod receive;
 mod renewal;
 mod reseal;
+mod restored;
 mod standing;
 mod state;
 mod wishes;
@@ -29,38 +32,28 @@ mod membership_tests;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use ring::digest::{Context, SHA256};
 use waymark_wire::chain::Cursor;
-use waymark_wire::codec;
 use waymark_wire::entry::Entry;
-use waymark_wire::ids::{AttachmentHash, DeviceNumber, Height, SpaceId};
+use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use self::documents::Documents;
+pub use self::entering::Founding;
 pub use self::error::SpaceError;
 pub use self::open::{Change, Quarantined};
 pub use self::outbox::Sealed;
 pub use self::receive::{Item, Received};
-pub use self::wishes::{Drafted, Unfulfilled, devices_of};
+use self::restored::Unsettled;
 pub(crate) use self::state::SpaceState;
+pub use self::wishes::{Drafted, Unfulfilled, devices_of};
 use crate::crypto::{Entropy, EpochKey, MembershipKeys};
 use crate::gate::{ActorId, Document, DocumentName, GateError, Section, StoredChange};
-use crate::membership::{
-    Book, Draft, KeySet, NewMember, Newcomer, RelayAddress, SpaceKind, WelcomeSpace, Wish, found,
-};
+use crate::membership::{Book, KeySet, RelayAddress, SpaceKind};
 use crate::store::{Store, StoreError, Table, Transaction};
-
-/// What a space is founded as.
-#[derive(Clone, Debug)]
-pub struct Founding {
-    /// What it is for.
-    pub kind: SpaceKind,
-    /// Where it is served.
-    pub relay: RelayAddress,
-    /// The space in whose place it goes on.
-    pub follows: Option<SpaceId>,
-}
 
 /// One space on this device.
 pub struct Space {
@@ -74,176 +67,13 @@ pub struct Space {
     documents: Documents,
     /// Sections that wait for other changes, with their places in the log.
     waiting: Vec<((u64, u32), Section)>,
+    /// Documents with changes under keys that were given up, which the log has not shown.
+    unsettled: BTreeMap<DocumentName, Unsettled>,
     /// What is in memory may be ahead of what is stored: it is read again before it is used.
     stale: bool,
 }
 
 impl Space {
-    /// Founds a space with this device as its first member, and whoever else of its person comes with
-    /// it. It needs no relay to be there: the first entry waits in the outbox.
-    ///
-    /// # Errors
-    /// [`SpaceError`] where a key is unusable or the store fails; nothing is kept then.
-    pub fn create(
-        store: &mut dyn Store,
-        number: u32,
-        founders: &[NewMember],
-        keys: MembershipKeys,
-        founded: Founding,
-        entropy: &mut dyn Entropy,
-    ) -> Result<Self, SpaceError> {
-        let Founding {
-            kind,
-            relay,
-            follows,
-        } = founded;
-        let (draft, epoch_key) = found(founders, kind, Some(&relay), follows, &keys, entropy)?;
-        let mut transaction = Transaction::new();
-        for member in founders {
-            let key = &member.keys.agreement_key.0;
-            let place = keys::attachment(number, &AttachmentHash::of(key));
-            transaction.put(Table::Attachment, place, key.as_slice());
-        }
-        let first = (&draft, &epoch_key);
-        Self::put_founded(&mut transaction, number, (kind, relay), &keys, first, &[]);
-        store.commit(transaction.into())?;
-        Self::load(store, number)
-    }
-
-    /// Puts a space with this first entry and the batches after it on its way.
-    pub(crate) fn put_founded(
-        transaction: &mut Transaction,
-        number: u32,
-        (kind, relay): (SpaceKind, RelayAddress),
-        keys: &MembershipKeys,
-        (draft, epoch_key): (&Draft, &EpochKey),
-        batches: &[Entry],
-    ) {
-        let id = SpaceId::from(draft.entry.id(&SpaceId::ZERO));
-        let mut state = SpaceState::new(id, kind, relay, keys);
-        state.device = Some(DeviceNumber(0));
-        state.counter = 1;
-        transaction
-            .put(
-                Table::Membership,
-                keys::membership(number, Height(0)),
-                draft.entry.bytes(),
-            )
-            .put(
-                Table::Epoch,
-                keys::epoch(number, Height(0)),
-                epoch_key.expose().as_slice(),
-            );
-        outbox::put_membership(transaction, number, 0, draft);
-        for batch in batches {
-            outbox::put_batch(transaction, number, state.counter, batch.clone());
-            state.counter += 1;
-        }
-        transaction.put(Table::Space, keys::space(number), state.to_bytes());
-    }
-
-    /// Deletes everything of a space from this device.
-    pub fn erase(transaction: &mut Transaction, number: u32) {
-        for table in Table::ALL {
-            // What these two hold is not of one space.
-            if !matches!(table, Table::Meta | Table::Home) {
-                transaction.delete_prefix(table, keys::space(number));
-            }
-        }
-    }
-
-    /// The entries of the log that this device keeps, in their order.
-    ///
-    /// # Errors
-    /// [`SpaceError`] where the store fails or is damaged.
-    pub fn entries(&self, store: &dyn Store) -> Result<Vec<Entry>, SpaceError> {
-        let rows = store.scan(Table::Entry, &keys::space(self.number), None, usize::MAX)?;
-        let parse = |(_, bytes)| Entry::parse(bytes);
-        let entries: Result<_, _> = rows.into_iter().map(parse).collect();
-        entries.map_err(|_| damaged(Table::Entry, "an entry of the log cannot be read"))
-    }
-
-    /// The membership entries of the log, from the first on.
-    ///
-    /// # Errors
-    /// [`SpaceError`] where the store fails or is damaged.
-    pub fn membership_entries(&self, store: &dyn Store) -> Result<Vec<Entry>, SpaceError> {
-        let rows = store.scan(Table::Membership, &keys::space(self.number), None, usize::MAX)?;
-        let parse = |(_, bytes)| Entry::parse(bytes);
-        let entries: Result<_, _> = rows.into_iter().map(parse).collect();
-        entries.map_err(|_| damaged(Table::Membership, "a membership entry is damaged"))
-    }
-
-    /// Prepares for a space that this device was welcomed to: nothing of it is known yet.
-    pub fn join(
-        transaction: &mut Transaction,
-        number: u32,
-        welcome: &WelcomeSpace,
-        keys: &MembershipKeys,
-    ) {
-        let mut state = SpaceState::new(welcome.space, welcome.kind, welcome.relay.clone(), keys);
-        state.welcome = Some((welcome.added_by, welcome.reaches));
-        state.welcomed_as = Some(welcome.device);
-        transaction.put(Table::Space, keys::space(number), state.to_bytes());
-    }
-
-    /// Prepares for a space that this device enters with `borrowed` keys, which are a member
-    /// already, to become a member with its `own`.
-    pub fn join_with(
-        transaction: &mut Transaction,
-        number: u32,
-        welcome: &WelcomeSpace,
-        borrowed: &MembershipKeys,
-        own: &MembershipKeys,
-    ) {
-        let relay = welcome.relay.clone();
-        let mut state = SpaceState::new(welcome.space, welcome.kind, relay, borrowed);
-        state.welcome = Some((welcome.added_by, welcome.reaches));
-        state.welcomed_as = Some(welcome.device);
-        state.becomes = Some(Zeroizing::new(own.to_bytes().to_vec()));
-        transaction.put(Table::Space, keys::space(number), state.to_bytes());
-    }
-
-    /// Puts other borrowed keys in the place of those that led nowhere.
-    pub fn borrow_again(
-        &self,
-        transaction: &mut Transaction,
-        welcome: &WelcomeSpace,
-        borrowed: &MembershipKeys,
-    ) {
-        let mut state = self.state.clone();
-        state.keys = Zeroizing::new(borrowed.to_bytes().to_vec());
-        state.welcome = Some((welcome.added_by, welcome.reaches));
-        state.welcomed_as = Some(welcome.device);
-        transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
-    }
-
-    /// Notes what this device wants to be called where it enters with borrowed keys.
-    pub fn wish_to_enrol(transaction: &mut Transaction, number: u32, newcomer: Newcomer) {
-        let wish = Wish::Enrol(newcomer);
-        let place = keys::wish(number, &wish);
-        transaction.put(Table::Intent, place, codec::encode(&wish));
-    }
-
-    /// Takes another welcome for the same membership, as long as the first has led nowhere: it may
-    /// have been damaged on its way. Says whether it was taken; then the space is to be loaded again.
-    #[must_use]
-    pub fn welcome_again(&self, transaction: &mut Transaction, welcome: &WelcomeSpace) -> bool {
-        let mut state = self.state.clone();
-        if self.book.is_none() {
-            state.id = welcome.space;
-            state.kind = welcome.kind;
-            state.relay = welcome.relay.clone();
-            state.cursor = Cursor::start(&welcome.space);
-            state.welcomed_as = Some(welcome.device);
-        } else if self.reaches_welcome() || self.state.id != welcome.space {
-            return false;
-        }
-        state.welcome = Some((welcome.added_by, welcome.reaches));
-        transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
-        true
-    }
-
     /// Every space in the store, by local number.
     ///
     /// # Errors
@@ -278,6 +108,7 @@ impl Space {
             book: None,
             documents: Documents::load(store, number)?,
             waiting: Vec::new(),
+            unsettled: BTreeMap::new(),
             stale: false,
             signing,
             keys,
@@ -285,6 +116,7 @@ impl Space {
         };
         space.load_book(store)?;
         space.load_waiting(store)?;
+        space.load_unsettled(store)?;
         Ok(space)
     }
 
@@ -319,6 +151,33 @@ impl Space {
         }
         self.book = Some(book);
         Ok(())
+    }
+
+    /// The entries of the log that this device keeps, in their order.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn entries(&self, store: &dyn Store) -> Result<Vec<Entry>, SpaceError> {
+        let rows = store.scan(Table::Entry, &keys::space(self.number), None, usize::MAX)?;
+        let parse = |(_, bytes)| Entry::parse(bytes);
+        let entries: Result<_, _> = rows.into_iter().map(parse).collect();
+        entries.map_err(|_| damaged(Table::Entry, "an entry of the log cannot be read"))
+    }
+
+    /// The membership entries of the log, from the first on.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn membership_entries(&self, store: &dyn Store) -> Result<Vec<Entry>, SpaceError> {
+        let rows = store.scan(
+            Table::Membership,
+            &keys::space(self.number),
+            None,
+            usize::MAX,
+        )?;
+        let parse = |(_, bytes)| Entry::parse(bytes);
+        let entries: Result<_, _> = rows.into_iter().map(parse).collect();
+        entries.map_err(|_| damaged(Table::Membership, "a membership entry is damaged"))
     }
 
     /// Edits a document: `f` makes the changes, which are durable when this returns.

@@ -19,6 +19,7 @@ mod plan;
 mod pull;
 mod push;
 mod reading;
+mod restored;
 mod types;
 
 pub use self::machine::Machine;

@@ -198,8 +198,12 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         same(phone.projectionHash(plan), tablet.projectionHash(plan))
         check(heard.wait { it is Change.Records && logged in it.records }) { "nobody was told" }
         equal(
-            tablet.people().members(plan).map { Triple(it.name, it.role, it.thisDevice) },
-            listOf(Triple("Kim", Role.CLIENT, false), Triple("Dr. Ada", Role.THERAPIST, true)),
+            tablet.people().members(plan).map { Triple(it.name, it.holder, it.thisDevice) },
+            listOf(
+                Triple("Kim", KeyHolder.DEVICE, false),
+                Triple("Dr. Ada", KeyHolder.DEVICE, true),
+                Triple("Kim", KeyHolder.RESERVE, false),
+            ),
         )
 
         val old = tablet.goals().get(plan, setup.goal).inForce!!
@@ -264,6 +268,66 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         tablet.syncNow()
         equal(tablet.goals().list(plan).size, 20)
         same(phone.projectionHash(plan), tablet.projectionHash(plan))
+    },
+
+    "who is revoked reads nothing that comes later, and is told nothing" to {
+        val (phone, plan) = begin()
+        val setup = setUp(phone, plan)
+        val tablet = linkTherapist(phone, plan, Heard())
+        val seen = phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        phone.syncNow()
+        tablet.syncNow()
+        val people = phone.people()
+        equal(people.safetyNumber(plan), tablet.people().safetyNumber(plan))
+        val own = people.members(plan).first { it.role == Role.CLIENT }.person
+        val theirs = people.members(plan).single { it.role == Role.THERAPIST }.person
+        refused<WaymarkException.NotAllowed>("not_allowed") { people.revoke(plan, own) }
+        refused<WaymarkException.InvalidInput>("invalid_input") { people.revoke(plan, "Ada") }
+
+        people.revoke(plan, theirs)
+        phone.syncNow()
+        equal(people.members(plan).map { it.name }.toSet(), setOf("Kim"))
+        val step = people.history(plan).single { MembershipChange.NewKey in it.changes }
+        val removed = step.changes.filterIsInstance<MembershipChange.Removed>().single()
+        equal(step.signerName to removed.name, "Kim" to "Dr. Ada")
+
+        val before = tablet.projectionHash(plan)
+        val unseen = phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        phone.syncNow()
+        refused<WaymarkException.Offline>("offline") { tablet.syncNow() }
+        equal(tablet.status().single { it.plan == plan }.problem, "offline")
+        same(tablet.projectionHash(plan), before)
+        equal(allCheckIns(tablet, plan).map { it.id }, listOf(seen))
+        equal(allCheckIns(phone, plan).map { it.id }.toSet(), setOf(seen, unseen))
+        check(tablet.people().members(plan).any { it.name == "Dr. Ada" }) { "it was told" }
+        check(people.safetyNumber(plan) != tablet.people().safetyNumber(plan)) {
+            "the safety numbers are still equal"
+        }
+    },
+
+    "24 words bring everything back, and a misspelt one is named" to {
+        val (phone, plan) = begin()
+        val circle = phone.people().createSpace(SpaceKind.CIRCLE)
+        val words = phone.people().makePhrase()
+        equal(words.split(' ').size, 24)
+        equal(phone.people().recovery(), RecoveryState.PENDING)
+        val setup = setUp(phone, plan)
+        val logged = phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        repeat(4) { phone.syncNow() }
+        equal(phone.people().recovery(), RecoveryState.READY)
+        phone.lock()
+
+        val found = open("found")
+        val thrown = refused<WaymarkException.InvalidInput>("invalid_input") {
+            found.people().restore(words.replaceFirst(" ", "# "), "Kim", "found")
+        }
+        check("word 1," in thrown.reason) { "it does not say which word" }
+        check(words.substringAfter(' ') !in thrown.reason) { "it has the other words too" }
+        found.people().restore(words, "Kim", "found")
+        repeat(4) { found.syncNow() }
+        equal(found.people().plans(), listOf(plan))
+        equal(found.people().spaces(SpaceKind.CIRCLE), listOf(circle))
+        equal(allCheckIns(found, plan).map { it.id }, listOf(logged))
     },
 
     "what cannot be right is refused with its code, and nothing is logged" to {

@@ -3,6 +3,7 @@
 Each test says what somebody would lose if it failed. The last line counts: N passed, M failed.
 """
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -21,17 +22,21 @@ from waymark import (
     Comparison,
     ErrorClass,
     GoalDraft,
+    KeyHolder,
     KeyProvider,
     KeyProviderError,
+    MembershipChange,
     NewCheckIn,
     NewMeasure,
     NewRevision,
     Outcome,
     Period,
     Rating,
+    RecoveryState,
     Role,
     Schedule,
     SchedulePattern,
+    SpaceKind,
     Target,
     TimedCheckIn,
     Verdict,
@@ -113,7 +118,8 @@ class Case(unittest.IsolatedAsyncioTestCase):
 
     def setUp(self):
         self.root = Path(tempfile.mkdtemp(prefix="waymark-test-"))
-        self.addCleanup(shutil.rmtree, self.root)
+        # A connection that still ends closes its database, and so deletes a file, on its own time.
+        self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
 
     def open(self, name, key=None, relay=None):
         config = WaymarkConfig(
@@ -121,7 +127,10 @@ class Case(unittest.IsolatedAsyncioTestCase):
             relay=relay or RELAY.url,
             time_zone="Europe/Amsterdam",
         )
-        return Waymark.open(config, key or Key())
+        device = Waymark.open(config, key or Key())
+        # A listener that is called while Python ends would take the process down.
+        self.addCleanup(lock, device)
+        return device
 
     def begin(self, name="phone", **options):
         phone = self.open(name, **options)
@@ -144,6 +153,12 @@ class Case(unittest.IsolatedAsyncioTestCase):
             call()
         self.assertEqual(caught.exception.code(), code)
         return caught.exception
+
+
+def lock(device):
+    """Locks a device, also one that is locked."""
+    with contextlib.suppress(WaymarkError.Locked):
+        device.lock()
 
 
 def goal_and_measures(device, plan):
@@ -220,8 +235,12 @@ class MainJob(Case):
         told = heard.wait(lambda c: isinstance(c, Change.RECORDS) and logged in c.records)
         self.assertTrue(told, "the tablet's app was not told of the check-in")
         self.assertEqual(
-            [(m.name, m.role, m.this_device) for m in tablet.people().members(plan)],
-            [("Kim", Role.CLIENT, False), ("Dr. Ada", Role.THERAPIST, True)],
+            [(m.name, m.role, m.holder, m.this_device) for m in tablet.people().members(plan)],
+            [
+                ("Kim", Role.CLIENT, KeyHolder.DEVICE, False),
+                ("Dr. Ada", Role.THERAPIST, KeyHolder.DEVICE, True),
+                ("Kim", Role.CLIENT, KeyHolder.RESERVE, False),
+            ],
         )
 
         old = tablet.goals().get(plan, goal).in_force
@@ -283,6 +302,104 @@ class MainJob(Case):
         for device in (phone, tablet):
             self.assertEqual(device.texts().read(plan, note.text), "Sleep 😴 · work")
         self.assertEqual([n.title for n in tablet.texts().list(plan)], ["for Thursday"])
+
+
+class Sharing(Case):
+    """Who reads a plan is the client's decision, seen by both and taken back at any time."""
+
+    async def test_who_is_revoked_reads_nothing_that_comes_later_and_is_told_nothing(self):
+        phone, plan = self.begin()
+        goal, _, mood = goal_and_measures(phone, plan)
+        tablet = await self.link_therapist(phone, plan)
+        seen = phone.check_ins().log(plan, check_in(goal, mood))
+        await phone.sync_now()
+        await tablet.sync_now()
+        people = phone.people()
+        self.assertEqual(people.safety_number(plan), tablet.people().safety_number(plan))
+        own, theirs = (
+            next(m.person for m in people.members(plan) if m.role == role)
+            for role in (Role.CLIENT, Role.THERAPIST)
+        )
+        self.refused(WaymarkError.NotAllowed, "not_allowed", lambda: people.revoke(plan, own))
+        self.refused(WaymarkError.InvalidInput, "invalid_input", lambda: people.revoke(plan, "Ada"))
+
+        people.revoke(plan, theirs)
+        await phone.sync_now()
+        self.assertEqual({m.name for m in people.members(plan)}, {"Kim"})
+        (step,) = [s for s in people.history(plan) if MembershipChange.NEW_KEY() in s.changes]
+        (removed,) = [c for c in step.changes if isinstance(c, MembershipChange.REMOVED)]
+        self.assertEqual((step.signer_name, removed.name), ("Kim", "Dr. Ada"))
+
+        before = tablet.projection_hash(plan)
+        unseen = phone.check_ins().log(plan, check_in(goal, mood))
+        await phone.sync_now()
+        with self.assertRaises(WaymarkError.Offline) as caught:
+            await tablet.sync_now()
+        self.assertEqual(caught.exception.code(), "offline")
+        self.assertEqual([s.problem for s in tablet.status() if s.plan == plan], ["offline"])
+        self.assertEqual(tablet.projection_hash(plan), before)
+        self.assertEqual([c.id for c in all_check_ins(tablet, plan)], [seen], "what came stays")
+        self.assertEqual({c.id for c in all_check_ins(phone, plan)}, {seen, unseen})
+        self.assertIn("Dr. Ada", {m.name for m in tablet.people().members(plan)})
+        self.assertNotEqual(people.safety_number(plan), tablet.people().safety_number(plan))
+
+    async def test_words_bring_everything_back_and_a_misspelt_one_is_named(self):
+        phone, plan = self.begin()
+        circle = phone.people().create_space(SpaceKind.CIRCLE)
+        self.assertEqual(phone.people().recovery(), RecoveryState.NONE)
+        words = phone.people().make_phrase()
+        self.assertEqual(len(words.split()), 24)
+        self.assertEqual(phone.people().recovery(), RecoveryState.PENDING)
+        goal, _, mood = goal_and_measures(phone, plan)
+        logged = phone.check_ins().log(plan, check_in(goal, mood))
+        for _ in range(4):
+            await phone.sync_now()
+        self.assertEqual(phone.people().recovery(), RecoveryState.READY)
+        phone.lock()
+
+        found = self.open("found")
+        first, rest = words.split(maxsplit=1)
+        misspelt = f"{first[:-1]}#{first[-1]} {rest}"
+        restore = found.people().restore
+        error = self.refused(
+            WaymarkError.InvalidInput, "invalid_input", lambda: restore(misspelt, "Kim", "found")
+        )
+        self.assertIn("word 1,", error.reason)
+        self.assertNotIn(rest, error.reason)
+        restore(words, "Kim", "found")
+        for _ in range(4):
+            await found.sync_now()
+        self.assertEqual(found.people().plans(), [plan])
+        self.assertEqual(found.people().spaces(SpaceKind.CIRCLE), [circle])
+        self.assertEqual([c.id for c in all_check_ins(found, plan)], [logged])
+
+        (lost,) = [d.number for d in found.people().devices() if d.device_name == "phone"]
+        found.people().remove_device(lost)
+        for _ in range(4):
+            await found.sync_now()
+        self.assertEqual(
+            [(d.device_name, d.this_device) for d in found.people().devices()
+             if d.holder == KeyHolder.DEVICE],
+            [("found", True)],
+        )
+
+    async def test_a_plan_that_was_left_and_closed_can_be_read_on(self):
+        phone, plan = self.begin()
+        goal, _, mood = goal_and_measures(phone, plan)
+        tablet = await self.link_therapist(phone, plan)
+        people = phone.people()
+        self.refused(WaymarkError.NotAllowed, "not_allowed", lambda: people.leave(plan))
+        tablet.people().leave(plan)
+        await tablet.sync_now()
+        await phone.sync_now()
+        self.assertEqual({m.name for m in people.members(plan)}, {"Kim"})
+        people.rotate(plan)
+        people.close_space(plan)
+        await phone.sync_now()
+        self.assertEqual(
+            people.history(plan)[-1].changes, [MembershipChange.CLOSED(successor=None)]
+        )
+        self.assertEqual(phone.goals().get(plan, goal).statement, STATEMENT)
 
 
 class WrongUse(Case):

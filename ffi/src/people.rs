@@ -1,8 +1,10 @@
-//! People: who shares what with whom.
+//! People: who shares what with whom. How that is seen and taken back is in `members`, what is left
+//! when every device is lost in `recovery`.
 
 use std::sync::Arc;
 
-use waymark_core::client::{MemberView, PlanId, WaymarkError};
+use waymark_core::client::{PlanId, WaymarkError};
+use waymark_core::membership::SpaceKind;
 
 use crate::session::Session;
 
@@ -32,12 +34,30 @@ impl People {
         self.0.call(|c| c.people().create_plan())
     }
 
+    /// Creates a space of one's own: a plan, a support space for one supporter or guardian, or a
+    /// circle. Nobody else reads it until somebody is added.
+    ///
+    /// # Errors
+    /// `invalid_input` for other kinds of space, `not_allowed` where the device has not begun,
+    /// `locked`, or the storage's.
+    pub fn create_space(&self, kind: SpaceKind) -> Result<PlanId, WaymarkError> {
+        self.0.call(|c| c.people().create_space(kind))
+    }
+
     /// The plans that this device is in or was welcomed to, oldest first.
     ///
     /// # Errors
     /// `locked`.
     pub fn plans(&self) -> Result<Vec<PlanId>, WaymarkError> {
         self.0.call(|c| Ok(c.people().plans()))
+    }
+
+    /// The spaces of a kind that this device is in or was welcomed to, oldest first.
+    ///
+    /// # Errors
+    /// `locked`.
+    pub fn spaces(&self, kind: SpaceKind) -> Result<Vec<PlanId>, WaymarkError> {
+        self.0.call(|c| Ok(c.people().spaces(kind)))
     }
 
     /// This device's card, to hand to whoever adds it: fresh keys and the names.
@@ -84,13 +104,5 @@ impl People {
     /// or the storage's.
     pub fn accept(&self, welcome: Vec<u8>) -> Result<(), WaymarkError> {
         self.0.call(|c| c.people().accept(&welcome))
-    }
-
-    /// Who reads a plan, by device, in the order in which they came.
-    ///
-    /// # Errors
-    /// `not_found`, `locked`.
-    pub fn members(&self, plan: PlanId) -> Result<Vec<MemberView>, WaymarkError> {
-        self.0.call(|c| c.people().members(plan))
     }
 }

@@ -17,6 +17,7 @@ use waymark_tests::story::{
 };
 use waymark_tests::{Device, TestRelay, begin, begin_at, hand_over, link_therapist, post};
 use waymark_wire::codec::{self, Bytes};
+use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::SpaceId;
 use waymark_wire::limits;
 use waymark_wire::message::{APPEND_PATH, AppendRequest, PULL_PATH};
@@ -272,7 +273,9 @@ async fn what_is_no_members_entry_is_refused_by_the_relay() {
     sync(&phone).await.unwrap();
     let before = entries(relay.directory()).unwrap();
     let of = |plan: PlanId| {
-        let newest = before.iter().rfind(|e| e.space == SpaceId(plan.0));
+        let kind = |bytes: &[u8]| Entry::parse(bytes.to_vec()).unwrap().header().kind;
+        let mut newest = before.iter().filter(|e| e.space == SpaceId(plan.0));
+        let newest = newest.rfind(|e| kind(&e.bytes) == Kind::Batch);
         newest.unwrap()
     };
     let (own, foreign) = (of(plan), of(other));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
 use waymark_core::client::{Client, PlanId, WaymarkError};
 use waymark_core::model::{CheckInId, CheckInState, CheckInView};
 use waymark_server::inspect;
@@ -13,7 +14,8 @@ use super::needles::Needles;
 use super::operator::hex;
 use super::story::{NOTE, NOTE_TITLE, RELAY, Story};
 use super::tamper::Tampered;
-use crate::page::{Ink, Page, count, thousands};
+use crate::page::{Ink, count, thousands};
+use crate::talk::Talk;
 
 /// What holds and what does not.
 #[derive(Debug, Default)]
@@ -31,13 +33,15 @@ impl Verdicts {
     }
 
     /// Shows them.
-    pub(crate) fn show(&self, page: Page) {
+    pub(crate) fn show(&self, talk: Talk) {
         for (holds, text) in &self.0 {
-            let mark = match holds {
-                true => page.ink(Ink::Green, "holds "),
-                false => page.ink(Ink::Red, "FAILED"),
-            };
-            page.line(format_args!("  {mark}  {text}"));
+            talk.tell("verdict", json!({ "holds": holds, "text": text }), |page| {
+                let mark = match holds {
+                    true => page.ink(Ink::Green, "holds "),
+                    false => page.ink(Ink::Red, "FAILED"),
+                };
+                page.line(format_args!("  {mark}  {text}"));
+            });
         }
     }
 }

@@ -41,6 +41,13 @@ pub enum Change {
         /// Why not.
         reason: String,
     },
+    /// This device was restored from a backup, or copied. It becomes another device of its person than
+    /// before, nothing that was written here is lost, and the device that it was stays on the list of
+    /// those who read until somebody removes it.
+    Restored {
+        /// The plan, or home as a space.
+        plan: PlanId,
+    },
     /// The sync state changed.
     Status {
         /// The plan, or home as a space.
@@ -86,6 +93,9 @@ fn translate(event: Event) -> Vec<Change> {
                 .collect()
         }
         Event::Membership { space } => vec![Change::Members {
+            plan: PlanId(space.0),
+        }],
+        Event::Restored { space } => vec![Change::Restored {
             plan: PlanId(space.0),
         }],
         Event::Status { space } => vec![Change::Status {

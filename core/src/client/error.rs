@@ -198,6 +198,7 @@ impl From<SpaceError> for WaymarkError {
             SpaceError::Entry { .. }
             | SpaceError::Membership(_)
             | SpaceError::MembershipEntry { .. }
+            | SpaceError::OwnUnknown { .. }
             | SpaceError::Relay(_)
             | SpaceError::Restored { .. }
             | SpaceError::Signature { .. } => Self::RelayUntrusted { reason },

@@ -87,6 +87,15 @@ impl Document {
             guard(|| document.doc.apply_changes(rebuilt))?
                 .map_err(|_| GateError::Damaged("stored changes"))?;
         }
+        Self::of(document.doc, actor)
+    }
+
+    /// What `doc` holds, edited by `actor` from here on.
+    pub(super) fn of(doc: Automerge, actor: ActorId) -> Result<Self, GateError> {
+        let mut document = Self {
+            doc,
+            ..Self::new(actor)
+        };
         if !document.doc.get_missing_deps(&[]).is_empty() {
             return Err(GateError::Damaged("dependencies of stored changes"));
         }
@@ -307,7 +316,7 @@ impl Document {
     }
 }
 
-fn blank() -> Automerge {
+pub(super) fn blank() -> Automerge {
     // Positions are Unicode scalar values on every platform.
     Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint)
 }

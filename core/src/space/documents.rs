@@ -109,6 +109,38 @@ impl Documents {
             .map(|(name, _)| *name)
     }
 
+    /// The local number of a document.
+    pub(super) fn number_of(&self, name: DocumentName) -> Option<u32> {
+        self.slots.get(&name).map(|slot| slot.number)
+    }
+
+    /// Puts another form of a document in its place, with what it is when saved, and after it local
+    /// changes that are in no entry yet. `document` has them already.
+    pub(super) fn replace(
+        &mut self,
+        transaction: &mut Transaction,
+        name: DocumentName,
+        (document, saved): (Document, Vec<u8>),
+        changes: &[StoredChange],
+    ) -> Option<u32> {
+        let slot = self.slots.get_mut(&name)?;
+        let loaded = slot.loaded.as_mut()?;
+        loaded.document = document;
+        loaded.rows = 0;
+        let row = SnapshotRow {
+            next_row: loaded.next_row,
+            document: Bytes(saved),
+        };
+        let key = keys::document(self.space, slot.number);
+        let number = slot.number;
+        transaction
+            .delete_prefix(Table::Change, key.clone())
+            .delete_prefix(Table::Outbox, keys::unsent_of(self.space, number))
+            .put(Table::Snapshot, key, codec::encode(&row));
+        self.write_local(transaction, name, changes);
+        Some(number)
+    }
+
     /// A document, loaded if it is not.
     pub(super) fn open(
         &mut self,

@@ -24,6 +24,13 @@ pub enum SpaceError {
         /// What is wrong.
         why: EntryError,
     },
+    /// The relay names an entry as this very membership's that this device never made, and does not
+    /// show it.
+    #[error("the relay names entry {seq} as this device's, which does not know it")]
+    OwnUnknown {
+        /// Its place.
+        seq: u64,
+    },
     /// The gate refused an edit.
     #[error(transparent)]
     Gate(#[from] GateError),
@@ -44,7 +51,7 @@ pub enum SpaceError {
     /// The relay contradicts itself or what this device has verified.
     #[error("the relay is not to be believed: {0}")]
     Relay(&'static str),
-    /// The log holds an entry of this very membership that this device never made: it was restored
+    /// The log holds an entry under this device's own signature that it never made: it was restored
     /// from a backup, or copied.
     #[error("entry {seq} is of this device, which does not know it")]
     Restored {

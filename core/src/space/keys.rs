@@ -64,6 +64,21 @@ pub(super) fn sealed_entry(number: u32, counter: u32) -> Vec<u8> {
     [sealed(number), counter.to_be_bytes().to_vec()].concat()
 }
 
+/// The prefix of what a document has that the log has not shown, under keys that were given up.
+pub(super) fn all_unsettled(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[2]].concat()
+}
+
+/// What one document has that the log has not shown.
+pub(super) fn unsettled(number: u32, document: u32) -> Vec<u8> {
+    [all_unsettled(number), document.to_be_bytes().to_vec()].concat()
+}
+
+/// The prefix of the marks of one document's changes that are in no entry yet.
+pub(super) fn unsent_of(number: u32, document: u32) -> Vec<u8> {
+    [unsent(number), document.to_be_bytes().to_vec()].concat()
+}
+
 /// Something held back: of the entry at `seq`, the section `index`.
 pub(super) fn held(number: u32, seq: u64, index: u32) -> Vec<u8> {
     [entry(number, seq), index.to_be_bytes().to_vec()].concat()

@@ -29,10 +29,11 @@ impl Space {
         page.received.membership = true;
         let mut attachments = std::mem::take(&mut page.attachments);
         // What this device sealed to itself need not come back.
-        if let Some(own) = self.on_its_way(store, entry.header().counter, &id)? {
-            attachments.extend(own.attachments);
+        let own = self.on_its_way(store, entry.header().counter, &id)?;
+        if own.is_some() {
             self.forget_fulfilled(page, entry)?;
         }
+        attachments.extend(own.into_iter().flat_map(|own| own.attachments));
         self.keep_agreement_keys(page, entry, &attachments)?;
         self.enter(height, id)?;
         self.renew()?;
@@ -74,11 +75,9 @@ impl Space {
     /// itself does not tell that it has.
     fn forget_fulfilled(&self, page: &mut Page, entry: &Entry) -> Result<(), SpaceError> {
         let body = MembershipBody::parse(entry.body());
-        let core = body
-            .map_err(|e| BookError::from(MembershipError::from(e)))?
-            .core;
-        let rotates = core.ops.iter().any(|op| matches!(op, Op::Rotate(_)));
-        let sealed = core.keys.iter().map(|key| Wish::Seal(key.device));
+        let body = body.map_err(|error| BookError::from(MembershipError::from(error)))?;
+        let rotates = body.core.ops.iter().any(|op| matches!(op, Op::Rotate(_)));
+        let sealed = body.core.keys.iter().map(|key| Wish::Seal(key.device));
         for wish in rotates.then_some(Wish::Rotate).into_iter().chain(sealed) {
             page.transaction
                 .delete(Table::Intent, keys::wish(self.number, &wish));

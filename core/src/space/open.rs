@@ -91,7 +91,7 @@ impl Space {
                 // Only whoever knows the phrase reads what a beacon says.
                 Kind::Batch if self.state.kind == SpaceKind::Beacon => {}
                 Kind::Batch if self.is_refused(store, page, seq)? => {}
-                Kind::Batch if Some(header.device) != self.state.device => {
+                Kind::Batch if !self.is_own(header.device) => {
                     self.open_batch(store, page, seq, &entry)?;
                 }
                 _ => {}
@@ -202,6 +202,7 @@ impl Space {
         let own = self.actor();
         let name = section.name();
         let members = self.actors();
+        let confirmed = self.compare(store, page, section)?;
         let is_member = |actor: &ActorId| members.contains(actor);
         let document = self.documents.open(store, name, own)?;
         let offered = match document.accept_later(&is_member, section) {
@@ -212,6 +213,9 @@ impl Space {
             }) => {
                 self.documents
                     .write_remote(&mut page.transaction, name, &changes);
+                if let Some(from) = confirmed {
+                    self.confirm(page, name, from);
+                }
                 page.received.changes.push(Change {
                     document: name,
                     records,
@@ -219,7 +223,12 @@ impl Space {
                 });
                 return Ok(Offered::Applied);
             }
-            Ok(Accepted::Known) => Offered::Known,
+            Ok(Accepted::Known) => {
+                if let Some(from) = confirmed {
+                    self.confirm(page, name, from);
+                }
+                Offered::Known
+            }
             Ok(Accepted::Waiting { .. }) => Offered::Waits,
             Err(error @ (GateError::Engine(_) | GateError::Poisoned)) => return Err(error.into()),
             Err(error) => Offered::Refused(error),

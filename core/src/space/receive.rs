@@ -86,6 +86,7 @@ impl Space {
         if items.is_empty()
             && self.state.generation == Some(receipt.generation)
             && self.state.cursor.position() == receipt.position
+            && self.unsettled.is_empty()
         {
             self.check_receipt(receipt)?;
             return Ok(Received::default());
@@ -126,7 +127,9 @@ impl Space {
                 }
                 Item::Own { seq, id } => {
                     self.in_order(seq)?;
-                    self.take_own(store, &mut page, seq, &id)?;
+                    // Only a signature says whose it is; whole entries have one.
+                    let taken = self.take_own(store, &mut page, seq, &id)?;
+                    taken.ok_or(SpaceError::OwnUnknown { seq })?;
                 }
             }
         }
@@ -137,6 +140,9 @@ impl Space {
         }
         self.open_epochs(store, &mut page)?;
         self.open_pending(store, &mut page)?;
+        if at_end {
+            self.settle_all(store, &mut page)?;
+        }
         self.save(&mut page.transaction);
         // The relay has it: what a dead battery takes is read again.
         store.commit_soon(page.transaction.into())?;
@@ -177,7 +183,12 @@ impl Space {
                 let signer = book.membership().signer(&entry, &id);
                 signer.map_err(|refusal| SpaceError::refused(seq, refusal))?;
                 if self.is_own(header.device) {
-                    return self.take_own(store, page, seq, &id);
+                    let taken = self.take_own(store, page, seq, &id)?;
+                    // What it made and has said is shown once; this is shown again.
+                    if taken.is_none() {
+                        self.count(seq, header.device, header.counter)?;
+                    }
+                    return taken.ok_or(SpaceError::Restored { seq });
                 }
                 // Kinds of later versions are kept and skipped.
                 if kind == Kind::Batch
@@ -225,7 +236,7 @@ impl Space {
         self.learn(store, page, entry, id)?;
         let own = seq > 1 && self.is_own(header.device);
         let sealed = self.on_its_way(store, header.counter, &id)?;
-        if own && sealed.is_none() {
+        if own && sealed.is_none() && !self.enrols_a_copy(entry) {
             return Err(SpaceError::Restored { seq });
         }
         if let Some(sealed) = sealed {
@@ -243,23 +254,23 @@ impl Space {
         page: &mut Page,
         seq: u64,
         id: &EntryId,
-    ) -> Result<(), SpaceError> {
+    ) -> Result<Option<()>, SpaceError> {
         // An honest log shows the entries of a membership in the order of their counters.
         let device = self.state.device.map_or(0, |device| usize::from(device.0));
         let next = self.state.counters.get(device).copied().unwrap_or_default();
-        let own = self
-            .on_its_way(store, next, id)?
-            .ok_or(SpaceError::Restored { seq })?;
+        let Some(own) = self.on_its_way(store, next, id)? else {
+            return Ok(None);
+        };
         let header = *own.entry.header();
         self.count(seq, header.device, header.counter)?;
         page.transaction
             .delete(Table::Outbox, keys::sealed_entry(self.number, own.counter));
         page.received.confirmed += 1;
-        self.advance(page, seq, id, own.entry)
+        self.advance(page, seq, id, own.entry).map(Some)
     }
 
     /// Whether a membership is this device's alone: what it signed, this device knows.
-    fn is_own(&self, device: DeviceNumber) -> bool {
+    pub(super) fn is_own(&self, device: DeviceNumber) -> bool {
         Some(device) == self.state.device && !self.is_enrolling()
     }
 

@@ -43,8 +43,11 @@ impl Space {
         if is_due && !self.wishes(store)?.contains(&Wish::Rotate) {
             self.wish(&mut transaction, &Wish::Rotate)?;
         }
-        if !transaction.is_empty() {
-            store.commit(transaction.into())?;
+        if !transaction.is_empty()
+            && let Err(error) = store.commit(transaction.into())
+        {
+            self.distrust();
+            return Err(error.into());
         }
         Ok(is_due)
     }

@@ -11,7 +11,7 @@ use crate::store::{Store, Table, Transaction};
 
 impl Space {
     /// Seals anew, under the key in force, the batches that wait and are of an epoch that is over.
-    /// Each keeps its counter.
+    /// Each keeps its counter, unless the log has something else in its place.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails or is damaged.
@@ -21,6 +21,7 @@ impl Space {
         entropy: &mut dyn Entropy,
     ) -> Result<(), SpaceError> {
         self.refresh(store)?;
+        self.renumber(store, entropy)?;
         let Some(membership) = self.book.as_ref().map(Book::membership) else {
             return Ok(());
         };
@@ -81,7 +82,7 @@ impl Space {
     }
 
     /// Puts a batch on its way again, sealed where the membership stands now.
-    fn put_again(
+    pub(super) fn put_again(
         &self,
         transaction: &mut Transaction,
         sealed: &Sealed,
@@ -95,7 +96,7 @@ impl Space {
     }
 
     /// The padded text of a batch that this device has sealed.
-    fn text_of(&self, entry: &Entry) -> Result<Vec<u8>, SpaceError> {
+    pub(super) fn text_of(&self, entry: &Entry) -> Result<Vec<u8>, SpaceError> {
         let lost = || damaged(Table::Epoch, "the key of a batch on its way is missing");
         let book = self.book.as_ref().ok_or_else(lost)?;
         let header = entry.header();

@@ -49,8 +49,7 @@ impl Bench {
             relay: address,
             follows: None,
         };
-        let space =
-            Space::create(&mut store, 0, &[founder], keys, founding, &mut entropy).unwrap();
+        let space = Space::create(&mut store, 0, &[founder], keys, founding, &mut entropy).unwrap();
         let log = vec![space.outbox(&store).unwrap()[0].entry.clone()];
         Self {
             store,

@@ -11,7 +11,7 @@ use waymark_wire::signature::VerifyingKey;
 use zeroize::Zeroizing;
 
 use super::standing::Standing;
-use super::{Space, SpaceError, damaged, keys, outbox};
+use super::{Sealed, Space, SpaceError, damaged, keys, outbox};
 use crate::crypto::{Entropy, MembershipKeys};
 use crate::membership::{
     Book, Draft, KeySet, NewMember, Newcomer, Signer, Steps, WelcomeSpace, Wish,
@@ -126,6 +126,10 @@ impl Space {
                     drafted.unfulfilled.push(Unfulfilled { wish, reason });
                 }
             }
+        }
+        if self.is_enrolling() {
+            // What else is wanted waits until this device speaks for itself.
+            open.retain(|wish| matches!(wish, Wish::Enrol(_)));
         }
         let Some((book, own)) = self.book.as_ref().zip(self.own()) else {
             return Ok(drafted);
@@ -401,10 +405,14 @@ impl Space {
             return Ok(());
         };
         let outbox = self.outbox(store)?;
-        let Some(second) = outbox
-            .iter()
-            .find(|sealed| changes(sealed.entry.header()) && sealed.entry.header().height < height)
-        else {
+        let own = self.state.device.map_or(0, |own| usize::from(own.0));
+        let next = self.state.counters.get(own).copied().unwrap_or_default();
+        let is_second = |sealed: &&Sealed| {
+            let header = sealed.entry.header();
+            // Another device with the same keys may have taken its place without a change.
+            changes(header) && (header.height < height || header.counter < next)
+        };
+        let Some(second) = outbox.iter().find(is_second) else {
             return Ok(());
         };
         let mut transaction = Transaction::new();

@@ -27,6 +27,8 @@ pub struct Machine {
     pub(super) live: Option<u16>,
     /// Something may have changed in home or in who is in a space.
     pub(super) upkeep_due: bool,
+    /// This device gave up its memberships for others: what was asked for under them is of no use.
+    pub(super) renounced: bool,
     effects: VecDeque<Effect>,
     pub(super) events: VecDeque<Event>,
     next_request: u64,
@@ -57,8 +59,14 @@ pub(super) struct SpaceSync {
     pub(super) sent_below: Option<u32>,
     /// What the relay said it took last and has not shown yet.
     pub(super) taken: Option<Taken>,
+    /// The membership at which the append under way was made.
+    pub(super) sent_at: Option<Height>,
     /// The membership at which the relay last said that another entry came first.
     pub(super) moved_at: Option<Height>,
+    /// How far the log was read when the relay last said that a counter is another entry's.
+    pub(super) counted_at: Option<u64>,
+    /// The relay named an entry as this device's that it does not know: own entries are to come whole.
+    pub(super) whole: bool,
     /// The relay refused or hid what was sent, and has shown none of it since: that its log can be
     /// read is no reason to try again sooner.
     pub(super) balks: bool,
@@ -136,7 +144,9 @@ impl Machine {
         let relay = self.relays.get(&space.relay().url);
         let waits = sync.backoff.retry_at().is_some()
             || relay.is_some_and(|relay| relay.backoff.retry_at().is_some());
-        waits || space.has_ended() || (!sync.wants_pull && !sync.wants_push && is_sent(engine, space))
+        waits
+            || space.has_ended()
+            || (!sync.wants_pull && !sync.wants_push && is_sent(engine, space))
     }
 
     /// C: try everything now, whatever failed before.
@@ -424,7 +434,18 @@ impl Machine {
         }
     }
 
-    fn cancel_pulls(&mut self) {
+    /// Gives up what is being sent in some spaces.
+    pub(super) fn cancel_appends(&mut self, numbers: &[u32]) {
+        let is_meant = |purpose: &mut Purpose| match purpose {
+            Purpose::Append { space, .. } => numbers.contains(space),
+            Purpose::Greet { .. } | Purpose::Pull { .. } => false,
+        };
+        for (id, _) in self.requests.extract_if(.., |_, purpose| is_meant(purpose)) {
+            self.effects.push_back(Effect::Cancel(id));
+        }
+    }
+
+    pub(super) fn cancel_pulls(&mut self) {
         for url in self.relays.keys().cloned().collect::<Vec<_>>() {
             self.cancel_pull(&url);
         }

@@ -106,11 +106,13 @@ impl Machine {
                 space.signing_key().sign(text)
             });
             let after = space.cursor().position();
+            let sync = self.spaces.get(&number);
+            let whole = space.is_enrolling() || sync.is_some_and(|sync| sync.whole);
             request.spaces.push(PullSpace {
                 proof,
                 after,
                 earlier: Vec::new(),
-                whole: space.is_enrolling(),
+                whole,
             });
             readings.push(Reading {
                 number,
@@ -119,6 +121,7 @@ impl Machine {
                     .spaces
                     .get(&number)
                     .and_then(|sync| Some(sync.taken?.seq)),
+                whole,
                 over: false,
                 refused: false,
                 done: false,
@@ -176,6 +179,9 @@ impl Machine {
                     if let Err(problem) = self.frame(engine, &url, &mut pull, frame, now) {
                         break Some(problem);
                     }
+                    if self.renounced {
+                        break None;
+                    }
                 }
                 Ok(None) => break None,
                 Err(error) => break Some(Problem::Garbled(error.to_string())),
@@ -184,6 +190,9 @@ impl Machine {
         let is_pointless = pull.is_pointless();
         // Put back, so that a failure below finds and cancels it.
         self.relays.entry(url.clone()).or_default().pull = Some((pull_id, pull));
+        if std::mem::take(&mut self.renounced) {
+            return self.cancel_pulls();
+        }
         if let Some(problem) = broken {
             self.relay_failed(engine, &url, problem, now);
         } else if is_pointless && self.live.is_none() {
@@ -316,7 +325,7 @@ impl Machine {
         let received = match engine.receive(number, items, receipt, receipt.position.seq >= head) {
             Ok(received) => received,
             Err(error) => {
-                self.space_failed(engine, number, error.into(), now);
+                self.not_taken(engine, reading, error, now);
                 return false;
             }
         };
@@ -363,6 +372,7 @@ impl Machine {
         let first = !sync.caught_up;
         self.upkeep_due |= first;
         sync.caught_up = true;
+        sync.whole = false;
         sync.synced = Some(now);
         sync.balks &= received.confirmed == 0;
         if !sync.balks {
@@ -391,7 +401,7 @@ pub(super) fn is_on_its_way(engine: &Engine, number: u32, below: u32) -> bool {
 
 /// Whether this device founded the space and the relay has not shown it yet.
 pub(super) fn is_unheard_of(space: &Space) -> bool {
-    space.cursor().seq == 0 && space.device().is_some()
+    space.cursor().seq == 0 && space.device().is_some() && !space.is_enrolling()
 }
 
 /// A relay's refusal as a problem of a space. A space that has been read is known to it: that it

@@ -1,6 +1,7 @@
 //! Sending: one append at a time in each space, after its log was read to the end.
 
 use waymark_wire::codec::{self, Bytes};
+use waymark_wire::entry::Kind;
 use waymark_wire::limits;
 use waymark_wire::message::{AppendAnswer, AppendRequest, RefusalAnswer, RefusalCode};
 
@@ -44,7 +45,8 @@ impl Machine {
             };
             for unfulfilled in unfulfilled {
                 let space = id;
-                self.events.push_back(Event::Unfulfilled { space, unfulfilled });
+                self.events
+                    .push_back(Event::Unfulfilled { space, unfulfilled });
             }
             let Some(last) = outbox.last() else { continue };
             let below = last.counter + 1;
@@ -64,7 +66,11 @@ impl Machine {
                 below,
             };
             self.request(purpose, url, codec::encode(&request));
-            self.spaces.entry(number).or_default().pushing = true;
+            let space = engine.space_by_number(number);
+            let height = space.and_then(|space| Some(space.book()?.membership().height()));
+            let sync = self.spaces.entry(number).or_default();
+            sync.pushing = true;
+            sync.sent_at = height;
         }
     }
 
@@ -139,6 +145,8 @@ impl Machine {
         answer: &RefusalAnswer,
         now: Timestamp,
     ) {
+        let space = engine.space_by_number(number);
+        let read_to = space.map(|space| space.cursor().seq);
         let sync = self.spaces.entry(number).or_default();
         sync.pushing = false;
         sync.wants_push = true;
@@ -150,7 +158,8 @@ impl Machine {
                 let Some(space) = engine.space_by_number(number) else {
                     return;
                 };
-                let height = space.book().map(|book| book.membership().height());
+                // Where it took a part, that part may be what moved it.
+                let height = sync.sent_at.filter(|_| answer.seqs.is_empty());
                 if sync.moved_at.is_some() && sync.moved_at == height {
                     sync.moved_at = None;
                     sync.balks = true;
@@ -161,6 +170,15 @@ impl Machine {
                 sync.caught_up = false;
                 let url = space.relay().url.clone();
                 self.cancel_pull(&url);
+            }
+            // Perhaps another device with this one's keys has used it: the log will show.
+            RefusalCode::Counter if sync.counted_at != read_to => {
+                sync.counted_at = read_to;
+                sync.caught_up = false;
+                let url = engine.space_by_number(number).map(|s| s.relay().url.clone());
+                if let Some(url) = url {
+                    self.cancel_pull(&url);
+                }
             }
             code => {
                 sync.balks = true;
@@ -200,5 +218,17 @@ fn next_entries(
         .skip_while(|sealed| sent_below.is_some_and(|below| sealed.counter < below))
         .take_while(fits)
         .collect();
-    Ok((next, unfulfilled))
+    Ok((up_to_draft(next), unfulfilled))
+}
+
+/// What stands behind a change of the membership waits for it: it may have to be sealed anew.
+fn up_to_draft(mut next: Vec<Sealed>) -> Vec<Sealed> {
+    let changes = |sealed: &Sealed| {
+        let header = sealed.entry.header();
+        header.kind == Kind::Membership && header.seen.seq > 0
+    };
+    if let Some(place) = next.iter().position(changes) {
+        next.truncate(place + 1);
+    }
+    next
 }

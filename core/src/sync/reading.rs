@@ -36,6 +36,8 @@ pub(super) struct Reading {
     pub(super) page: Vec<Item>,
     /// How far the log reaches at least, by what the relay said before this was asked.
     pub(super) expects: Option<u64>,
+    /// Whether own entries were asked for whole.
+    pub(super) whole: bool,
     /// Nothing more is taken of this space from this answer.
     pub(super) over: bool,
     pub(super) refused: bool,

@@ -56,6 +56,13 @@ pub enum Event {
         /// The space.
         space: SpaceId,
     },
+    /// This device was restored from a backup, or copied: it becomes another member of the space than
+    /// before, and what it had not sent is sent as that. The old membership stays until somebody ends
+    /// it.
+    Restored {
+        /// The space.
+        space: SpaceId,
+    },
     /// A space's sync state changed.
     Status {
         /// The space.

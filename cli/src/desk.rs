@@ -1,0 +1,161 @@
+//! The device that a verb works on: a directory with a database, a storage key and settings.
+//!
+//! - [`Place`]: where it is.
+//! - [`Desk`]: the opened device, and how it syncs.
+//! - [`Which`]: which of its plans is meant.
+//! - [`DeskError`]: why a verb did not do what was asked.
+
+mod error;
+mod key;
+mod place;
+mod settings;
+mod which;
+
+use std::fs;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use waymark_core::client::{Client, WaymarkError};
+
+pub(crate) use self::error::DeskError;
+pub(crate) use self::key::parse_key;
+pub(crate) use self::place::Place;
+pub(crate) use self::settings::Settings;
+pub(crate) use self::which::{Which, short, spaces};
+use crate::talk::Talk;
+use crate::waiting::Waiting;
+
+/// An opened device.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// The device.
+    pub(crate) client: Client,
+    /// To whom it speaks.
+    pub(crate) talk: Talk,
+    /// What it was made with.
+    pub(crate) settings: Settings,
+    place: Place,
+    /// Whether this command has made the storage key.
+    key_is_ours: bool,
+    runtime: Runtime,
+}
+
+impl Desk {
+    /// Opens the device in its directory.
+    ///
+    /// # Errors
+    /// [`DeskError::Wrong`] where there is none, or the database's.
+    pub(crate) fn open(place: &Place, talk: Talk) -> Result<Self, DeskError> {
+        if !place.database().is_file() {
+            let place = place.directory().display();
+            return Err(DeskError::Wrong(format!(
+                "{place} holds no device: begin with `waymark init`, `link --join` or `recover restore`"
+            )));
+        }
+        let settings = Settings::read(place)?;
+        Self::with(place, talk, settings)
+    }
+
+    /// Makes a device that has not begun yet.
+    ///
+    /// # Errors
+    /// [`DeskError::Wrong`] where the directory holds one already, or the disk's.
+    pub(crate) fn make(place: &Place, talk: Talk, settings: Settings) -> Result<Self, DeskError> {
+        if place.database().exists() {
+            let place = place.directory().display();
+            return Err(DeskError::Wrong(format!("{place} holds a device already")));
+        }
+        place.make()?;
+        let key_is_ours = key::make(place)?;
+        settings.write(place)?;
+        Self::with(place, talk, settings)
+            .map(|desk| Self { key_is_ours, ..desk })
+            .inspect_err(|_| forget(place, key_is_ours))
+    }
+
+    fn with(place: &Place, talk: Talk, settings: Settings) -> Result<Self, DeskError> {
+        let key = key::read(place)?;
+        let client = Client::open(settings.config(place), &key)?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build();
+        Ok(Self {
+            client,
+            talk,
+            settings,
+            place: place.clone(),
+            key_is_ours: false,
+            runtime: runtime.map_err(DeskError::io("starting"))?,
+        })
+    }
+
+    /// Takes back what [`Desk::make`] made, because the device could not begin.
+    pub(crate) fn unmake(self) {
+        // What cannot be removed is named by the next try.
+        let _ = self.client.erase_everything();
+        forget(&self.place, self.key_is_ours);
+    }
+
+    /// Brings everything up to date, and shows how far it is.
+    ///
+    /// # Errors
+    /// The sync's.
+    pub(crate) fn sync(&self) -> Result<(), WaymarkError> {
+        let waiting = Waiting::new("syncing");
+        self.block_on(self.syncing(&waiting))
+    }
+
+    /// The same under a text of somebody else's.
+    ///
+    /// # Errors
+    /// The sync's.
+    pub(crate) async fn syncing(&self, waiting: &Waiting) -> Result<(), WaymarkError> {
+        let work = self.client.sync();
+        let work = work.now();
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(LOOK) => self.progress(waiting)?,
+            }
+        }
+    }
+
+    /// Runs something that waits.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    fn progress(&self, waiting: &Waiting) -> Result<(), WaymarkError> {
+        let status = self.client.status()?;
+        let ready = status.iter().filter(|space| space.ready).count();
+        let left: u32 = status
+            .iter()
+            .map(|space| space.unsent.saturating_add(space.on_the_way))
+            .fold(0, u32::saturating_add);
+        let spaces = status.len();
+        waiting.say(&match (ready == spaces, left) {
+            (false, _) => format!("syncing: {ready} of {spaces} spaces are read"),
+            (true, 0) => "syncing".into(),
+            (true, left) => format!("syncing: {left} to send"),
+        });
+        Ok(())
+    }
+}
+
+/// Removes key and settings of a device without a database.
+fn forget(place: &Place, key_is_ours: bool) {
+    if !place.database().exists() {
+        if key_is_ours {
+            let _ = fs::remove_file(place.key_file());
+        }
+        let _ = fs::remove_file(place.settings());
+        let _ = fs::remove_file(place.lock());
+        // Only where nothing else is in it.
+        let _ = fs::remove_dir(place.directory());
+    }
+}
+
+/// How often progress is looked at.
+const LOOK: Duration = Duration::from_millis(250);

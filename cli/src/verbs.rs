@@ -1,0 +1,36 @@
+//! The verbs of a desk, a file each: its flags, what it does, what it says.
+//!
+//! [`comparing`] is what `invite`, `accept` and `link` have in common.
+
+pub(crate) mod accept;
+mod comparing;
+pub(crate) mod devices;
+pub(crate) mod init;
+pub(crate) mod invite;
+pub(crate) mod link;
+pub(crate) mod members;
+mod people;
+pub(crate) mod recover;
+pub(crate) mod revoke;
+pub(crate) mod rotate;
+pub(crate) mod safety_number;
+pub(crate) mod status;
+pub(crate) mod sync;
+
+use waymark_core::client::{ErrorClass, WaymarkError};
+
+use crate::desk::{Desk, DeskError};
+
+/// Sends what was decided; an error says that it is kept where the relay could not be reached.
+fn carry_out(desk: &Desk) -> Result<(), DeskError> {
+    desk.sync().map_err(|error| kept(desk, error))
+}
+
+/// Whether a relay that cannot be reached is the reason, so that it happens later.
+fn kept(desk: &Desk, error: WaymarkError) -> DeskError {
+    if error.class() == ErrorClass::Wait {
+        desk.talk
+            .note("it is kept, and happens with the next `waymark sync`");
+    }
+    error.into()
+}

@@ -1,0 +1,94 @@
+//! `members`: who can read a plan, and how that came about.
+
+use clap::Args;
+use serde_json::json;
+use waymark_core::client::{MembershipChange, MembershipStep, PlanId};
+
+use super::people;
+use crate::desk::{Desk, DeskError, Place, Which};
+use crate::page::count;
+use crate::talk::Talk;
+
+/// Whose members.
+#[derive(Args, Debug)]
+pub(crate) struct Members {
+    #[command(flatten)]
+    place: Place,
+
+    #[command(flatten)]
+    which: Which,
+
+    /// Show the signed history instead: who added and removed whom.
+    #[arg(long)]
+    history: bool,
+}
+
+/// Shows them.
+///
+/// # Errors
+/// [`DeskError`].
+pub(crate) fn run(args: &Members, talk: Talk) -> Result<(), DeskError> {
+    let desk = Desk::open(&args.place, talk)?;
+    let plan = args.which.of(&desk)?;
+    if args.history {
+        return history(&desk, plan);
+    }
+    let members = desk.client.people().members(plan)?;
+    for member in &members {
+        let mut fields = people::fields(member);
+        fields["plan"] = json!(plan);
+        talk.tell("member", fields, |page| {
+            page.line(people::line(page, member));
+        });
+    }
+    talk.note(match members.len() {
+        0 => "nobody is known yet: this plan was not read".into(),
+        keys => format!("{} can read what is in this plan", count(keys, "key")),
+    });
+    Ok(())
+}
+
+fn history(desk: &Desk, plan: PlanId) -> Result<(), DeskError> {
+    for step in desk.client.people().history(plan)? {
+        let mut fields = serde_json::to_value(&step).unwrap_or_else(|_| json!({}));
+        fields["plan"] = json!(plan);
+        desk.talk.tell("step", fields, |page| {
+            let text: Vec<_> = step.changes.iter().map(told).collect();
+            page.line(format_args!(
+                "{:>3}  {} {}",
+                step.height,
+                signer(&step),
+                text.join(", ")
+            ));
+        });
+    }
+    Ok(())
+}
+
+fn signer(step: &MembershipStep) -> String {
+    somebody(step.signer, step.signer_name.as_deref())
+}
+
+fn somebody(number: u16, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{name} ({number})"),
+        None => format!("member {number}"),
+    }
+}
+
+fn told(change: &MembershipChange) -> String {
+    match change {
+        MembershipChange::Added {
+            number,
+            name,
+            rights,
+        } => format!("added {} to {rights}", somebody(*number, name.as_deref())),
+        MembershipChange::Removed { number, name } => {
+            format!("removed {}", somebody(*number, name.as_deref()))
+        }
+        MembershipChange::NewKey => "replaced the key".into(),
+        MembershipChange::KeyHandedOut { number } => format!("gave the key to member {number}"),
+        MembershipChange::Left => "left".into(),
+        MembershipChange::Closed { .. } => "closed it".into(),
+    }
+}

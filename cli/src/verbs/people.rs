@@ -1,0 +1,105 @@
+//! Members as lines and objects, and which of them is meant.
+
+use serde_json::{Value, json};
+use waymark_core::client::{KeyHolder, MemberView};
+
+use crate::desk::{DeskError, short};
+use crate::page::{Ink, Page};
+
+/// The fields of a member.
+pub(super) fn fields(member: &MemberView) -> Value {
+    // It holds texts, numbers and dates only, which JSON has.
+    serde_json::to_value(member).unwrap_or_else(|_| json!({}))
+}
+
+/// The line of a member.
+pub(super) fn line(page: Page, member: &MemberView) -> String {
+    let unknown = || "(not told yet)".to_owned();
+    let name = member.name.clone().unwrap_or_else(unknown);
+    let device = member.device_name.clone().unwrap_or_else(unknown);
+    let role = member.role.map(|role| format!("{role:?}").to_lowercase());
+    let holder = match member.holder {
+        KeyHolder::Device => device,
+        KeyHolder::Phrase => "recovery phrase".into(),
+        KeyHolder::Reserve => "reserve for devices to come".into(),
+    };
+    let since = member.since.map(|since| format!(", since {since}"));
+    let this = if member.this_device {
+        page.ink(Ink::Bold, ", this device")
+    } else {
+        String::new()
+    };
+    format!(
+        "{:>3}  {name}{}: {holder}, {}{}{this}  {}",
+        member.number,
+        role.map(|role| format!(", {role}")).unwrap_or_default(),
+        member.rights,
+        since.unwrap_or_default(),
+        page.ink(Ink::Dim, short(&member.person)),
+    )
+}
+
+/// The person with this name, or whose tag begins so.
+///
+/// # Errors
+/// [`DeskError::Wrong`] where it is nobody or could be two.
+pub(super) fn person<'m>(members: &'m [MemberView], meant: &str) -> Result<&'m MemberView, DeskError> {
+    let has_name = |member: &&MemberView| {
+        let name = member.name.as_deref().unwrap_or_default();
+        name.to_lowercase() == meant.to_lowercase()
+    };
+    let has_tag = |member: &&MemberView| {
+        meant.len() >= TAG_LEAST && member.person.starts_with(&meant.to_lowercase())
+    };
+    let named: Vec<_> = members.iter().filter(has_name).collect();
+    let tagged: Vec<_> = members.iter().filter(has_tag).collect();
+    let found = if named.is_empty() { tagged } else { named };
+    match found.as_slice() {
+        [] => Err(DeskError::Wrong(format!("nobody here is \"{meant}\""))),
+        [first, others @ ..] if others.iter().all(|other| other.person == first.person) => {
+            Ok(first)
+        }
+        _ => Err(DeskError::Wrong(format!(
+            "more than one person is \"{meant}\": say the tag that `waymark members` shows"
+        ))),
+    }
+}
+
+/// Less of a tag is too easily a slip.
+const TAG_LEAST: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &str, person: &str) -> MemberView {
+        MemberView {
+            name: Some(name.into()),
+            role: None,
+            device_name: None,
+            rights: "write".into(),
+            this_device: false,
+            number: 0,
+            person: person.into(),
+            holder: KeyHolder::Device,
+            since: None,
+        }
+    }
+
+    /// Access must not be taken from somebody else of the same name.
+    #[test]
+    fn a_person_is_only_found_where_nobody_else_can_be_meant() {
+        let members = [
+            member("Ada", "00aa11"),
+            member("Ada", "00aa11"),
+            member("Bob", "00bb22"),
+            member("bob", "00bc33"),
+        ];
+        let found = |meant| person(&members, meant).map(|found| found.person.as_str()).ok();
+        assert_eq!(found("ADA"), Some("00aa11"));
+        assert_eq!(found("00bb"), Some("00bb22"));
+        for nobody in ["", "00b", "Bob", "Eve", "00b0"] {
+            assert_eq!(found(nobody), None, "{nobody}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `sync`: brings everything up to date, once or until it is interrupted.
+
+use std::sync::Arc;
+
+use clap::Args;
+use serde_json::{Value, json};
+use waymark_core::client::{Change, ChangeListener};
+
+use super::status;
+use crate::desk::{Desk, DeskError, Place};
+use crate::talk::Talk;
+
+/// How long.
+#[derive(Args, Debug)]
+pub(crate) struct Sync {
+    #[command(flatten)]
+    place: Place,
+
+    /// Stay connected and say what others change, until interrupted (Ctrl-C).
+    #[arg(long)]
+    live: bool,
+}
+
+/// Syncs.
+///
+/// # Errors
+/// [`DeskError`]: the first problem of any space; the others are up to date.
+pub(crate) fn run(args: &Sync, talk: Talk) -> Result<(), DeskError> {
+    let desk = Desk::open(&args.place, talk)?;
+    if args.live {
+        return live(&desk);
+    }
+    let synced = desk.sync();
+    status::spaces(&desk)?;
+    Ok(synced?)
+}
+
+fn live(desk: &Desk) -> Result<(), DeskError> {
+    desk.client.listen(Arc::new(Teller(desk.talk)));
+    desk.block_on(async {
+        let live = desk.client.sync().live();
+        desk.talk.note("connected until Ctrl-C");
+        let interrupted = tokio::signal::ctrl_c().await;
+        live.stop().await;
+        interrupted.map_err(DeskError::io("waiting for Ctrl-C"))
+    })
+}
+
+/// Says what changes.
+struct Teller(Talk);
+
+impl ChangeListener for Teller {
+    fn changed(&self, changes: Vec<Change>) {
+        for change in &changes {
+            if let Some((fields, text)) = told(change) {
+                self.0.tell("change", fields, |page| page.line(text));
+            }
+        }
+    }
+}
+
+/// A change as fields and as a line; none where it only is about this device's own progress.
+fn told(change: &Change) -> Option<(Value, String)> {
+    let (plan, what, detail, text) = match change {
+        Change::Members { plan } => (plan, "members", json!(null), "other members".into()),
+        Change::NotDone { plan, reason } => {
+            (plan, "not_done", json!(reason), format!("not done: {reason}"))
+        }
+        Change::Records { plan, records, .. } => {
+            let number = records.len();
+            (plan, "records", json!(number), format!("{number} new records"))
+        }
+        Change::Status { .. } => return None,
+        Change::Texts { plan, texts } => {
+            let number = texts.len();
+            (plan, "texts", json!(number), format!("{number} notes edited"))
+        }
+    };
+    let fields = json!({ "plan": plan, "what": what, "detail": detail });
+    Some((fields, format!("{plan}: {text}")))
+}

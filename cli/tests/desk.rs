@@ -1,0 +1,18 @@
+//! The verbs of the built command against a real relay, each call a process of its own.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails makes its test fail"
+)]
+
+#[path = "desk/alone.rs"]
+mod alone;
+#[path = "desk/harness.rs"]
+mod harness;
+#[path = "desk/own_devices.rs"]
+mod own_devices;
+#[path = "desk/recovery.rs"]
+mod recovery;
+#[path = "desk/sharing.rs"]
+mod sharing;
+#[path = "desk/wrong_use.rs"]
+mod wrong_use;

@@ -1,0 +1,311 @@
+//! A device whose database was restored from a backup, or copied: the log holds entries under its own
+//! signature that it never made. It is one of two, so it leaves its memberships to the other and
+//! becomes a member with keys of its own; what it wrote and the log has not shown is written again.
+//!
+//! Until it is a member anew it reads on with its old keys, as one who borrows them, and takes what
+//! the old membership signed as anybody else's. Which of its edits the other one has sent shows only
+//! as the log is read on, and an edit that is written again although it is there would be doubled. So
+//! the edits stay where they are until the log contradicts them or has come to its end: then what is
+//! missing in it is done again, under the new keys.
+
+use waymark_wire::entry::Entry;
+use waymark_wire::membership::{MembershipBody, Op, Rights};
+use waymark_wire::padding;
+use zeroize::Zeroizing;
+
+use super::receive::Page;
+use super::{Space, SpaceError, damaged, keys};
+use crate::crypto::{Entropy, MembershipKeys};
+use crate::gate::{ActorId, DocumentName, PlainChange, Section, decode_batch};
+use crate::membership::{Newcomer, SpaceKind, Wish};
+use crate::store::{Store, Table, Transaction};
+
+/// Changes of a document that the log has not shown: those of an actor that this device has given up,
+/// from a number on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Unsettled {
+    actor: ActorId,
+    from: u32,
+}
+
+impl Unsettled {
+    fn to_bytes(self) -> Vec<u8> {
+        [self.actor.0.as_slice(), &self.from.to_be_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (actor, from) = bytes.split_at_checked(16)?;
+        Some(Self {
+            actor: ActorId(actor.try_into().ok()?),
+            from: u32::from_be_bytes(from.try_into().ok()?),
+        })
+    }
+}
+
+impl Space {
+    /// Whether this device could give up its membership here for another one: it writes here, and the
+    /// relay knows of it.
+    #[must_use]
+    pub fn may_renounce(&self) -> bool {
+        let is_open = |space: &Self| {
+            let book = space.book.as_ref();
+            book.is_some_and(|book| !book.membership().is_closed())
+        };
+        self.newcomer_again().is_some()
+            && self.state.kind != SpaceKind::Beacon
+            && self.state.cursor.seq > 0
+            && self.is_ready()
+            && !self.has_ended()
+            && !self.is_enrolling()
+            && is_open(self)
+            && self
+                .own_member()
+                .is_ok_and(|(_, rights)| rights.include(Rights::WRITE))
+    }
+
+    /// What this device calls itself here, as its membership up to now does.
+    #[must_use]
+    pub fn newcomer_again(&self) -> Option<Newcomer> {
+        let known = self.book.as_ref()?.roster(self.state.device?)?;
+        Some(Newcomer {
+            name: known.name.clone(),
+            device_name: known.device_name.clone(),
+            level: known.level,
+            since: known.since,
+        })
+    }
+
+    /// Leaves this device's membership to whoever else has its keys, and prepares to become a member
+    /// with fresh ones. What waited under the old keys is sealed again under the new ones, apart from
+    /// what the log turns out to have. Once `transaction` is committed the space is to be loaded
+    /// again. The old membership stays until somebody ends it.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged, or this device has given up its keys
+    /// already.
+    pub fn renounce(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        entropy: &mut dyn Entropy,
+        newcomer: Newcomer,
+    ) -> Result<(), SpaceError> {
+        self.refresh(store)?;
+        if self.is_enrolling() || self.state.device.is_none() {
+            let why = "it has no keys of its own here that it could give up";
+            return Err(SpaceError::NotAllowed(why));
+        }
+        for (name, from) in self.unconfirmed(store)? {
+            let number = self
+                .documents
+                .number_of(name)
+                .ok_or_else(|| damaged(Table::Document, "a document's row is missing"))?;
+            let unsettled = Unsettled {
+                actor: self.actor(),
+                from,
+            };
+            let place = keys::unsettled(self.number, number);
+            transaction.put(Table::Outbox, place, unsettled.to_bytes());
+        }
+        transaction.delete_prefix(Table::Outbox, keys::sealed(self.number));
+        // What the person wants stays wanted, except for an end of the membership that is left to
+        // the other device.
+        if let Some(own) = self.state.device {
+            let place = keys::wish(self.number, &Wish::Remove(own));
+            transaction.delete(Table::Intent, place);
+        }
+        Self::wish_to_enrol(transaction, self.number, newcomer);
+        let mut state = self.state.clone();
+        let own = MembershipKeys::generate(entropy);
+        state.becomes = Some(Zeroizing::new(own.to_bytes().to_vec()));
+        state.renewed = None;
+        transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
+        Ok(())
+    }
+
+    /// For each document the first own change that the log has not shown.
+    fn unconfirmed(&self, store: &dyn Store) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
+        let mut first: Vec<(DocumentName, u32)> = Vec::new();
+        for sealed in self.batches(store)? {
+            let padded = self.text_of(&sealed.entry)?;
+            let broken = || damaged(Table::Outbox, "a batch on its way cannot be read");
+            let text = padding::unpad(&padded).ok_or_else(broken)?;
+            for section in decode_batch(self.actor(), text)? {
+                first.push((section.name(), section.first_seq()));
+            }
+        }
+        let mut ahead = super::documents::Ahead::default();
+        for (mark, _) in store.scan(Table::Outbox, &keys::unsent(self.number), None, usize::MAX)? {
+            let document = keys::number_at(&mark, 5, Table::Outbox)?;
+            let row = keys::number_at(&mark, 9, Table::Outbox)?;
+            let name = self
+                .documents
+                .name_of(document)
+                .ok_or_else(|| damaged(Table::Document, "a document's row is missing"))?;
+            // The rows of a document are in the order of their changes.
+            if first.iter().all(|(known, _)| *known != name) {
+                for stored in self.documents.row(store, &mut ahead, document, row)? {
+                    first.push((name, PlainChange::from_stored(&stored)?.seq));
+                }
+            }
+        }
+        first.sort_unstable();
+        first.dedup_by_key(|(name, _)| *name);
+        Ok(first)
+    }
+
+    /// The documents that wait for the log, from the store.
+    pub(super) fn load_unsettled(&mut self, store: &dyn Store) -> Result<(), SpaceError> {
+        let prefix = keys::all_unsettled(self.number);
+        for (key, value) in store.scan(Table::Outbox, &prefix, None, usize::MAX)? {
+            let broken = || damaged(Table::Outbox, "what was not confirmed cannot be read");
+            let number = keys::number_at(&key, 5, Table::Outbox)?;
+            let name = self.documents.name_of(number).ok_or_else(broken)?;
+            let unsettled = Unsettled::from_bytes(&value).ok_or_else(broken)?;
+            self.unsettled.insert(name, unsettled);
+        }
+        Ok(())
+    }
+
+    /// Looks at a section before its document does: where it contradicts what this device wrote under
+    /// the keys that it gave up, that is taken out and written again under its own. Gives back how far
+    /// the document is confirmed if the section is taken.
+    pub(super) fn compare(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        section: &Section,
+    ) -> Result<Option<u32>, SpaceError> {
+        let name = section.name();
+        let Some(unsettled) = self.unsettled.get(&name).copied() else {
+            return Ok(None);
+        };
+        if section.author() != unsettled.actor {
+            return Ok(None);
+        }
+        let own = self.actor();
+        let document = self.documents.open(store, name, own)?;
+        let last = document.last_seq_of(unsettled.actor)?;
+        let agreed = document.agrees_until(section)?;
+        if agreed > last || agreed > section.last_seq() {
+            // With it the log has all of this, and perhaps more that the other device wrote.
+            let next = section.last_seq().saturating_add(1);
+            return Ok(Some(next).filter(|next| *next > unsettled.from));
+        }
+        if agreed >= unsettled.from {
+            let from = agreed;
+            self.unsettled.insert(name, Unsettled { from, ..unsettled });
+            self.settle(store, &mut page.transaction, name)?;
+        }
+        Ok(None)
+    }
+
+    /// Notes that the log has shown a document's changes below `from`.
+    pub(super) fn confirm(&mut self, page: &mut Page, name: DocumentName, from: u32) {
+        let number = self.documents.number_of(name);
+        if let Some((unsettled, number)) = self.unsettled.get_mut(&name).zip(number) {
+            unsettled.from = from;
+            let place = keys::unsettled(self.number, number);
+            page.transaction
+                .put(Table::Outbox, place, unsettled.to_bytes());
+        }
+    }
+
+    /// Writes again what the log does not have, now that it was read to its end.
+    pub(super) fn settle_all(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+    ) -> Result<(), SpaceError> {
+        if self.state.opened < self.state.cursor.seq {
+            return Ok(());
+        }
+        for name in self.unsettled.keys().copied().collect::<Vec<_>>() {
+            self.settle(store, &mut page.transaction, name)?;
+        }
+        Ok(())
+    }
+
+    fn settle(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        name: DocumentName,
+    ) -> Result<(), SpaceError> {
+        let own = self.actor();
+        let Some(unsettled) = self.unsettled.remove(&name) else {
+            return Ok(());
+        };
+        let local = self.documents.open(store, name, own)?;
+        local.flush()?;
+        // What was written since under the new keys stands on what is taken out.
+        let is_left_out = |actor: ActorId, seq: u32| {
+            actor == own || (actor == unsettled.actor && seq >= unsettled.from)
+        };
+        let mut confirmed = local.without(&is_left_out)?;
+        let saved = confirmed.save()?;
+        let changes = confirmed.catch_up_with(local)?;
+        let number = self
+            .documents
+            .replace(transaction, name, (confirmed, saved), &changes)
+            .ok_or_else(|| damaged(Table::Document, "a document's row is missing"))?;
+        transaction.delete(Table::Outbox, keys::unsettled(self.number, number));
+        tracing::info!(document = ?name, changes = changes.len(), "written again");
+        Ok(())
+    }
+
+    /// Whether an entry under this device's signature that it does not know only gives another device
+    /// of its person a membership: so does one that found out that it is a copy of this one, and there
+    /// is nothing in that to worry about.
+    pub(super) fn enrols_a_copy(&self, entry: &Entry) -> bool {
+        let known = self.book.as_ref().zip(self.state.device);
+        let own = known.and_then(|(book, own)| book.membership().member(own));
+        let (Some(own), Ok(body)) = (own, MembershipBody::parse(entry.body())) else {
+            return false;
+        };
+        let ops = &body.core.ops;
+        ops.iter().any(|op| matches!(op, Op::Add(_)))
+            && ops.iter().all(|op| match op {
+                Op::Add(add) => add.person == own.person && !add.rights.is_lasting(),
+                Op::Rotate(new) => new.is_none_or(|new| new.agreement_key == own.agreement_key),
+                _ => false,
+            })
+    }
+
+    /// Gives the entries that wait the next counters, where the log has others in their places.
+    pub(super) fn renumber(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        let Some(own) = self.state.device.filter(|_| !self.is_enrolling()) else {
+            return Ok(());
+        };
+        let counter = self.state.counters.get(usize::from(own.0));
+        let next = counter.copied().unwrap_or_default();
+        let batches = self.batches(store)?;
+        let is_taken = batches.first().is_some_and(|first| first.counter < next);
+        if !is_taken && self.state.counter >= next {
+            return Ok(());
+        }
+        let mut transaction = Transaction::new();
+        let before = self.state.clone();
+        self.state.counter = self.state.counter.max(next);
+        if is_taken {
+            for sealed in &batches {
+                let place = keys::sealed_entry(self.number, sealed.counter);
+                transaction.delete(Table::Outbox, place);
+            }
+            for (counter, sealed) in (next..).zip(&batches) {
+                self.put_again(&mut transaction, sealed, counter, entropy)?;
+                self.state.counter = self.state.counter.max(counter + 1);
+            }
+        }
+        self.save(&mut transaction);
+        if let Err(error) = store.commit(transaction.into()) {
+            self.state = before;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+}

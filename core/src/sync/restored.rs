@@ -1,0 +1,62 @@
+//! What becomes of a page that a space did not take; in particular where this device turns out to be
+//! one of two: it gives up its memberships and reads on as somebody who is to become a member.
+
+use super::machine::SpaceSync;
+use super::reading::Reading;
+use super::{Event, Machine, Timestamp};
+use crate::engine::Engine;
+use crate::space::SpaceError;
+
+impl Machine {
+    /// Makes of an error what can be made of it; otherwise the space waits.
+    pub(super) fn not_taken(
+        &mut self,
+        engine: &mut Engine,
+        reading: &Reading,
+        error: SpaceError,
+        now: Timestamp,
+    ) {
+        let number = reading.number;
+        let error = match error {
+            // The relay only says so. An entry that comes whole has a signature.
+            SpaceError::OwnUnknown { .. } if !reading.whole => {
+                let sync = self.spaces.entry(number).or_default();
+                sync.whole = true;
+                sync.wants_pull = true;
+                return;
+            }
+            SpaceError::Restored { seq } => {
+                tracing::warn!(space = number, seq, "this device is a copy or was restored");
+                match self.begin_anew(engine, number) {
+                    Ok(()) => return,
+                    Err(error) => error,
+                }
+            }
+            other => other,
+        };
+        self.space_failed(engine, number, error.into(), now);
+    }
+
+    /// Leaves the memberships to the other device, those of every space: what two have of one, they
+    /// have of all.
+    fn begin_anew(&mut self, engine: &mut Engine, number: u32) -> Result<(), SpaceError> {
+        let numbers = engine.renounce(number)?;
+        self.cancel_appends(&numbers);
+        for number in &numbers {
+            let synced = self.spaces.get(number).and_then(|sync| sync.synced);
+            let anew = SpaceSync {
+                wants_pull: true,
+                wants_push: true,
+                synced,
+                ..SpaceSync::default()
+            };
+            self.spaces.insert(*number, anew);
+            if let Some(space) = engine.space_by_number(*number) {
+                self.events.push_back(Event::Restored { space: space.id() });
+            }
+        }
+        self.renounced = true;
+        self.upkeep_due = true;
+        Ok(())
+    }
+}

@@ -1,0 +1,90 @@
+//! Who reads a space: seen, decided, and taken back.
+
+use waymark_core::client::{MemberView, MembershipStep, PlanId, WaymarkError};
+
+use crate::People;
+
+#[uniffi::export]
+impl People {
+    /// Who can read a space, by device, in the order in which they came: exactly the keys that open
+    /// what is written there now. Each of them can read what is older too.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`.
+    pub fn members(&self, plan: PlanId) -> Result<Vec<MemberView>, WaymarkError> {
+        self.0.call(|c| c.people().members(plan))
+    }
+
+    /// This person's devices, as home knows them, with the recovery phrase if there is one.
+    ///
+    /// # Errors
+    /// `not_allowed` where the device has no home, `locked`.
+    pub fn devices(&self) -> Result<Vec<MemberView>, WaymarkError> {
+        self.0.call(|c| c.people().devices())
+    }
+
+    /// Removes one of this person's devices, by its number in home: from home and from every space.
+    /// It happens with the next sync. What it received before stays on it.
+    ///
+    /// # Errors
+    /// `not_allowed` for this device itself, for the recovery phrase, and where there is no such
+    /// device; `locked`, or the storage's.
+    pub fn remove_device(&self, number: u16) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().remove_device(number))
+    }
+
+    /// Takes a person's access to a space back: all devices, with a new key for those who stay. It
+    /// happens with the next sync. What the person received before stays with the person. To them
+    /// it looks as if the relay could not be reached.
+    ///
+    /// # Errors
+    /// `not_found`, `invalid_input` where nobody there has this tag, `not_allowed` where this device
+    /// may not or the person is one's own, `locked`, or the storage's.
+    pub fn revoke(&self, plan: PlanId, person: String) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().revoke(plan, &person))
+    }
+
+    /// Leaves a space with all of this person's devices. The others replace the key, so that what
+    /// they write from then on cannot be opened; what is here stays here.
+    ///
+    /// # Errors
+    /// `not_found`; `not_allowed` for the last who leads it: that one closes it; `locked`, or the
+    /// storage's.
+    pub fn leave(&self, plan: PlanId) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().leave(plan))
+    }
+
+    /// Closes a space: it stays readable, and nothing more is written there.
+    ///
+    /// # Errors
+    /// `not_found`, `not_allowed` where this device may not, `locked`, or the storage's.
+    // Every object of Kotlin's has a `close` already, which frees it.
+    pub fn close_space(&self, plan: PlanId) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().close(plan))
+    }
+
+    /// Has the key of a space replaced, with the next sync.
+    ///
+    /// # Errors
+    /// `not_found`, `not_allowed` where this device may only read, `locked`, or the storage's.
+    pub fn rotate(&self, plan: PlanId) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().rotate(plan))
+    }
+
+    /// Sixty digits that are equal on two devices exactly if they see the same membership of a
+    /// space, with the same history: people compare them in person.
+    ///
+    /// # Errors
+    /// `not_found`, `not_allowed` before the space was read, `locked`.
+    pub fn safety_number(&self, plan: PlanId) -> Result<String, WaymarkError> {
+        self.0.call(|c| c.people().safety_number(plan))
+    }
+
+    /// The membership's whole history: who added and removed whom, each step signed and verified.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn history(&self, plan: PlanId) -> Result<Vec<MembershipStep>, WaymarkError> {
+        self.0.call(|c| c.people().history(plan))
+    }
+}
