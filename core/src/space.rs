@@ -50,7 +50,7 @@ pub use self::receive::{Item, Received};
 use self::restored::Unsettled;
 pub(crate) use self::state::SpaceState;
 pub use self::wishes::{Drafted, Unfulfilled, devices_of};
-use crate::crypto::{Entropy, EpochKey, MembershipKeys};
+use crate::crypto::{EpochKey, MembershipKeys};
 use crate::gate::{ActorId, Document, DocumentName, GateError, Section, StoredChange};
 use crate::membership::{Book, KeySet, RelayAddress, SpaceKind};
 use crate::store::{Store, StoreError, Table, Transaction};
@@ -207,6 +207,9 @@ impl Space {
         F: FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>,
     {
         self.refresh(store)?;
+        if self.is_closed() {
+            return Err(SpaceError::NotAllowed("it is closed, and can only be read"));
+        }
         let actor = self.actor();
         let mut transaction = Transaction::new();
         let mut edited = Vec::new();
@@ -320,6 +323,14 @@ impl Space {
     #[must_use]
     pub const fn is_enrolling(&self) -> bool {
         self.state.becomes.is_some()
+    }
+
+    /// Whether nothing counts here any more, as far as this device has read. The space stays
+    /// readable.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        let book = self.book.as_ref();
+        book.is_some_and(|book| book.membership().is_closed())
     }
 
     /// Whether this device's membership has ended, by its own log or because its person left.

@@ -198,11 +198,11 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         same(phone.projectionHash(plan), tablet.projectionHash(plan))
         check(heard.wait { it is Change.Records && logged in it.records }) { "nobody was told" }
         equal(
-            tablet.people().members(plan).map { Triple(it.name, it.holder, it.thisDevice) },
-            listOf(
-                Triple("Kim", KeyHolder.DEVICE, false),
-                Triple("Dr. Ada", KeyHolder.DEVICE, true),
-                Triple("Kim", KeyHolder.RESERVE, false),
+            tablet.people().members(plan).map { Triple(it.name to it.role, it.holder, it.thisDevice) }.toSet(),
+            setOf(
+                Triple("Kim" to Role.CLIENT, KeyHolder.DEVICE, false),
+                Triple("Kim" to Role.CLIENT, KeyHolder.RESERVE, false),
+                Triple("Dr. Ada" to Role.THERAPIST, KeyHolder.DEVICE, true),
             ),
         )
 

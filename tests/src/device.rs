@@ -73,6 +73,15 @@ impl Device {
         }
     }
 
+    /// A backup, or a phone that was cloned: a device with a copy of this one's database.
+    pub fn copy(&mut self) -> Self {
+        self.close();
+        let mut copy = Self::closed(fixture::copy_of(self.directory()), &self.relay);
+        self.reopen();
+        copy.reopen();
+        copy
+    }
+
     /// The facade.
     #[must_use]
     pub fn client(&self) -> &Client {

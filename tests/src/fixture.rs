@@ -1,7 +1,7 @@
 //! Databases that older versions made: directories under `tests/fixtures`, which are never changed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -18,8 +18,18 @@ pub fn path(name: &str) -> PathBuf {
 /// Where there is no such fixture.
 #[must_use]
 pub fn copy(name: &str) -> TempDir {
+    copy_of(&path(name))
+}
+
+/// A copy of the files in a directory.
+///
+/// # Panics
+/// Where they cannot be copied.
+#[must_use]
+pub fn copy_of(directory: &Path) -> TempDir {
+    let from = directory;
     let directory = TempDir::new().expect("a directory");
-    for file in fs::read_dir(path(name)).expect("a fixture") {
+    for file in fs::read_dir(from).expect("files") {
         let file = file.expect("a file");
         fs::copy(file.path(), directory.path().join(file.file_name())).expect("a copy");
     }

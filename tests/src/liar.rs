@@ -311,7 +311,7 @@ impl Story {
             }
             let device = parsed.map(|entry| entry.header().device);
             let seq = cursor.seq;
-            if kind == Some(Kind::Batch) && device == Some(asked.proof.device) {
+            if kind == Some(Kind::Batch) && device == Some(asked.proof.device) && !asked.whole {
                 let length = 0;
                 frames.push(Frame::Own {
                     space,

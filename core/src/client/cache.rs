@@ -165,6 +165,16 @@ impl People {
                 );
             }
         }
+        // What it will be, once it is a member with its own keys, it is already to those who hold it.
+        let borrowed = space.book().zip(space.device());
+        if space.is_enrolling()
+            && let Some((book, device)) = borrowed
+            && let Some((member, known)) = book.membership().member(device).zip(book.roster(device))
+        {
+            let person = PersonTag(member.person.0);
+            let role = known.role;
+            authors.insert(space.actor(), Author { person, role });
+        }
         Self {
             authors,
             therapist_since,

@@ -5,27 +5,22 @@
 
 use std::collections::BTreeSet;
 
-use waymark_wire::codec::{self, Bytes};
 use waymark_wire::ids::PersonTag;
 use waymark_wire::membership::Rights;
-use waymark_wire::signature::VerifyingKey;
 
-use super::people::{LEVEL, has_home};
+use super::people::LEVEL;
 use super::{People, PlanId, Profile, WaymarkError, space_of};
 use crate::crypto::MembershipKeys;
-use crate::engine::Engine;
-use crate::membership::{ContactCard, KeySet, NewMember, Welcome, Wish};
+use crate::home;
+use crate::mail::cards::{self, member};
+use crate::membership::{ContactCard, KeySet, Welcome, Wish};
 use crate::role::Role;
 use crate::space::Space;
 use crate::store::{Table, Transaction};
 
-/// Key sets in the card of a device that has begun nothing yet: one for home, the others for plans.
-const OWN_DEVICE_KEYS: u8 = 4;
-
 impl People<'_> {
     /// This device's card, to hand to whoever adds it: fresh keys and the names. A therapist's
-    /// device needs one key set for the plan; a person's own new device one for home and one for
-    /// each plan.
+    /// device is added to a plan with it, a person's own new device to home.
     ///
     /// # Errors
     /// `invalid_input` for a name that is empty or over 100 characters, or the storage's.
@@ -33,22 +28,11 @@ impl People<'_> {
         let profile = self.0.profile(name, device_name)?;
         let inner = &mut *self.0.shared.lock();
         let engine = &mut inner.engine;
-        let sets = if has_home(engine) { 1 } else { OWN_DEVICE_KEYS };
-        let keys: Vec<_> = (0..sets)
-            .map(|_| MembershipKeys::generate(engine.entropy.as_mut()))
-            .collect();
-        let card = ContactCard::issue(name, device_name, LEVEL, &keys)?;
+        let keys = MembershipKeys::generate(engine.entropy.as_mut());
         let mut transaction = Transaction::new();
+        let card = cards::issue(&mut transaction, &keys, name, device_name, LEVEL)?;
         if Profile::load(engine.store.as_ref())?.is_none() {
             profile.save(&mut transaction);
-        }
-        for keys in &keys {
-            let public = keys.signing_public()?;
-            transaction.put(
-                Table::Meta,
-                card_key(&public),
-                codec::encode(&Bytes(keys.to_bytes().to_vec())),
-            );
         }
         engine.store.commit(transaction.into())?;
         Ok(card)
@@ -86,34 +70,29 @@ impl People<'_> {
         Ok(())
     }
 
-    /// Adds another device of this person to home and to every plan. It happens with the next
-    /// sync; then [`People::welcome`] has what to hand back.
+    /// Adds another device of this person to home, which brings it into every other space by itself.
+    /// It happens with the next sync; then [`People::welcome`] has what to hand back.
     ///
     /// # Errors
-    /// `bad_card` also where the card has fewer key sets than there are spaces; `not_allowed`; or
+    /// `bad_card`; `not_allowed` where this device has no home or the other one is in already; or
     /// the storage's.
     pub fn add_own_device(&self, card: &[u8]) -> Result<(), WaymarkError> {
         let card = ContactCard::parse(card)?;
+        let keys = first_keys(&card)?;
         let inner = &mut *self.0.shared.lock();
-        let spaces = inner.engine.spaces();
-        if spaces.len() > card.keys.len() {
-            let reason = format!("{} key sets for {} spaces", card.keys.len(), spaces.len());
-            return Err(WaymarkError::BadCard { reason });
-        }
-        let since = self.0.local_days();
+        let home = home::home_of(&inner.engine).ok_or_else(|| WaymarkError::NotAllowed {
+            reason: "this device has no home".into(),
+        })?;
+        let (person, rights, role) =
+            cards::own_place(home)?.ok_or_else(|| WaymarkError::NotAllowed {
+                reason: "this device cannot read home yet".into(),
+            })?;
+        let member = member(&card, keys, person, rights, role, self.0.local_days());
         let mut transaction = Transaction::new();
-        for (space, keys) in spaces.iter().zip(&card.keys) {
-            let (person, rights) = space.own_member()?;
-            let role = own_role(space)?;
-            let member = member(&card, keys.clone(), person, rights, role, since);
-            space.wish(&mut transaction, &Wish::Add(member))?;
-        }
-        let numbers: Vec<u32> = spaces.iter().map(Space::number).collect();
+        home.wish(&mut transaction, &Wish::Add(member))?;
+        let number = home.number();
         inner.engine.store.commit(transaction.into())?;
-        for number in numbers {
-            inner.machine.local_change(number);
-            inner.machine.upkeep_soon();
-        }
+        inner.machine.local_change(number);
         self.0.shared.wake();
         Ok(())
     }
@@ -171,9 +150,12 @@ impl People<'_> {
                 let reason = "it names a space that this device is in already".into();
                 return Err(WaymarkError::BadCard { reason });
             }
-            let keys = card_keys(engine, &space.signing_key)?;
+            let keys = cards::card_keys(engine.store.as_ref(), &space.signing_key)?;
+            let keys = keys.ok_or_else(|| WaymarkError::BadCard {
+                reason: "it is not for a card of this device".into(),
+            })?;
             Space::join(&mut transaction, next, space, &keys);
-            transaction.delete(Table::Meta, card_key(&space.signing_key.0));
+            transaction.delete(Table::Meta, cards::card_key(&space.signing_key));
             numbers.push(next);
             next += 1;
         }
@@ -187,60 +169,10 @@ impl People<'_> {
     }
 }
 
-fn own_role(space: &Space) -> Result<Role, WaymarkError> {
-    let known = space
-        .book()
-        .zip(space.device())
-        .and_then(|(book, own)| book.roster(own));
-    known
-        .map(|member| member.role)
-        .ok_or_else(|| WaymarkError::NotAllowed {
-            reason: "this device cannot read the space yet".into(),
-        })
-}
-
-fn member(
-    card: &ContactCard,
-    keys: KeySet,
-    person: PersonTag,
-    rights: Rights,
-    role: Role,
-    since: i32,
-) -> NewMember {
-    NewMember {
-        person,
-        keys,
-        rights,
-        role,
-        name: card.name.clone(),
-        device_name: card.device_name.clone(),
-        level: card.level,
-        since,
-        used_as: None,
-    }
-}
-
 fn first_keys(card: &ContactCard) -> Result<KeySet, WaymarkError> {
     let reason = || "the card has no keys".to_owned();
     card.keys
         .first()
         .cloned()
         .ok_or_else(|| WaymarkError::BadCard { reason: reason() })
-}
-
-/// Where the keys of a card wait until somebody welcomes them.
-fn card_key(public: &[u8; 32]) -> Vec<u8> {
-    [b"card ".as_slice(), public].concat()
-}
-
-fn card_keys(engine: &Engine, public: &VerifyingKey) -> Result<MembershipKeys, WaymarkError> {
-    let foreign = || WaymarkError::BadCard {
-        reason: "it is not for a card of this device".into(),
-    };
-    let row = engine
-        .store
-        .get(Table::Meta, &card_key(&public.0))?
-        .ok_or_else(foreign)?;
-    let bytes: Bytes = codec::decode(&row, usize::MAX).map_err(|_| foreign())?;
-    Ok(MembershipKeys::from_bytes(&bytes.0)?)
 }

@@ -9,7 +9,7 @@ use waymark_wire::membership::{Member, MembershipBody, Op, Rights};
 use super::{KeyHolder, MemberView, People, PlanId, WaymarkError, space_of};
 use crate::engine::Engine;
 use crate::home;
-use crate::membership::{Book, Use, Wish};
+use crate::membership::{Book, SpaceKind, Use, Wish};
 use crate::space::{Space, devices_of};
 use crate::store::Transaction;
 
@@ -146,7 +146,14 @@ impl People<'_> {
     /// # Errors
     /// `not_found`, `not_allowed` where this device may not, or the storage's.
     pub fn close(&self, plan: PlanId) -> Result<(), WaymarkError> {
-        self.want(plan, |_, _| Ok(vec![Wish::Close(None)]))
+        self.want(plan, |space, _| {
+            if space.kind() == SpaceKind::Home {
+                return Err(WaymarkError::NotAllowed {
+                    reason: "home is not closed".into(),
+                });
+            }
+            Ok(vec![Wish::Close(None)])
+        })
     }
 
     /// Has the key of a space replaced, with the next sync.

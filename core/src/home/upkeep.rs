@@ -130,6 +130,10 @@ fn keep_reserve(
     let pending = store
         .get(Table::Home, &pending_key(&id))?
         .map(Zeroizing::new);
+    // Another own device has made one, and lists it when it is safe to.
+    if pending.is_none() && !members.is_empty() {
+        return Ok(());
+    }
     let keys = match &pending {
         Some(keys) => MembershipKeys::from_bytes(keys)?,
         None => MembershipKeys::generate(entropy),

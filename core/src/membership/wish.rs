@@ -3,7 +3,7 @@
 
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::Bytes;
-use waymark_wire::ids::{DeviceNumber, SpaceId};
+use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
 
 use super::NewMember;
 
@@ -36,6 +36,10 @@ pub enum Wish {
     /// in its place.
     #[n(8)]
     ReplacePhrase(#[n(0)] Bytes, #[n(1)] NewMember),
+    /// The key of the epoch that starts at this height has been in force for long: whoever replaces
+    /// it, it is done.
+    #[n(9)]
+    Renew(#[n(0)] Height),
 }
 
 /// What a device calls itself where it enrols.
@@ -71,6 +75,7 @@ impl Wish {
             Self::Close(_) => vec![6],
             Self::Enrol(_) => vec![7],
             Self::ReplacePhrase(..) => vec![8],
+            Self::Renew(_) => vec![9],
         }
     }
 }

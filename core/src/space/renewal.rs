@@ -40,8 +40,8 @@ impl Space {
                 false
             }
         };
-        if is_due && !self.wishes(store)?.contains(&Wish::Rotate) {
-            self.wish(&mut transaction, &Wish::Rotate)?;
+        if is_due && !self.wishes(store)?.contains(&Wish::Renew(start)) {
+            self.wish(&mut transaction, &Wish::Renew(start))?;
         }
         if !transaction.is_empty()
             && let Err(error) = store.commit(transaction.into())

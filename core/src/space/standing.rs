@@ -68,7 +68,10 @@ impl Space {
                 Some(_) => Standing::Open,
             },
             Wish::Seal(device) if membership.member(*device).is_none() => Standing::Done,
-            Wish::Rotate | Wish::Seal(_) if !writes => Standing::Refused("it may only read"),
+            Wish::Renew(epoch) if *epoch != membership.epoch_start() => Standing::Done,
+            Wish::Renew(_) | Wish::Rotate | Wish::Seal(_) if !writes => {
+                Standing::Refused("it may only read")
+            }
             Wish::Leave if !stays_led(membership, &|m| m.person == own.person) => {
                 Standing::Refused("the last who leads a space closes it instead of leaving")
             }
@@ -79,9 +82,12 @@ impl Space {
             Wish::Close(_) if has_phrase(&|m| !is_own(m)) => {
                 Standing::Refused("only the recovery phrase closes a space that it is in")
             }
-            Wish::Close(_) | Wish::Enrol(_) | Wish::Leave | Wish::Rotate | Wish::Seal(_) => {
-                Standing::Open
-            }
+            Wish::Close(_)
+            | Wish::Enrol(_)
+            | Wish::Leave
+            | Wish::Renew(_)
+            | Wish::Rotate
+            | Wish::Seal(_) => Standing::Open,
         }
     }
 }

@@ -169,12 +169,35 @@ fn a_membership_entry_that_opens_for_nobody_is_held_back_and_the_space_opens_aga
 #[test]
 fn an_entry_of_this_device_that_it_does_not_know_is_said_to_be_so() {
     let mut bench = Bench::new();
-    bench.log.push(bench.unreadable_add());
+    bench.log.push(bench.sign(Kind::Batch, 1, &[0; 256 + 16]));
     let mut space = Space::load(&bench.store, 0).unwrap();
     let mut store = std::mem::replace(&mut bench.store, MemoryDisk::new().open().unwrap());
     let refused = bench.deliver(&mut space, &mut store);
     assert_eq!(refused.unwrap_err(), SpaceError::Restored { seq: 2 });
     assert_eq!(space.cursor().seq, 0);
+
+    // That a copy makes itself a device of its own is nothing to worry about.
+    bench.log[1] = bench.unreadable_add();
+    bench.deliver(&mut space, &mut store).unwrap();
+    assert_eq!(space.cursor().seq, 2);
+    let mut entropy = SeededEntropy::new([6; 32]);
+    space.reseal(&mut store, &mut entropy).unwrap();
+    assert_eq!(space.next_counter(), 2, "its counter is taken");
+    // What it does besides is.
+    bench.log.push(bench.sign(Kind::Batch, 2, &[0; 256 + 16]));
+    let refused = bench.deliver(&mut space, &mut store);
+    assert_eq!(refused.unwrap_err(), SpaceError::Restored { seq: 3 });
+}
+
+/// A relay could otherwise have a device give up its membership with its own old entry.
+#[test]
+fn an_own_entry_that_is_shown_twice_is_the_relays_lie() {
+    let mut bench = Bench::new();
+    bench.log.push(bench.sign(Kind::Batch, 0, &[0; 256 + 16]));
+    let mut space = Space::load(&bench.store, 0).unwrap();
+    let mut store = std::mem::replace(&mut bench.store, MemoryDisk::new().open().unwrap());
+    let refused = bench.deliver(&mut space, &mut store);
+    assert!(matches!(refused, Err(SpaceError::Relay(_))), "{refused:?}");
 }
 
 /// A relay could otherwise show a newcomer another history than the one who welcomed it saw.

@@ -261,7 +261,8 @@ impl Space {
             }
             (None, None) => {
                 let mut steps = self.steps(open, own)?;
-                let asked = open.contains(&Wish::Rotate);
+                let asks = |wish: &Wish| matches!(wish, Wish::Renew(_) | Wish::Rotate);
+                let asked = open.iter().any(asks);
                 let removes_others = steps.remove.iter().any(|device| *device != own.device);
                 if is_due || asked || removes_others {
                     // Whoever starts an epoch stays for it, and goes with the next entry.

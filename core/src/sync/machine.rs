@@ -146,7 +146,8 @@ impl Machine {
             || relay.is_some_and(|relay| relay.backoff.retry_at().is_some());
         waits
             || space.has_ended()
-            || (!sync.wants_pull && !sync.wants_push && is_sent(engine, space))
+            || (!sync.wants_pull
+                && (space.is_closed() || (!sync.wants_push && is_sent(engine, space))))
     }
 
     /// C: try everything now, whatever failed before.
@@ -459,6 +460,9 @@ impl Machine {
 
     /// Begins to keep book of spaces that are new.
     fn meet(&mut self, engine: &Engine) {
+        // The number of a space that is gone may come again.
+        self.spaces
+            .retain(|number, _| engine.space_by_number(*number).is_some());
         for space in engine.spaces() {
             self.spaces
                 .entry(space.number())

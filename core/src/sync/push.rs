@@ -25,7 +25,8 @@ impl Machine {
                 continue;
             };
             // Nothing is handed to a relay that shows another key than this space knows.
-            if key.is_none() || space.relay().key != key || space.has_ended() {
+            let is_over = space.has_ended() || space.is_closed();
+            if key.is_none() || space.relay().key != key || is_over {
                 continue;
             }
             let unheard_of = is_unheard_of(space);
@@ -124,7 +125,7 @@ impl Machine {
         let waits = is_on_its_way(engine, number, below);
         let unheard_of = is_unheard_of(space);
         let sync = self.spaces.entry(number).or_default();
-        sync.sent_below = Some(below);
+        sync.sent_below = waits.then_some(below);
         sync.taken = waits.then_some(Taken {
             seq,
             below,
@@ -154,7 +155,7 @@ impl Machine {
         sync.sent_below = None;
         match answer.code {
             // Another entry came first: it is read, and what was wanted is signed anew.
-            RefusalCode::MembershipMoved | RefusalCode::StaleMembership => {
+            RefusalCode::Closed | RefusalCode::MembershipMoved | RefusalCode::StaleMembership => {
                 let Some(space) = engine.space_by_number(number) else {
                     return;
                 };
@@ -175,7 +176,9 @@ impl Machine {
             RefusalCode::Counter if sync.counted_at != read_to => {
                 sync.counted_at = read_to;
                 sync.caught_up = false;
-                let url = engine.space_by_number(number).map(|s| s.relay().url.clone());
+                let url = engine
+                    .space_by_number(number)
+                    .map(|s| s.relay().url.clone());
                 if let Some(url) = url {
                     self.cancel_pull(&url);
                 }

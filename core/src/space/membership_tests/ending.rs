@@ -3,7 +3,7 @@
 use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
 use waymark_wire::membership::{MembershipBody, Rights};
 
-use super::device::Pushed;
+use super::device::{PLAN, Pushed};
 use super::fleet::Fleet;
 use super::relay::{Refused, named_by};
 use crate::crypto::{EpochInfo, open_epoch_key};
@@ -193,7 +193,12 @@ fn a_closed_space_is_read_and_nothing_more_is_wanted_there() {
         assert!(membership.is_closed());
         assert_eq!(membership.successor(), Some(successor));
         assert_eq!(device.records().len(), 1);
-        device.note("too late");
+        let too_late = device.step(|space, store, _| {
+            space.edit(store, PLAN, |document| {
+                Ok(document.put_record(b"too late")?.into_iter().collect())
+            })
+        });
+        assert!(matches!(too_late, Err(SpaceError::NotAllowed(_))));
         assert!(device.wish(&Wish::Rotate).is_err());
     }
     fleet.devices[1].pull_all(&fleet.relay);
