@@ -21,7 +21,7 @@ pub(crate) use self::error::DeskError;
 pub(crate) use self::key::parse_key;
 pub(crate) use self::place::Place;
 pub(crate) use self::settings::Settings;
-pub(crate) use self::which::{Which, short, spaces};
+pub(crate) use self::which::{Which, choose, short, spaces};
 use crate::talk::Talk;
 use crate::waiting::Waiting;
 
@@ -69,7 +69,10 @@ impl Desk {
         let key_is_ours = key::make(place)?;
         settings.write(place)?;
         Self::with(place, talk, settings)
-            .map(|desk| Self { key_is_ours, ..desk })
+            .map(|desk| Self {
+                key_is_ours,
+                ..desk
+            })
             .inspect_err(|_| forget(place, key_is_ours))
     }
 

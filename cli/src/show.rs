@@ -72,7 +72,16 @@ pub(crate) fn run(args: &Show, talk: Talk) -> Result<(), ShowError> {
         let fields = json!({ "plan": plan, "members": members, "last_day": last.map(|last| last.to_string()), "view": view });
         let mut shown = Ok(());
         talk.tell("plan", fields, |page| {
-            shown = show(page, &client, &Seen { plan, last, view, members });
+            shown = show(
+                page,
+                &client,
+                &Seen {
+                    plan,
+                    last,
+                    view,
+                    members,
+                },
+            );
         });
         shown?;
     }
@@ -88,7 +97,12 @@ struct Seen {
 }
 
 fn show(page: Page, client: &Client, seen: &Seen) -> Result<(), WaymarkError> {
-    let Seen { plan, last, view, members } = seen;
+    let Seen {
+        plan,
+        last,
+        view,
+        members,
+    } = seen;
     page.line(format_args!(
         "{}",
         page.ink(Ink::Bold, format_args!("Plan {plan}"))

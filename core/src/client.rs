@@ -21,6 +21,7 @@
 //! - [`Client::check_ins`]: check-ins, days.
 //! - [`Client::texts`]: notes that people edit together.
 //! - [`Client::people`]: who shares what: cards, devices, members.
+//! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
 //! - [`Client::sync`]: the relay.
 
 mod cache;
@@ -30,6 +31,7 @@ mod check_ins;
 mod error;
 mod export;
 mod goals;
+mod invitations;
 mod members;
 mod people;
 mod plan_id;
@@ -50,6 +52,10 @@ pub use self::changes::{Change, ChangeListener};
 pub use self::check_ins::CheckIns;
 pub use self::error::{ErrorClass, WaymarkError};
 pub use self::goals::Goals;
+pub use self::invitations::{
+    Invitation, InvitationEnd, InvitationId, InvitationPurpose, InvitationStage, InvitationView,
+    Invitations,
+};
 pub use self::members::{MembershipChange, MembershipStep};
 pub use self::people::{KeyHolder, MemberView, People};
 pub use self::plan_id::PlanId;
@@ -209,6 +215,12 @@ impl Client {
     #[must_use]
     pub fn people(&self) -> People<'_> {
         People(&self.inner)
+    }
+
+    /// Inviting and being invited.
+    #[must_use]
+    pub fn invitations(&self) -> Invitations<'_> {
+        Invitations(&self.inner)
     }
 
     /// The relay.

@@ -6,6 +6,7 @@ use waymark_wire::limits;
 use waymark_wire::receipt::Receipt;
 
 use crate::crypto::Entropy;
+use crate::mail::Mail;
 use crate::space::{Item, Received, Space, SpaceError};
 use crate::store::{Store, Transaction};
 
@@ -13,6 +14,7 @@ use crate::store::{Store, Transaction};
 pub struct Engine {
     pub(crate) store: Box<dyn Store>,
     pub(crate) entropy: Box<dyn Entropy>,
+    pub(crate) mail: Mail,
     spaces: Vec<Space>,
 }
 
@@ -23,9 +25,11 @@ impl Engine {
     /// [`SpaceError`] where the store fails or is damaged.
     pub fn open(store: Box<dyn Store>, entropy: Box<dyn Entropy>) -> Result<Self, SpaceError> {
         let spaces = Space::load_all(store.as_ref())?;
+        let mail = Mail::load(store.as_ref())?;
         Ok(Self {
             store,
             entropy,
+            mail,
             spaces,
         })
     }

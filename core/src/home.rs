@@ -14,7 +14,6 @@ mod recovery;
 mod removal;
 mod upkeep;
 
-
 pub use self::list::{HomeList, LIST, Listed};
 pub use self::recovery::{PhraseState, make_phrase, phrase_state, restore};
 pub use self::removal::remove_device;

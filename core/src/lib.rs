@@ -18,6 +18,7 @@
 //! - [`crypto`]: membership keys, sealing, HPKE.
 //! - [`membership`]: who is in a space, contact cards, welcomes.
 //! - [`pairing`]: two devices become known to each other, over a mailbox.
+//! - [`mail`]: invitations, and what they come to.
 //! - [`recovery`]: the recovery phrase and what can be reached with it alone.
 //! - [`store`]: the device's database.
 //! - [`space`]: one space on one device.
@@ -38,6 +39,7 @@ pub mod engine;
 pub mod gate;
 pub mod home;
 pub mod ids;
+pub mod mail;
 pub mod membership;
 pub mod model;
 pub mod pairing;

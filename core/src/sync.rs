@@ -3,7 +3,7 @@
 //! effects, be it the driver, a test or a simulation.
 //!
 //! [`Machine`] has four kinds of methods:
-//! - **A**, getters: [`Machine::status`], [`Machine::is_settled`];
+//! - **A**, getters: [`Machine::status`], [`Machine::mail_problem`], [`Machine::is_settled`];
 //! - **B**, events in: [`Machine::handle_answer`], [`Machine::handle_chunk`],
 //!   [`Machine::handle_end`], [`Machine::handle_failure`];
 //! - **C**, commands of the app: [`Machine::sync_now`], [`Machine::set_live`],
@@ -15,6 +15,7 @@
 
 mod backoff;
 mod machine;
+mod mail;
 mod plan;
 mod pull;
 mod push;

@@ -114,6 +114,41 @@ class Devices(private val relay: String) : AutoCloseable {
         return tablet
     }
 
+    /** Syncs in turn until an invitation stands so on all devices. */
+    suspend fun meet(
+        link: InvitationLink, devices: List<Waymark>, stage: InvitationStage,
+    ): List<InvitationView> {
+        repeat(8) {
+            val seen = devices.map { it.invitations().get(link.id()) }
+            if (seen.all { it.stage == stage }) return seen
+            devices.forEach { it.syncNow() }
+        }
+        throw AssertionError("not $stage")
+    }
+
+    /** Both see the same code and say so; each syncs alone. */
+    suspend fun inviteTherapist(phone: Waymark, plan: PlanId): Waymark {
+        val tablet = open("tablet")
+        val pair = listOf(phone, tablet)
+        val link = phone.invitations().invite(InvitationPurpose.Plan(plan))
+        phone.syncNow()
+        tablet.invitations().accept(link.text(), "Dr. Ada", "tablet")
+        val (mine, theirs) = meet(link, pair, InvitationStage.COMPARING)
+        check(Regex("\\d{3} \\d{3}").matches(mine.code!!)) { "no code: ${mine.code}" }
+        equal(mine.code, theirs.code)
+        equal(mine.name to theirs.name, "Dr. Ada" to "Kim")
+        phone.invitations().confirm(link.id(), true)
+        phone.syncNow()
+        equal(phone.people().members(plan).map { it.name }.toSet(), setOf("Kim"))
+        equal(tablet.people().plans(), emptyList<PlanId>())
+        tablet.invitations().confirm(link.id(), true)
+        for (seen in meet(link, pair, InvitationStage.DONE)) {
+            equal(seen.space to seen.problem, plan to null)
+        }
+        pair.forEach { it.syncNow() }
+        return tablet
+    }
+
     override fun close() {
         open.forEach(Waymark::close)
         root.deleteRecursively()
@@ -270,10 +305,68 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         same(phone.projectionHash(plan), tablet.projectionHash(plan))
     },
 
+    "who is invited reads the plan after both saw the same code" to {
+        val (phone, plan) = begin()
+        val setup = setUp(phone, plan)
+        val logged = phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        val heard = Heard()
+        phone.listen(heard)
+        val tablet = inviteTherapist(phone, plan)
+
+        equal(tablet.people().plans(), listOf(plan))
+        equal(allCheckIns(tablet, plan).map { it.id }, listOf(logged))
+        same(phone.projectionHash(plan), tablet.projectionHash(plan))
+        val (mine, theirs) = listOf(phone, tablet).map { device ->
+            device.people().members(plan).map { it.copy(thisDevice = false) }
+        }
+        equal(mine, theirs)
+        val therapist = mine.single { it.role == Role.THERAPIST }
+        equal(
+            Triple(therapist.name, therapist.deviceName, therapist.rights),
+            Triple("Dr. Ada", "tablet", "write"),
+        )
+        equal(phone.people().history(plan), tablet.people().history(plan))
+        equal(phone.people().safetyNumber(plan), tablet.people().safetyNumber(plan))
+
+        val invitation = phone.invitations().list().single()
+        check(heard.wait { it is Change.Invitation && it.id == invitation.id }) {
+            "the phone's app was not told that the therapist answered"
+        }
+        for (device in listOf(phone, tablet)) {
+            device.invitations().forget(invitation.id)
+            equal(device.invitations().list(), emptyList<InvitationView>())
+        }
+    },
+
+    "who sees another code says so, and nobody gets in" to {
+        val (phone, plan) = begin()
+        val tablet = open("tablet")
+        val pair = listOf(phone, tablet)
+        val link = phone.invitations().invite(InvitationPurpose.Plan(plan), days = 1u)
+        for (secret in listOf(link.text(), link.code())) {
+            check(secret !in "$link ${phone.invitations().list()}") { "a log would have the link" }
+        }
+        equal(phone.invitations().show(link.id()).text(), link.text())
+        refused<WaymarkException.InvalidInput>("invalid_input") {
+            tablet.invitations().accept("waymark:none", "Dr. Ada", "tablet")
+        }
+        phone.syncNow()
+        tablet.invitations().accept(link.code(), "Dr. Ada", "tablet")
+        meet(link, pair, InvitationStage.COMPARING)
+        phone.invitations().confirm(link.id(), true)
+        tablet.invitations().confirm(link.id(), false)
+        equal(
+            meet(link, pair, InvitationStage.ENDED).map { it.end },
+            listOf(InvitationEnd.CODES_DIFFER, InvitationEnd.WITHDRAWN),
+        )
+        equal(phone.people().members(plan).map { it.name }.toSet(), setOf("Kim"))
+        equal(tablet.people().plans(), emptyList<PlanId>())
+    },
+
     "who is revoked reads nothing that comes later, and is told nothing" to {
         val (phone, plan) = begin()
         val setup = setUp(phone, plan)
-        val tablet = linkTherapist(phone, plan, Heard())
+        val tablet = inviteTherapist(phone, plan)
         val seen = phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
         phone.syncNow()
         tablet.syncNow()

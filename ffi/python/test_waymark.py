@@ -22,6 +22,9 @@ from waymark import (
     Comparison,
     ErrorClass,
     GoalDraft,
+    InvitationEnd,
+    InvitationPurpose,
+    InvitationStage,
     KeyHolder,
     KeyProvider,
     KeyProviderError,
@@ -144,6 +147,38 @@ class Case(unittest.IsolatedAsyncioTestCase):
         self.assertIsNone(phone.people().welcome(card))
         await phone.sync_now()
         tablet.people().accept(phone.people().welcome(card))
+        await tablet.sync_now()
+        return tablet
+
+    async def meet(self, link, devices, stage):
+        """Syncs in turn until an invitation stands so on all devices."""
+        for _ in range(8):
+            seen = [device.invitations().get(link.id()) for device in devices]
+            if all(invitation.stage == stage for invitation in seen):
+                return seen
+            for device in devices:
+                await device.sync_now()
+        raise AssertionError(f"not {stage}: {seen}")
+
+    async def invite_therapist(self, phone, plan):
+        """Both see the same code and say so; each syncs alone."""
+        tablet = self.open("tablet")
+        link = phone.invitations().invite(InvitationPurpose.PLAN(plan))
+        await phone.sync_now()
+        tablet.invitations().accept(link.text(), "Dr. Ada", "tablet")
+        pair = (phone, tablet)
+        mine, theirs = await self.meet(link, pair, InvitationStage.COMPARING)
+        self.assertRegex(mine.code, r"\A\d{3} \d{3}\Z")
+        self.assertEqual(mine.code, theirs.code)
+        self.assertEqual((mine.name, theirs.name), ("Dr. Ada", "Kim"))
+        phone.invitations().confirm(link.id(), True)
+        await phone.sync_now()
+        self.assertEqual({m.name for m in phone.people().members(plan)}, {"Kim"}, "one yes")
+        self.assertEqual(tablet.people().plans(), [])
+        tablet.invitations().confirm(link.id(), True)
+        for seen in await self.meet(link, pair, InvitationStage.DONE):
+            self.assertEqual((seen.space, seen.problem), (plan, None))
+        await phone.sync_now()
         await tablet.sync_now()
         return tablet
 
@@ -307,10 +342,74 @@ class MainJob(Case):
 class Sharing(Case):
     """Who reads a plan is the client's decision, seen by both and taken back at any time."""
 
+    async def test_who_is_invited_reads_the_plan_after_both_saw_the_same_code(self):
+        phone, plan = self.begin()
+        goal, _, mood = goal_and_measures(phone, plan)
+        logged = phone.check_ins().log(plan, check_in(goal, mood))
+        heard = Heard()
+        phone.listen(heard)
+        tablet = await self.invite_therapist(phone, plan)
+
+        self.assertEqual(tablet.people().plans(), [plan])
+        self.assertEqual([c.id for c in all_check_ins(tablet, plan)], [logged])
+        self.assertEqual(phone.projection_hash(plan), tablet.projection_hash(plan))
+        members, theirs = ([
+            (m.number, m.person, m.name, m.role, m.device_name, m.rights, m.holder, m.since)
+            for m in device.people().members(plan)
+        ] for device in (phone, tablet))
+        self.assertEqual(members, theirs)
+        therapists = [m for m in phone.people().members(plan) if m.role == Role.THERAPIST]
+        self.assertEqual(
+            [(m.name, m.device_name, m.rights) for m in therapists], [("Dr. Ada", "tablet", "write")]
+        )
+        self.assertEqual(phone.people().history(plan), tablet.people().history(plan))
+        number = phone.people().safety_number(plan)
+        self.assertRegex(number, r"\A\d{5}( \d{5}){11}\Z")
+        self.assertEqual(number, tablet.people().safety_number(plan))
+
+        (invitation,) = phone.invitations().list()
+        told = heard.wait(lambda c: isinstance(c, Change.INVITATION) and c.id == invitation.id)
+        self.assertTrue(told, "the phone's app was not told that the therapist answered")
+        for device in (phone, tablet):
+            device.invitations().forget(invitation.id)
+            self.assertEqual(device.invitations().list(), [])
+
+    async def test_who_sees_another_code_says_so_and_nobody_gets_in(self):
+        phone, plan = self.begin()
+        tablet = self.open("tablet")
+        link = phone.invitations().invite(InvitationPurpose.PLAN(plan), days=1)
+        for secret in (link.text(), link.code()):
+            self.assertNotIn(secret, f"{link} {link!r} {phone.invitations().list()}")
+        self.assertEqual(phone.invitations().show(link.id()).text(), link.text())
+        self.assertLess(link.expires(), datetime.now(timezone.utc) + timedelta(days=1, minutes=1))
+        accept = tablet.invitations().accept
+        mistyped = "2" + link.code()[1:]
+        error = self.refused(
+            WaymarkError.InvalidInput,
+            "invalid_input",
+            lambda: accept(mistyped, "Dr. Ada", "tablet"),
+        )
+        self.assertIn("group 1 ", error.reason)
+        self.assertNotIn(link.code()[1:], error.reason)
+        await phone.sync_now()
+        accept(link.code(), "Dr. Ada", "tablet")
+        await self.meet(link, (phone, tablet), InvitationStage.COMPARING)
+        self.refused(
+            WaymarkError.NotAllowed, "not_allowed", lambda: phone.invitations().show(link.id())
+        )
+        phone.invitations().confirm(link.id(), True)
+        tablet.invitations().confirm(link.id(), False)
+        ends = await self.meet(link, (phone, tablet), InvitationStage.ENDED)
+        self.assertEqual(
+            [seen.end for seen in ends], [InvitationEnd.CODES_DIFFER, InvitationEnd.WITHDRAWN]
+        )
+        self.assertEqual({m.name for m in phone.people().members(plan)}, {"Kim"})
+        self.assertEqual(tablet.people().plans(), [])
+
     async def test_who_is_revoked_reads_nothing_that_comes_later_and_is_told_nothing(self):
         phone, plan = self.begin()
         goal, _, mood = goal_and_measures(phone, plan)
-        tablet = await self.link_therapist(phone, plan)
+        tablet = await self.invite_therapist(phone, plan)
         seen = phone.check_ins().log(plan, check_in(goal, mood))
         await phone.sync_now()
         await tablet.sync_now()
@@ -383,7 +482,7 @@ class Sharing(Case):
             [("found", True)],
         )
 
-    async def test_a_plan_that_was_left_and_closed_can_be_read_on(self):
+    async def test_a_plan_that_was_left_and_closed_can_be_read_on_and_not_written(self):
         phone, plan = self.begin()
         goal, _, mood = goal_and_measures(phone, plan)
         tablet = await self.link_therapist(phone, plan)
@@ -400,6 +499,11 @@ class Sharing(Case):
             people.history(plan)[-1].changes, [MembershipChange.CLOSED(successor=None)]
         )
         self.assertEqual(phone.goals().get(plan, goal).statement, STATEMENT)
+        for device in (phone, tablet):
+            log = device.check_ins().log
+            self.refused(
+                WaymarkError.NotAllowed, "not_allowed", lambda: log(plan, check_in(goal, mood))
+            )
 
 
 class WrongUse(Case):

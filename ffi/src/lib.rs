@@ -2,7 +2,7 @@
 //!
 //! - [`Waymark`]: one device of one person. It is opened with a [`WaymarkConfig`] and the app's
 //!   [`KeyProvider`].
-//! - [`Goals`], [`CheckIns`], [`People`], [`Texts`]: what it is made of.
+//! - [`Goals`], [`CheckIns`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
 //!
@@ -14,6 +14,7 @@
 mod check_ins;
 mod config;
 mod goals;
+mod invitations;
 mod key;
 mod listening;
 mod live;
@@ -28,6 +29,7 @@ mod waymark;
 pub use self::check_ins::{CheckIns, TimedCheckIn};
 pub use self::config::WaymarkConfig;
 pub use self::goals::{GoalDraft, Goals};
+pub use self::invitations::{InvitationLink, Invitations};
 pub use self::key::{KeyProvider, KeyProviderError};
 pub use self::listening::{ChangeListener, ListenerError, Subscription};
 pub use self::live::LiveSync;

@@ -8,8 +8,8 @@ use crate::key::storage_key;
 use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
-    ChangeListener, CheckIns, Goals, KeyProvider, LiveSync, People, Subscription, Texts,
-    WaymarkConfig,
+    ChangeListener, CheckIns, Goals, Invitations, KeyProvider, LiveSync, People, Subscription,
+    Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -54,6 +54,11 @@ impl Waymark {
     /// Who shares what.
     pub fn people(&self) -> Arc<People> {
         Arc::new(People(Arc::clone(&self.session)))
+    }
+
+    /// Inviting and being invited.
+    pub fn invitations(&self) -> Arc<Invitations> {
+        Arc::new(Invitations(Arc::clone(&self.session)))
     }
 
     /// Notes that people edit together.

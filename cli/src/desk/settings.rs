@@ -70,6 +70,8 @@ fn local_zone() -> String {
         let path = fs::canonicalize("/etc/localtime").ok()?;
         Some(path.to_str()?.split_once("zoneinfo/")?.1.to_owned())
     };
-    let zone = set.or_else(linked).filter(|zone| zone.parse::<Tz>().is_ok());
+    let zone = set
+        .or_else(linked)
+        .filter(|zone| zone.parse::<Tz>().is_ok());
     zone.unwrap_or_else(|| "UTC".into())
 }

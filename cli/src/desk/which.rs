@@ -41,7 +41,7 @@ pub(crate) fn short(id: &str) -> &str {
 }
 
 /// The one whose id begins so; without a beginning the only plan, or the only space.
-pub(super) fn choose(
+pub(crate) fn choose(
     spaces: &[(SpaceKind, PlanId)],
     begins: Option<&str>,
 ) -> Result<PlanId, DeskError> {

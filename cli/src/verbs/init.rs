@@ -47,6 +47,21 @@ impl Names {
         let device = talk.given(device, "--device-name", "This device's name")?;
         Ok((name, device))
     }
+
+    /// The same, as the device knows them where they were not given.
+    ///
+    /// # Errors
+    /// [`DeskError::Wrong`] where there is nobody to ask.
+    pub(super) fn own(&self, desk: &Desk) -> Result<(String, String), DeskError> {
+        let devices = desk.client.people().devices().unwrap_or_default();
+        let own = devices.into_iter().find(|device| device.this_device);
+        let (name, device_name) = own.map(|own| (own.name, own.device_name)).unzip();
+        let names = Self {
+            name: self.name.clone().or(name.flatten()),
+            device_name: self.device_name.clone().or(device_name.flatten()),
+        };
+        names.given(desk.talk)
+    }
 }
 
 /// The relay's address, asked for where it was not given.

@@ -43,7 +43,10 @@ pub(super) fn line(page: Page, member: &MemberView) -> String {
 ///
 /// # Errors
 /// [`DeskError::Wrong`] where it is nobody or could be two.
-pub(super) fn person<'m>(members: &'m [MemberView], meant: &str) -> Result<&'m MemberView, DeskError> {
+pub(super) fn person<'m>(
+    members: &'m [MemberView],
+    meant: &str,
+) -> Result<&'m MemberView, DeskError> {
     let has_name = |member: &&MemberView| {
         let name = member.name.as_deref().unwrap_or_default();
         name.to_lowercase() == meant.to_lowercase()
@@ -95,7 +98,11 @@ mod tests {
             member("Bob", "00bb22"),
             member("bob", "00bc33"),
         ];
-        let found = |meant| person(&members, meant).map(|found| found.person.as_str()).ok();
+        let found = |meant| {
+            person(&members, meant)
+                .map(|found| found.person.as_str())
+                .ok()
+        };
         assert_eq!(found("ADA"), Some("00aa11"));
         assert_eq!(found("00bb"), Some("00bb22"));
         for nobody in ["", "00b", "Bob", "Eve", "00b0"] {

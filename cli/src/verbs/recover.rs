@@ -121,9 +121,10 @@ fn make(args: &New, talk: Talk) -> Result<(), DeskError> {
 
 fn say(desk: &Desk) -> Result<(), DeskError> {
     let state = desk.client.people().recovery()?;
-    desk.talk.tell("recovery", json!({ "state": state }), |page| {
-        page.line(status::told(state));
-    });
+    desk.talk
+        .tell("recovery", json!({ "state": state }), |page| {
+            page.line(status::told(state));
+        });
     Ok(())
 }
 

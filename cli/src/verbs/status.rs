@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 use waymark_core::client::{RecoveryState, Status as SpaceStatus};
 
+use super::comparing;
 use crate::desk::{Desk, DeskError, Place};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
@@ -32,7 +33,8 @@ pub(crate) fn run(args: &Status, talk: Talk) -> Result<(), DeskError> {
         page.line(told(recovery));
     });
     spaces(&desk)?;
-    super::comparing::open(&desk)
+    comparing::open(&desk);
+    Ok(())
 }
 
 /// Shows how each space stands.

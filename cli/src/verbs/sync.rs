@@ -62,18 +62,41 @@ impl ChangeListener for Teller {
 /// A change as fields and as a line; none where it only is about this device's own progress.
 fn told(change: &Change) -> Option<(Value, String)> {
     let (plan, what, detail, text) = match change {
-        Change::Members { plan } => (plan, "members", json!(null), "other members".into()),
-        Change::NotDone { plan, reason } => {
-            (plan, "not_done", json!(reason), format!("not done: {reason}"))
+        Change::Invitation { id } => {
+            let fields = json!({ "what": "invitation", "detail": id });
+            return Some((fields, format!("invitation {id} went on")));
         }
+        Change::Members { plan } => (plan, "members", json!(null), "other members".into()),
+        Change::NotDone { plan, reason } => (
+            plan,
+            "not_done",
+            json!(reason),
+            format!("not done: {reason}"),
+        ),
         Change::Records { plan, records, .. } => {
             let number = records.len();
-            (plan, "records", json!(number), format!("{number} new records"))
+            (
+                plan,
+                "records",
+                json!(number),
+                format!("{number} new records"),
+            )
         }
+        Change::Restored { plan } => (
+            plan,
+            "restored",
+            json!(null),
+            "this device was copied or restored from a backup, and has become another one".into(),
+        ),
         Change::Status { .. } => return None,
         Change::Texts { plan, texts } => {
             let number = texts.len();
-            (plan, "texts", json!(number), format!("{number} notes edited"))
+            (
+                plan,
+                "texts",
+                json!(number),
+                format!("{number} notes edited"),
+            )
         }
     };
     let fields = json!({ "plan": plan, "what": what, "detail": detail });

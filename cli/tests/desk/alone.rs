@@ -60,7 +60,7 @@ fn status_and_sync_say_how_it_stands_with_and_without_a_relay() {
     let before = kim.run(&["status"]).done();
     assert_eq!(before.one("device_status")["recovery"], "none");
     let unsynced = |space: &&serde_json::Value| space["synced"].is_null();
-    assert!(before.all("space").iter().all(|space| unsynced(space)));
+    assert!(before.all("space").iter().all(unsynced));
     let synced = kim.run(&["sync"]).done();
     let spaces = synced.all("space");
     assert_eq!(spaces.len(), 2);

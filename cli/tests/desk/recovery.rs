@@ -14,7 +14,14 @@ fn words(desk: &Desk, input: &str) -> String {
 }
 
 fn restore(desk: &Desk, relay: &Relay, words: &str) -> crate::harness::Said {
-    let start = ["recover", "restore", "--name", "Kim", "--device-name", "new"];
+    let start = [
+        "recover",
+        "restore",
+        "--name",
+        "Kim",
+        "--device-name",
+        "new",
+    ];
     let arguments = [&start[..], &["--relay", &relay.url]].concat();
     desk.answer(&arguments, &format!("{words}\n"))
 }
@@ -32,7 +39,10 @@ fn the_words_bring_everything_back_and_the_lost_device_is_removed() {
 
     let new = Desk::empty();
     let restored = restore(&new, &relay, &words).done();
-    assert_eq!(restored.one("restored")["plans"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        restored.one("restored")["plans"].as_array().unwrap().len(),
+        1
+    );
     assert_eq!(new.goals(), ["A walk every day"]);
     let lost = restored.one("device");
     assert_eq!(lost["device_name"], "desk");
@@ -78,7 +88,19 @@ fn words_that_are_wrong_are_named_and_leave_nothing_behind() {
 
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), &right).unwrap();
-    let start = ["recover", "restore", "--name", "Kim", "--device-name", "new"];
-    let more = ["--relay", &relay.url, "--words-file", file.path().to_str().unwrap()];
+    let start = [
+        "recover",
+        "restore",
+        "--name",
+        "Kim",
+        "--device-name",
+        "new",
+    ];
+    let more = [
+        "--relay",
+        &relay.url,
+        "--words-file",
+        file.path().to_str().unwrap(),
+    ];
     new.run(&[&start[..], &more].concat()).done();
 }

@@ -67,7 +67,15 @@ fn another_key_opens_nothing() {
     kim.run(&["status"]).failed(2, "key_lost");
     std::fs::remove_file(&key).unwrap();
     kim.run(&["status"]).failed(2, "wrong_use");
-    let begin = ["init", "--name", "K", "--device-name", "d", "--relay", &relay.url];
+    let begin = [
+        "init",
+        "--name",
+        "K",
+        "--device-name",
+        "d",
+        "--relay",
+        &relay.url,
+    ];
     kim.run(&begin).failed(2, "wrong_use");
     std::fs::write(&key, right).unwrap();
     kim.run(&["status"]).done();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::PlanId;
+use super::{InvitationId, PlanId};
 use crate::driver::{Listener, Shared};
 use crate::home;
 use crate::model::{DocumentKey, DocumentKind, RecordId, TextId};
@@ -12,6 +12,12 @@ use crate::sync::Event;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 pub enum Change {
+    /// An invitation went on: the other person did something, or something is to be done or shown
+    /// here.
+    Invitation {
+        /// The invitation.
+        id: InvitationId,
+    },
     /// Others wrote records of a plan.
     Records {
         /// The plan, or home as a space.
@@ -94,6 +100,9 @@ fn translate(event: Event) -> Vec<Change> {
         }
         Event::Membership { space } => vec![Change::Members {
             plan: PlanId(space.0),
+        }],
+        Event::Pairing { id } => vec![Change::Invitation {
+            id: InvitationId(id.0),
         }],
         Event::Restored { space } => vec![Change::Restored {
             plan: PlanId(space.0),

@@ -8,6 +8,7 @@ use crate::driver::{HttpError, SyncFailed};
 use crate::gate::GateError;
 use crate::membership::{CardError, WelcomeError};
 use crate::model::{IdError, InputError};
+use crate::pairing::{LinkError, PairingError, ShortCodeError};
 use crate::space::SpaceError;
 use crate::store::StoreError;
 use crate::sync::Problem;
@@ -255,6 +256,41 @@ impl From<WelcomeError> for WaymarkError {
     fn from(error: WelcomeError) -> Self {
         Self::BadCard {
             reason: error.to_string(),
+        }
+    }
+}
+
+impl From<LinkError> for WaymarkError {
+    fn from(error: LinkError) -> Self {
+        let reason = error.to_string();
+        match error {
+            LinkError::Version(_) => Self::NeedsNewerApp { reason },
+            _ => Self::InvalidInput { reason },
+        }
+    }
+}
+
+impl From<ShortCodeError> for WaymarkError {
+    fn from(error: ShortCodeError) -> Self {
+        let reason = error.to_string();
+        match error {
+            ShortCodeError::Purpose => Self::NeedsNewerApp { reason },
+            _ => Self::InvalidInput { reason },
+        }
+    }
+}
+
+impl From<PairingError> for WaymarkError {
+    fn from(error: PairingError) -> Self {
+        let reason = error.to_string();
+        match error {
+            PairingError::Ended(_) | PairingError::Stage(_) => Self::NotAllowed { reason },
+            PairingError::Lifetime | PairingError::Relay => Self::InvalidInput { reason },
+            PairingError::Stored => Self::Damaged { reason },
+            PairingError::Card(_)
+            | PairingError::Crypto(_)
+            | PairingError::NotCardKeys
+            | PairingError::TooLarge(_) => Self::Internal { reason },
         }
     }
 }

@@ -206,7 +206,7 @@ pub(super) fn has_home(engine: &Engine) -> bool {
     spaces.any(|space| space.kind() == SpaceKind::Home)
 }
 
-fn own_profile(engine: &Engine) -> Result<Profile, WaymarkError> {
+pub(super) fn own_profile(engine: &Engine) -> Result<Profile, WaymarkError> {
     let profile = Profile::load(engine.store.as_ref())?;
     // A device that only handed over a card has a profile too, and nowhere to keep a plan.
     profile

@@ -27,9 +27,10 @@ impl Sync<'_> {
     /// called within a tokio runtime.
     #[must_use = "the connection ends when the handle is dropped"]
     pub fn live(&self) -> LiveSync {
-        self.0.look_at_the_date();
         let inner = Arc::clone(self.0);
-        LiveSync(tokio::spawn(async move { inner.driver.live().await }))
+        LiveSync(tokio::spawn(async move {
+            inner.driver.live_with(|| inner.look_at_the_date()).await;
+        }))
     }
 }
 
@@ -52,10 +53,12 @@ impl Drop for LiveSync {
 }
 
 impl Inner {
-    /// Does what the calendar asks for: keys that are old are replaced.
-    fn look_at_the_date(&self) {
+    /// Does what the calendar asks for: keys that are old are replaced, invitations end.
+    pub(super) fn look_at_the_date(&self) {
         let today = self.local_days();
+        let now = self.clock.now();
         let Shares { engine, machine } = &mut *self.shared.lock();
+        machine.look_at_mail(engine, now.0, today);
         let numbers: Vec<u32> = engine.spaces().iter().map(Space::number).collect();
         for number in numbers {
             let Some((space, store, _)) = engine.parts(number) else {

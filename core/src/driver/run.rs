@@ -19,6 +19,8 @@ use crate::sync::{Effect, Event, Failure, Machine, Problem, RequestId};
 const HEARTBEAT: u16 = 30;
 /// Without anything to wait for, look again after this long.
 const IDLE: Duration = Duration::from_secs(60);
+/// Between two looks at the date.
+const HOUR: Duration = Duration::from_secs(3_600);
 /// Answers that are taken while the lock is held once.
 const AT_ONCE: usize = 16;
 /// Pieces of answers that wait to be taken; a relay that sends faster has to wait too.
@@ -171,6 +173,7 @@ impl Driver {
             .spaces()
             .iter()
             .find_map(|space| inner.machine.status(space.number()).problem);
+        let problem = problem.or_else(|| inner.machine.any_mail_problem(&inner.engine));
         problem.map_or(Ok(()), |problem| Err(SyncFailed(problem)))
     }
 
@@ -181,6 +184,18 @@ impl Driver {
         let guard = LiveGuard(&self.shared);
         guard.0.lock().machine.set_live(Some(HEARTBEAT));
         self.pump(false).await;
+    }
+
+    /// The same, and calls `look` now and every hour: the date goes on meanwhile.
+    pub async fn live_with(&self, look: impl Fn()) {
+        let mut live = std::pin::pin!(self.live());
+        loop {
+            look();
+            self.shared.wake();
+            if tokio::time::timeout(HOUR, &mut live).await.is_ok() {
+                return;
+            }
+        }
     }
 
     /// Carries out what the machine wants, until it is settled if `once`.

@@ -90,7 +90,7 @@ pub struct Signer<'k> {
 pub type AgreementKeys<'f> = dyn Fn(&AttachmentHash) -> Option<Vec<u8>> + 'f;
 
 /// Makes the first entry of a new space, and its epoch key: `founders` begins with whose device
-/// signs, and has the person's reserve after it.
+/// signs.
 ///
 /// # Errors
 /// [`CryptoError`] where a key is unusable.

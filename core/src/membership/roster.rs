@@ -125,10 +125,11 @@ pub struct Roster {
     /// The memberships that the entry adds or restates.
     #[n(0)]
     pub members: Vec<RosterMember>,
-    /// What the space is for; stated where the entry starts an epoch.
+    /// What the space is for; stated where the entry starts an epoch, believed from the first.
     #[n(1)]
     pub kind: Option<SpaceKind>,
-    /// The relay that serves the space; stated where the entry starts an epoch.
+    /// The relay that serves the space; stated where the entry starts an epoch, believed from the
+    /// first.
     #[n(2)]
     pub relay: Option<RelayAddress>,
     /// The key of the epoch before, where the entry starts another than the first: whoever may read

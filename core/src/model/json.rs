@@ -8,6 +8,17 @@ pub(crate) fn instant<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok,
     to.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
+/// An instant or null.
+pub(crate) fn instant_opt<S: Serializer>(
+    at: &Option<DateTime<Utc>>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => instant(at, to),
+        None => to.serialize_none(),
+    }
+}
+
 /// A date: `2026-05-01`.
 pub(crate) fn date<S: Serializer>(date: &NaiveDate, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(date)

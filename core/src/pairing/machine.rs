@@ -312,6 +312,13 @@ impl Pairing {
         self.other.as_ref().map(|card| card.card.name.as_str())
     }
 
+    /// The device's name on the other's card; as little to be believed before both said yes.
+    #[must_use]
+    pub fn other_device_name(&self) -> Option<&str> {
+        let other = self.other.as_ref();
+        other.map(|card| card.card.device_name.as_str())
+    }
+
     /// The other's card, once both said yes.
     #[must_use]
     pub fn other_card(&self) -> Option<&ContactCard> {

@@ -1,10 +1,12 @@
 //! What a pairing is for, and who is who in it.
 
 use minicbor::{Decode, Encode};
+use serde::Serialize;
 
 /// What somebody is invited to.
-#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 pub enum Purpose {
@@ -26,8 +28,9 @@ pub enum Purpose {
 }
 
 /// One of the two in a pairing.
-#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 pub enum Side {
     /// Who was given the link.

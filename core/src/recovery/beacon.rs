@@ -57,7 +57,7 @@ pub struct BeaconContent {
     /// The relay that serves home, with its key where it is known.
     #[n(1)]
     pub relay: RelayAddress,
-    /// A membership entry that home's log must hold: the newest one when this was written.
+    /// A membership entry that home's log must hold: the one that added the phrase.
     #[n(2)]
     pub membership_head: EntryId,
     /// The phrase's membership in home.

@@ -39,22 +39,38 @@ impl Space {
         founded: Founding,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, SpaceError> {
+        let mut transaction = Transaction::new();
+        Self::create_in(&mut transaction, number, founders, &keys, founded, entropy)?;
+        store.commit(transaction.into())?;
+        Self::load(store, number)
+    }
+
+    /// The same as a part of a transaction; the space is to be loaded once it is committed.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where a key is unusable.
+    pub fn create_in(
+        transaction: &mut Transaction,
+        number: u32,
+        founders: &[NewMember],
+        own: &MembershipKeys,
+        founded: Founding,
+        entropy: &mut dyn Entropy,
+    ) -> Result<SpaceId, SpaceError> {
         let Founding {
             kind,
             relay,
             follows,
         } = founded;
-        let (draft, epoch_key) = found(founders, kind, Some(&relay), follows, &keys, entropy)?;
-        let mut transaction = Transaction::new();
+        let (draft, epoch_key) = found(founders, kind, Some(&relay), follows, own, entropy)?;
         for member in founders {
             let key = &member.keys.agreement_key.0;
             let place = keys::attachment(number, &AttachmentHash::of(key));
             transaction.put(Table::Attachment, place, key.as_slice());
         }
         let first = (&draft, &epoch_key);
-        Self::put_founded(&mut transaction, number, (kind, relay), &keys, first, &[]);
-        store.commit(transaction.into())?;
-        Self::load(store, number)
+        Self::put_founded(transaction, number, (kind, relay), own, first, &[]);
+        Ok(SpaceId::from(draft.entry.id(&SpaceId::ZERO)))
     }
 
     /// Puts a space with this first entry and the batches after it on its way.
@@ -148,6 +164,11 @@ impl Space {
         let wish = Wish::Enrol(newcomer);
         let place = keys::wish(number, &wish);
         transaction.put(Table::Intent, place, codec::encode(&wish));
+    }
+
+    /// Forgets that something is wanted. An entry that does it may be on its way all the same.
+    pub fn unwish(&self, transaction: &mut Transaction, wish: &Wish) {
+        transaction.delete(Table::Intent, keys::wish(self.number, wish));
     }
 
     /// Takes another welcome for the same membership, as long as the first has led nowhere: it may

@@ -406,12 +406,12 @@ impl Space {
             return Ok(());
         };
         let outbox = self.outbox(store)?;
-        let own = self.state.device.map_or(0, |own| usize::from(own.0));
-        let next = self.state.counters.get(own).copied().unwrap_or_default();
+        let counters = &self.state.counters;
+        let next = |of: DeviceNumber| counters.get(usize::from(of.0)).copied().unwrap_or_default();
         let is_second = |sealed: &&Sealed| {
             let header = sealed.entry.header();
             // Another device with the same keys may have taken its place without a change.
-            changes(header) && (header.height < height || header.counter < next)
+            changes(header) && (header.height < height || header.counter < next(header.device))
         };
         let Some(second) = outbox.iter().find(is_second) else {
             return Ok(());

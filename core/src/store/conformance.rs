@@ -244,7 +244,11 @@ type Model = BTreeMap<(Table, Vec<u8>), Vec<u8>>;
 
 /// Whatever is committed in whatever order, across reopening: the same as in a plain map.
 pub(super) fn any_sequence_of_commits_agrees_with_a_map<D: Device>(make: Make<'_, D>) {
-    let step = (prop::collection::vec(write(), 0..6), any::<bool>(), any::<bool>());
+    let step = (
+        prop::collection::vec(write(), 0..6),
+        any::<bool>(),
+        any::<bool>(),
+    );
     let steps = prop::collection::vec(step, 1..12);
     let config = ProptestConfig {
         cases: 48,

@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::ids::Height;
-use waymark_wire::message::{APPEND_PATH, PULL_PATH, RefusalAnswer, RefusalCode};
+use waymark_wire::message::{
+    APPEND_PATH, MAILBOX_PATH, MailboxId, PULL_PATH, RefusalAnswer, RefusalCode,
+};
 use waymark_wire::signature::VerifyingKey;
 
 use super::backoff::Backoff;
+use super::mail::MailSync;
 use super::reading::Pull;
 use super::{Effect, Event, Failure, Problem, RequestId, SpaceStatus, Timestamp};
 use crate::engine::Engine;
@@ -23,6 +26,7 @@ const ANSWER: usize = 4 * 1024 * 1024;
 pub struct Machine {
     pub(super) relays: BTreeMap<String, Relay>,
     pub(super) spaces: BTreeMap<u32, SpaceSync>,
+    pub(super) mail: BTreeMap<MailboxId, MailSync>,
     pub(super) requests: BTreeMap<RequestId, Purpose>,
     pub(super) live: Option<u16>,
     /// Something may have changed in home or in who is in a space.
@@ -61,6 +65,8 @@ pub(super) struct SpaceSync {
     pub(super) taken: Option<Taken>,
     /// The membership at which the append under way was made.
     pub(super) sent_at: Option<Height>,
+    /// Whose numbers the entries in it have.
+    pub(super) sent_as: Option<VerifyingKey>,
     /// The membership at which the relay last said that another entry came first.
     pub(super) moved_at: Option<Height>,
     /// How far the log was read when the relay last said that a counter is another entry's.
@@ -97,6 +103,11 @@ pub(super) enum Purpose {
     Greet {
         relay: String,
     },
+    /// What was put into which slot, or nothing.
+    Mail {
+        mailbox: MailboxId,
+        put: Option<u8>,
+    },
     Pull {
         relay: String,
     },
@@ -129,8 +140,10 @@ impl Machine {
         let busy = self.requests.values().any(|purpose| match purpose {
             Purpose::Pull { relay } => self.live.is_none() || self.is_behind(relay),
             Purpose::Append { .. } | Purpose::Greet { .. } => true,
+            Purpose::Mail { .. } => false,
         });
         !busy
+            && self.is_mail_settled(engine)
             && engine
                 .spaces()
                 .iter()
@@ -160,6 +173,7 @@ impl Machine {
         for relay in self.relays.values_mut() {
             relay.backoff.hurry();
         }
+        self.hurry_mail();
         for sync in self.spaces.values_mut() {
             sync.backoff.hurry();
             sync.wants_pull = true;
@@ -171,6 +185,7 @@ impl Machine {
     pub fn set_live(&mut self, heartbeat: Option<u16>) {
         self.live = heartbeat;
         self.cancel_pulls();
+        self.hurry_mail();
         for sync in self.spaces.values_mut() {
             sync.wants_pull = true;
         }
@@ -185,6 +200,7 @@ impl Machine {
         for relay in self.relays.values_mut() {
             relay.greeting = false;
         }
+        self.forget_mail_requests();
         for sync in self.spaces.values_mut() {
             sync.wants_push |= sync.pushing;
             sync.pushing = false;
@@ -206,8 +222,10 @@ impl Machine {
     pub fn poll_effect(&mut self, engine: &mut Engine, now: Timestamp) -> Option<Effect> {
         if self.effects.is_empty() {
             self.meet(engine);
+            self.lead_mail_on(engine, now.0);
             self.upkeep(engine);
             self.plan(engine, now);
+            self.plan_mail(engine, now);
         }
         self.effects.pop_front()
     }
@@ -250,7 +268,8 @@ impl Machine {
             .values()
             .filter_map(|sync| sync.backoff.retry_at());
         let pulls = self.relays.keys().filter_map(|url| self.overdue_at(url));
-        relays.chain(spaces).chain(pulls).min()
+        let mail = self.mail_timeout();
+        relays.chain(spaces).chain(pulls).chain(mail).min()
     }
 
     /// B: a request was answered, whole.
@@ -265,6 +284,13 @@ impl Machine {
         let Some(purpose) = self.requests.remove(&id) else {
             return;
         };
+        if let Purpose::Mail { mailbox, put } = purpose {
+            return if status == 200 {
+                self.handle_mail(engine, mailbox, put, body, now);
+            } else {
+                self.mail_refused(engine, mailbox, put, (status, body), now);
+            };
+        }
         if status != 200 {
             return self.handle_refusal(engine, &purpose, status, body, now);
         }
@@ -277,6 +303,7 @@ impl Machine {
                 self.handle_appended(engine, &relay, space, below, body, now);
             }
             Purpose::Greet { relay } => self.handle_greeting(engine, &relay, body, now),
+            Purpose::Mail { .. } => {}
             // A pull's answer comes in pieces.
             Purpose::Pull { relay } => self.pull_ended(engine, &relay, now),
         }
@@ -294,14 +321,19 @@ impl Machine {
             return;
         };
         tracing::debug!(?failure, "a request failed");
-        let (Purpose::Append { relay, .. } | Purpose::Greet { relay } | Purpose::Pull { relay }) =
-            &purpose;
+        let relay = match &purpose {
+            Purpose::Append { relay, .. } | Purpose::Greet { relay } | Purpose::Pull { relay } => {
+                relay.clone()
+            }
+            Purpose::Mail { mailbox, .. } => {
+                return self.mail_lost(engine, *mailbox, failure, now);
+            }
+        };
         if let Purpose::Append { space, .. } = purpose {
             let sync = self.spaces.entry(space).or_default();
             sync.pushing = false;
             sync.wants_push = true;
         }
-        let relay = relay.clone();
         let problem = match failure {
             Failure::TooLarge => Problem::Garbled("it is longer than answers are".into()),
             Failure::TimedOut | Failure::Unreachable => Problem::Offline,
@@ -318,7 +350,10 @@ impl Machine {
         now: Timestamp,
     ) {
         let (Purpose::Append { relay, .. } | Purpose::Greet { relay } | Purpose::Pull { relay }) =
-            purpose;
+            purpose
+        else {
+            return;
+        };
         let answer = match codec::decode::<RefusalAnswer>(body, ANSWER) {
             Ok(answer) => answer,
             Err(error) => {
@@ -334,9 +369,13 @@ impl Machine {
             }
         };
         let state = self.relays.entry(relay.clone()).or_default();
-        state.nonce = Some((answer.nonce.clone(), now));
+        // An append needs none: the one that there is stays, which a pull may be using.
+        if state.nonce.is_none() || !matches!(purpose, Purpose::Append { .. }) {
+            state.nonce = Some((answer.nonce.clone(), now));
+        }
         match purpose {
             Purpose::Append { space, .. } => self.append_refused(engine, *space, &answer, now),
+            Purpose::Mail { .. } => {}
             Purpose::Greet { .. } | Purpose::Pull { .. } => {
                 let pull = if matches!(purpose, Purpose::Pull { .. }) {
                     state.pull.take()
@@ -411,6 +450,7 @@ impl Machine {
         let (path, streamed) = match purpose {
             Purpose::Append { .. } => (APPEND_PATH, false),
             Purpose::Greet { .. } => (PULL_PATH, false),
+            Purpose::Mail { .. } => (MAILBOX_PATH, false),
             Purpose::Pull { .. } => (PULL_PATH, true),
         };
         let url = format!("{}{path}", url.trim_end_matches('/'));
@@ -437,10 +477,7 @@ impl Machine {
 
     /// Gives up what is being sent in some spaces.
     pub(super) fn cancel_appends(&mut self, numbers: &[u32]) {
-        let is_meant = |purpose: &mut Purpose| match purpose {
-            Purpose::Append { space, .. } => numbers.contains(space),
-            Purpose::Greet { .. } | Purpose::Pull { .. } => false,
-        };
+        let is_meant = |purpose: &Purpose| matches!(purpose, Purpose::Append { space, .. } if numbers.contains(space));
         for (id, _) in self.requests.extract_if(.., |_, purpose| is_meant(purpose)) {
             self.effects.push_back(Effect::Cancel(id));
         }
@@ -459,7 +496,8 @@ impl Machine {
     }
 
     /// Begins to keep book of spaces that are new.
-    fn meet(&mut self, engine: &Engine) {
+    pub(super) fn meet(&mut self, engine: &Engine) {
+        self.meet_mail(engine);
         // The number of a space that is gone may come again.
         self.spaces
             .retain(|number, _| engine.space_by_number(*number).is_some());

@@ -72,6 +72,7 @@ impl Machine {
             let sync = self.spaces.entry(number).or_default();
             sync.pushing = true;
             sync.sent_at = height;
+            sync.sent_as = space.map(|space| space.signing_key().verifying_key());
         }
     }
 
@@ -121,7 +122,13 @@ impl Machine {
         let Some(space) = engine.space_by_number(number) else {
             return;
         };
-        // Where an answer is open, the entry may have come before this word of it.
+        // Where an answer is open, the entry may have come before this word of it; and with it this
+        // device may have become another member, whose entries have numbers of their own.
+        let sync = self.spaces.entry(number).or_default();
+        if sync.sent_as != Some(space.signing_key().verifying_key()) {
+            sync.wants_push = true;
+            return self.events.push_back(Event::Status { space: space.id() });
+        }
         let waits = is_on_its_way(engine, number, below);
         let unheard_of = is_unheard_of(space);
         let sync = self.spaces.entry(number).or_default();

@@ -1,7 +1,7 @@
 //! What goes in and out of the sync machine: plain data.
 
 use waymark_wire::ids::SpaceId;
-use waymark_wire::message::RefusalCode;
+use waymark_wire::message::{MailboxId, RefusalCode};
 
 use crate::space::{Change, SpaceError, Unfulfilled};
 
@@ -55,6 +55,11 @@ pub enum Event {
     Membership {
         /// The space.
         space: SpaceId,
+    },
+    /// An invitation went on, or its mailbox's state changed.
+    Pairing {
+        /// Its mailbox, by which it is named.
+        id: MailboxId,
     },
     /// This device was restored from a backup, or copied: it becomes another member of the space than
     /// before, and what it had not sent is sent as that. The old membership stays until somebody ends

@@ -124,7 +124,7 @@ impl Device {
     }
 
     /// One step of the machine. It is tried on a full disk first where the weather is rough.
-    fn step<T>(
+    pub(super) fn step<T>(
         &mut self,
         f: impl Fn(&mut Space, &mut dyn Store, &mut dyn Entropy) -> Result<T, SpaceError>,
     ) -> Result<T, SpaceError> {

@@ -213,7 +213,11 @@ fn newest_format() -> u32 {
 /// Sets whether commits wait until they are on the disk. The log keeps them in their order either
 /// way, so a later one that waits takes the earlier ones with it.
 pub(super) fn wait_for_disk(connection: &Connection, wait: bool) -> Result<(), StoreError> {
-    pragma(connection, "synchronous", if wait { "FULL" } else { "NORMAL" })
+    pragma(
+        connection,
+        "synchronous",
+        if wait { "FULL" } else { "NORMAL" },
+    )
 }
 
 fn pragma(connection: &Connection, name: &str, value: &str) -> Result<(), StoreError> {
