@@ -24,15 +24,19 @@
 //! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
 //! - [`Client::sync`]: the relay.
 
+mod anew;
 mod cache;
 mod cards;
 mod changes;
 mod check_ins;
+mod copying;
 mod error;
 mod export;
 mod goals;
+mod grants;
 mod invitations;
 mod members;
+mod offers;
 mod people;
 mod plan_id;
 mod recovery;
@@ -47,16 +51,19 @@ use std::sync::Arc;
 use waymark_wire::codec;
 use waymark_wire::ids::SpaceId;
 
+pub use self::anew::Keep;
 use self::cache::Views;
 pub use self::changes::{Change, ChangeListener};
 pub use self::check_ins::CheckIns;
 pub use self::error::{ErrorClass, WaymarkError};
 pub use self::goals::Goals;
+pub use self::grants::GrantView;
 pub use self::invitations::{
     Invitation, InvitationEnd, InvitationId, InvitationPurpose, InvitationStage, InvitationView,
     Invitations,
 };
-pub use self::members::{MembershipChange, MembershipStep};
+pub use self::members::{ItemReaders, MembershipChange, MembershipStep};
+pub use self::offers::OfferView;
 pub use self::people::{KeyHolder, MemberView, People};
 pub use self::plan_id::PlanId;
 pub use self::recovery::RecoveryState;

@@ -21,6 +21,7 @@
 //! - [`mail`]: invitations, and what they come to.
 //! - [`recovery`]: the recovery phrase and what can be reached with it alone.
 //! - [`store`]: the device's database.
+//! - [`succession`]: a space that goes on in the place of another.
 //! - [`space`]: one space on one device.
 //! - [`engine`]: all of a device's spaces.
 //! - [`sync`]: the sync state machine, without I/O.
@@ -47,4 +48,5 @@ pub mod recovery;
 pub mod role;
 pub mod space;
 pub mod store;
+pub mod succession;
 pub mod sync;

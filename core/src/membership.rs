@@ -15,6 +15,6 @@ mod wish;
 pub use self::book::{Book, BookError};
 pub use self::card::{CardError, ContactCard, KeySet};
 pub use self::draft::{AgreementKeys, Draft, NewMember, Signer, Steps, found};
-pub use self::roster::{RelayAddress, Roster, RosterMember, SpaceKind, Use};
+pub use self::roster::{Entrance, RelayAddress, Roster, RosterMember, SpaceKind, Use};
 pub use self::welcome::{Welcome, WelcomeError, WelcomeSpace};
-pub use self::wish::{Newcomer, Wish};
+pub use self::wish::{Newcomer, Succession, Wish};

@@ -26,6 +26,7 @@ mod acceptance;
 #[cfg(feature = "uniffi")]
 mod bindings;
 mod chain;
+mod choosing;
 mod codes;
 mod day;
 mod document;
@@ -35,30 +36,35 @@ pub(crate) mod json;
 mod kinds;
 mod left_out;
 mod log;
+mod offer;
 mod period;
 mod plan;
 mod projection;
 mod quantity;
 mod record;
 mod records;
+mod say;
 mod text;
 mod time;
 mod views;
 
+pub use choosing::Chosen;
 pub use codes::{
-    AchievementStatus, Comparison, LifecycleStatus, Outcome, Period, Verdict, Weekday,
+    AchievementStatus, Comparison, GrantScope, LifecycleStatus, Outcome, Period, Verdict, Weekday,
 };
 pub use day::{DayPlan, DayRating, DayResult, DayView, day_results};
 pub use document::{DocumentKey, DocumentKind};
 pub use ids::{
-    CheckInId, GoalId, IdError, MeasureId, NoteId, PersonTag, RecordId, RevisionId, TextId,
+    CheckInId, GoalId, GrantId, IdError, MeasureId, NoteId, PersonTag, RecordId, RevisionId, TextId,
 };
 pub use input::{InputError, NewRecord, Stamp};
 pub use kinds::Kind;
 pub use kinds::check_in::{CheckInState, CheckInView, NewCheckIn, Rating};
 pub use kinds::goal::NewGoal;
+pub use kinds::grant::{GrantRecord, GrantState, NewGrant};
 pub use kinds::measure::{MeasureView, NewMeasure};
 pub use kinds::note::{NewNote, NoteView};
+pub use kinds::provenance::{NewProvenance, ProvenanceView};
 pub use kinds::revision::NewRevision;
 pub use kinds::schedule::{Pause, Schedule, SchedulePattern};
 pub use kinds::settings::{NewSettings, SettingsView};
@@ -68,6 +74,7 @@ pub use kinds::verdict::NewVerdict;
 pub use kinds::withdrawal::NewWithdrawal;
 pub use left_out::{LeftOut, Reason};
 pub use log::{Log, LogView};
+pub use offer::Offer;
 pub use period::{PeriodView, period_results};
 pub use plan::Plan;
 pub use projection::{projection_hash, projection_json};

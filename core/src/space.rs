@@ -9,6 +9,7 @@
 //! - [`Space::seal`]: everything since the last push becomes one signed entry.
 //! - [`Space::receive`]: a page of the log is verified, stored, opened and applied in one
 //!   transaction, or refused whole.
+//! - [`Space::refuse_key`]: where the key of an epoch did not come.
 //! - [`Space::renounce`]: where this device turns out to be a copy of another one, or restored.
 //! - [`Space::wish`] and what follows it: changes of the membership that this device wants.
 
@@ -20,6 +21,7 @@ mod learn;
 mod open;
 mod outbox;
 mod receive;
+mod refusal;
 mod renewal;
 mod reseal;
 mod restored;
@@ -38,6 +40,7 @@ use ring::digest::{Context, SHA256};
 use waymark_wire::chain::Cursor;
 use waymark_wire::entry::Entry;
 use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
+use waymark_wire::membership::Membership;
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
@@ -132,15 +135,20 @@ impl Space {
         for (_, bytes) in entries {
             parsed.push(Entry::parse(bytes).map_err(broken)?);
         }
-        let Some((first, rest)) = parsed.split_first() else {
-            return Ok(());
-        };
         // They were verified when they came: a rule that fails now means that a row is gone.
-        let gone = |_| damaged(Table::Membership, "a membership entry is missing");
-        let mut book = Book::found(first).map_err(gone)?;
-        for entry in rest {
-            book.apply(entry).map_err(gone)?;
+        let gone = || damaged(Table::Membership, "a membership entry is missing");
+        let known = self.state.verified;
+        let Some((first, rest)) = parsed.split_first() else {
+            return known.map_or(Ok(()), |_| Err(gone()));
+        };
+        let membership = known.and_then(|head| Membership::known(first, rest, head).ok());
+        let membership = membership.map_or_else(|| Membership::of(first, rest), Ok);
+        let mut book = Book::of(membership.map_err(|_| gone())?);
+        let head = (book.membership().height(), book.membership().head());
+        if known.is_some_and(|(height, _)| height > head.0) {
+            return Err(gone());
         }
+        self.state.verified = Some(head);
         for (key, value) in store.scan(Table::Epoch, &keys::space(self.number), None, usize::MAX)? {
             let value = Zeroizing::new(value);
             book.restore_key(keys::height_of(&key)?, EpochKey::from_slice(&value)?);
@@ -148,6 +156,10 @@ impl Space {
         for (height, entry) in (0..).zip(&parsed) {
             // What does not open was held back when it came; the space goes on without it.
             let _ = book.read_roster(entry, Height(height));
+        }
+        if let Some(doubtful) = &self.state.doubtful {
+            let key = EpochKey::from_slice(&doubtful.key)?;
+            book.restore_doubtful(doubtful.start, key);
         }
         self.book = Some(book);
         Ok(())
@@ -206,12 +218,27 @@ impl Space {
     where
         F: FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>,
     {
+        self.edit_with(store, Transaction::new(), edits)
+    }
+
+    /// The same together with what `transaction` does.
+    ///
+    /// # Errors
+    /// As [`Space::edit_many`]; then nothing of either is done.
+    pub fn edit_with<F>(
+        &mut self,
+        store: &mut dyn Store,
+        mut transaction: Transaction,
+        edits: Vec<(DocumentName, F)>,
+    ) -> Result<bool, SpaceError>
+    where
+        F: FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>,
+    {
         self.refresh(store)?;
         if self.is_closed() {
             return Err(SpaceError::NotAllowed("it is closed, and can only be read"));
         }
         let actor = self.actor();
-        let mut transaction = Transaction::new();
         let mut edited = Vec::new();
         let run = || -> Result<(), SpaceError> {
             for (name, f) in edits {
@@ -308,14 +335,11 @@ impl Space {
         &self.signing
     }
 
-    /// Whether this device can read here: it is or was a member and holds the newest epoch's key.
+    /// Whether this device can read here: it is or was a member, and holds the newest epoch's key or
+    /// read with an earlier one and waits for it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.state.device.is_some()
-            && self
-                .book
-                .as_ref()
-                .is_some_and(|b| b.key_at(b.membership().height()).is_some())
+        self.holds_key() || (self.state.opened > 0 && self.lacks_key())
     }
 
     /// Whether this device reads the log with keys that are not its own, until it is a member with
@@ -392,6 +416,24 @@ impl Space {
     /// not be stored.
     pub(crate) const fn distrust(&mut self) {
         self.stale = true;
+    }
+
+    /// Says whether the next opening may rely on what this device has verified here, as it does
+    /// otherwise; without it, every signature of the membership is checked once more.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails.
+    pub fn rely_on_verified(
+        &mut self,
+        store: &mut dyn Store,
+        relies: bool,
+    ) -> Result<(), SpaceError> {
+        self.refresh(store)?;
+        let mut state = self.state.clone();
+        state.verified = state.verified.filter(|_| relies);
+        let mut transaction = Transaction::new();
+        transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
+        Ok(store.commit(transaction.into())?)
     }
 
     fn refresh(&mut self, store: &dyn Store) -> Result<(), SpaceError> {

@@ -24,4 +24,6 @@ mod restored;
 mod types;
 
 pub use self::machine::Machine;
+#[cfg(test)]
+pub(crate) use self::push::up_to_draft;
 pub use self::types::{Effect, Event, Failure, Problem, RequestId, SpaceStatus, Timestamp};

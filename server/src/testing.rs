@@ -221,7 +221,9 @@ impl Space {
             seen: start(&self.id),
             salt: bytes(&mut self.noise),
         };
-        let body: Vec<u8> = (0..padded + TAG).map(|_| next(&mut self.noise)).collect();
+        // An ack is not sealed.
+        let tag = if kind == Kind::Ack { 0 } else { TAG };
+        let body: Vec<u8> = (0..padded + tag).map(|_| next(&mut self.noise)).collect();
         let at = self.membership.id_at(height).unwrap_or(EntryId([9; 32]));
         let key = &self.devices[by].key;
         Entry::assemble(header, &body, &self.id, &at, |text| key.sign(text)).into_bytes()

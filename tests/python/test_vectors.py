@@ -106,6 +106,19 @@ class Entries(Case):
             raw[:2] = bytes([form["version"], form["kind"]])[: form["length"]]
             self.assertEqual(self.outcome(lambda: parse_entry(bytes(raw))), form["outcome"], form)
 
+    def test_acks(self):
+        for vector in self.vectors["acks"]:
+            said = wire.read_ack(unhex(vector["body"]))
+            if said is None:
+                outcome = "unreadable"
+            else:
+                code, epoch = said
+                outcome = {"key_refused": epoch} if code == 1 else {"unknown": code}
+            self.assertEqual(outcome, vector["outcome"], vector["what"])
+        (ack,) = [e for e in self.vectors["entries"] if e["header"]["kind"] == wire.ACK]
+        self.assertEqual(wire.read_ack(unhex(ack["body"])), (1, 7))
+        self.assertEqual(wire.pad(cbor.encode({0: 1, 1: 7})).hex(), ack["body"])
+
     def test_chain(self):
         vector = self.vectors["chain"]
         chain = wire.chain_start(unhex(vector["space"]))
@@ -485,6 +498,9 @@ class Messages(Case):
         yield from (("frame", message) for message in pull["frames"])
         yield "status_request", status["request"]
         yield from (("status_answer", message) for message in status["answers"])
+        mailbox = self.vectors["mailbox"]
+        yield from (("mailbox_request", message) for message in mailbox["requests"])
+        yield from (("mailbox_answer", message) for message in mailbox["answers"])
         yield from (("refusal", message) for message in self.vectors["refusals"])
 
     def test_messages_fit_their_definition(self):
@@ -498,6 +514,15 @@ class Messages(Case):
                 cbor.decode(data[:-1])
             with self.assertRaises(cbor.Malformed):
                 cbor.decode(data + b"\0")
+
+    def test_what_no_mailbox_takes_or_holds(self):
+        mailbox = self.vectors["mailbox"]
+        for kind in ("request", "answer"):
+            for vector in mailbox[f"no_{kind}s"]:
+                item = cbor.decode(unhex(vector["bytes"]))
+                self.assertEqual(messages.diagnostic(item), vector["diagnostic"])
+                with self.assertRaises(AssertionError, msg=vector["what"]):
+                    messages.check(f"mailbox_{kind}", item)
 
     def test_proofs_and_receipts_in_them(self):
         relay = unhex(self.vectors["relay"])

@@ -88,6 +88,14 @@ pub async fn meet(devices: &[&Device]) {
     }
 }
 
+/// The same until nothing new comes of it: what one device does when it reads what another did is
+/// read by that one in the next round.
+pub async fn settle(devices: &[&Device]) {
+    for _ in 0..4 {
+        meet(devices).await;
+    }
+}
+
 /// Fails unless a device says of itself that nothing is left to do and nothing is wrong.
 #[track_caller]
 pub fn assert_settled(device: &Device) {

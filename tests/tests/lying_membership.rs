@@ -5,9 +5,12 @@
     reason = "a test stops where its own set-up fails"
 )]
 
-use waymark_tests::Stage;
-use waymark_tests::story::{assert_same, log, meet, notes, sync};
+use waymark_core::client::MembershipChange;
+use waymark_server::inspect;
+use waymark_tests::story::{assert_same, assert_settled, log, meet, notes, readers, status, sync};
+use waymark_tests::{Stage, link_therapist};
 use waymark_wire::entry::{Entry, Kind};
+use waymark_wire::membership::AGREEMENT_KEY;
 use waymark_wire::message::Frame;
 
 fn kind(entry: &[u8]) -> Kind {
@@ -53,27 +56,120 @@ async fn a_new_key_that_is_hidden_is_noticed() {
     assert_same(stage.plan, &[&stage.phone, &stage.tablet]);
 }
 
-/// A device that believed it would be locked out without knowing why.
+/// A device that believed it would be locked out until the next rotation, without knowing why.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_withheld_or_altered_is_named_and_read_when_it_comes() {
+async fn a_key_that_is_withheld_or_altered_is_named_and_asked_for() {
     let stage = Stage::set().await;
     stage.phone.client().people().rotate(stage.plan).unwrap();
     sync(&stage.phone).await.unwrap();
     log(&stage.phone, stage.plan, stage.goal, "under the new key");
     sync(&stage.phone).await.unwrap();
-    stage.liar.reframe(|frame| match frame {
+    let spoil = |frame| match frame {
         Frame::Attachment { space, mut bytes } => {
             let middle = bytes.0.len() / 2;
             bytes.0[middle] ^= 1;
             Frame::Attachment { space, bytes }
         }
         other => other,
-    });
+    };
+    stage.liar.reframe(spoil);
     let error = sync(&stage.tablet).await.unwrap_err();
     assert!(error.to_string().contains("does not open"), "{error}");
-    assert_eq!(notes(&stage.tablet, stage.plan), ["0"]);
+    let detail = status(&stage.tablet, stage.plan).problem_detail;
+    assert!(detail.unwrap().contains("does not open"));
+    // What is older is read, and what is written waits.
+    assert_eq!(notes(&stage.tablet, stage.plan), ["0", "1", "2", "3"]);
+    let texts = stage.tablet.client().texts();
+    texts.create(stage.plan, None, Some("waits")).unwrap();
+    assert_eq!(acks(&stage), 1);
+
+    // The phone hands the key out once more, and the relay spoils that too: it is asked again.
+    sync(&stage.phone).await.unwrap();
+    let handed_out = handed_out(&stage);
+    assert_eq!(handed_out, 1);
+    let error = sync(&stage.tablet).await.unwrap_err();
+    assert!(error.to_string().contains("does not open"), "{error}");
     stage.liar.be_honest();
     meet(&[&stage.tablet, &stage.phone]).await;
+    assert_eq!(notes(&stage.tablet, stage.plan).len(), 5);
+    assert_same(stage.plan, &[&stage.phone, &stage.tablet]);
+    for device in [&stage.phone, &stage.tablet] {
+        assert_settled(device);
+    }
+    assert_eq!(acks(&stage), 1);
+}
+
+/// How many acks the relay has.
+fn acks(stage: &Stage) -> usize {
+    let stored = inspect::entries(stage.relay.directory()).unwrap();
+    let of = |entry: &&inspect::StoredEntry| entry.space == stage.space();
+    let acks = stored.iter().filter(of);
+    acks.filter(|entry| kind(&entry.bytes) == Kind::Ack).count()
+}
+
+/// How often the plan's key was handed out once more, as people are told.
+fn handed_out(stage: &Stage) -> usize {
+    let history = stage.phone.client().people().history(stage.plan).unwrap();
+    let mut changes = history.iter().flat_map(|step| &step.changes);
+    let is_handed =
+        |change: &&MembershipChange| matches!(change, MembershipChange::KeyHandedOut { .. });
+    changes.by_ref().filter(is_handed).count()
+}
+
+/// Whoever hears of it from a person can do it by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_handed_out_by_number() {
+    let stage = Stage::set().await;
+    let people = stage.phone.client().people();
+    let members = people.members(stage.plan).unwrap();
+    let own = members.iter().find(|member| member.this_device).unwrap();
+    let other = readers(&stage.phone, stage.plan);
+    let other = other.iter().find(|member| !member.this_device).unwrap();
+    let refused = people.hand_key(stage.plan, own.number).unwrap_err();
+    assert_eq!(refused.code(), "not_allowed");
+    let refused = people.hand_key(stage.plan, 999).unwrap_err();
+    assert_eq!(refused.code(), "not_found");
+    people.hand_key(stage.plan, other.number).unwrap();
+    meet(&[&stage.phone, &stage.tablet]).await;
+    assert_eq!(handed_out(&stage), 1);
+    assert_same(stage.plan, &[&stage.phone, &stage.tablet]);
+}
+
+/// A new key is sealed to everybody's agreement key. Where the relay left one out, what a device wrote
+/// would otherwise wait behind a change that it cannot make.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withheld_agreement_key_is_named_and_holds_up_no_batch() {
+    let stage = Stage::set().await;
+    let desk = link_therapist(&stage.phone, stage.plan).await;
+    stage.liar.reframe(|frame| match frame {
+        Frame::Attachment { space, mut bytes } if bytes.0.len() == AGREEMENT_KEY => {
+            bytes.0[0] ^= 1;
+            Frame::Attachment { space, bytes }
+        }
+        other => other,
+    });
+    sync(&stage.tablet).await.unwrap();
+    stage.liar.be_honest();
+
+    stage.tablet.client().people().rotate(stage.plan).unwrap();
+    for text in ["first", "second"] {
+        let texts = stage.tablet.client().texts();
+        texts.create(stage.plan, None, Some(text)).unwrap();
+        let error = sync(&stage.tablet).await.unwrap_err();
+        assert_eq!(error.code(), "relay_untrusted");
+        assert!(error.to_string().contains("agreement key of"), "{error}");
+        let stands = status(&stage.tablet, stage.plan);
+        assert_eq!(stands.problem.as_deref(), Some("relay_untrusted"));
+        assert_eq!((stands.unsent, stands.on_the_way), (0, 0));
+        meet(&[&stage.phone, &desk]).await;
+        assert_same(stage.plan, &[&stage.phone, &stage.tablet, &desk]);
+    }
+    // The others change the key, and it follows.
+    stage.phone.client().people().rotate(stage.plan).unwrap();
+    sync(&stage.phone).await.unwrap();
+    log(&stage.phone, stage.plan, stage.goal, "under the new key");
+    sync(&stage.phone).await.unwrap();
+    sync(&stage.tablet).await.unwrap_err();
     assert_eq!(notes(&stage.tablet, stage.plan).len(), 5);
     assert_same(stage.plan, &[&stage.phone, &stage.tablet]);
 }

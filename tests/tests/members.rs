@@ -75,9 +75,12 @@ async fn everybody_sees_who_reads_the_plan_and_only_the_client_adds_people() {
     sync(&tablet).await.unwrap();
     assert_eq!(readers(&phone, plan).len(), 3);
     // A second tablet of the therapist's is the therapist's to add.
-    let people = tablet.client().people();
-    people.begin("Dr. Ada", "tablet").unwrap();
-    sync(&tablet).await.unwrap();
+    let again = tablet.client().people().begin("Dr. Ada", "tablet");
+    assert_eq!(
+        again.unwrap_err().code(),
+        "not_allowed",
+        "it has begun by accepting"
+    );
     let other = Device::new(&relay);
     let card = other.client().people().card("Dr. Ada", "desk").unwrap();
     tablet.client().people().add_own_device(&card).unwrap();

@@ -181,6 +181,25 @@ impl People {
         }
     }
 
+    /// Who is behind some actors.
+    pub(crate) fn authors_of(&self, actors: &[ActorId]) -> Vec<Author> {
+        let known = actors.iter().map(|actor| self.authors.get(actor).copied());
+        known.flatten().collect()
+    }
+
+    /// The client, whose plan it is.
+    pub(crate) fn client(&self) -> Option<Author> {
+        let mut all = self.authors.values();
+        all.find(|author| author.role == Role::Client).copied()
+    }
+
+    /// The therapists who are or were there.
+    pub(crate) fn therapists(&self) -> BTreeSet<Author> {
+        let all = self.authors.values().copied();
+        all.filter(|author| author.role == Role::Therapist)
+            .collect()
+    }
+
     /// This device's person and role.
     pub(crate) fn own(&self, space: &Space) -> Option<Author> {
         self.authors.get(&space.actor()).copied()
@@ -206,13 +225,7 @@ pub(crate) fn with_records<T>(
     let records: Vec<_> = document.records().collect();
     let authors: Vec<Vec<Author>> = records
         .iter()
-        .map(|record| {
-            record
-                .authors
-                .iter()
-                .filter_map(|actor| people.authors.get(actor).copied())
-                .collect()
-        })
+        .map(|record| people.authors_of(&record.authors))
         .collect();
     let sources = records
         .iter()

@@ -13,7 +13,7 @@ use super::{People, PlanId, Profile, WaymarkError, space_of};
 use crate::crypto::MembershipKeys;
 use crate::home;
 use crate::mail::cards::{self, member};
-use crate::membership::{ContactCard, KeySet, Welcome, Wish};
+use crate::membership::{ContactCard, KeySet, SpaceKind, Welcome, Wish};
 use crate::role::Role;
 use crate::space::Space;
 use crate::store::{Table, Transaction};
@@ -124,7 +124,8 @@ impl People<'_> {
 
     /// Accepts a welcome: this device is a member of the spaces that it names, and reads them with
     /// the next sync. Accepting it again changes nothing, unless what came before was damaged on its
-    /// way and led nowhere.
+    /// way and led nowhere. A device that has not begun does so with it, with the names of its first
+    /// card, unless it comes into its person's home.
     ///
     /// # Errors
     /// `bad_card` where the welcome cannot be read or is not for a card of this device; or the
@@ -160,6 +161,12 @@ impl People<'_> {
             next += 1;
         }
         engine.adopt(transaction, &numbers)?;
+        // An own device that comes home has one; everybody else begins with this, also again where
+        // that was cut off.
+        let leads_home = welcome.spaces.iter().any(|s| s.kind == SpaceKind::Home);
+        if let Some(profile) = Profile::load(engine.store.as_ref())?.filter(|_| !leads_home) {
+            self.0.open_home(inner, &profile)?;
+        }
         for number in numbers {
             inner.machine.local_change(number);
             inner.machine.upkeep_soon();

@@ -130,8 +130,8 @@ impl Invitations<'_> {
     ///
     /// # Errors
     /// As [`Invitations::open`]; `invalid_input` for a name that is empty or over 100 characters;
-    /// `not_allowed` for an own device that has begun already, and for a therapist's client who has
-    /// not begun yet.
+    /// `not_allowed` for an own device that has begun already. A device that has not begun does so
+    /// with it, under these names, unless it comes into its person's home.
     pub fn accept(
         &self,
         invitation: &str,
@@ -187,7 +187,14 @@ impl Invitations<'_> {
                 profile.save(transaction);
             }
             Ok(())
-        })
+        })?;
+        // An own device is brought home by the invitation; everybody else begins with it.
+        let inner = &mut *self.0.shared.lock();
+        let purpose = known(&inner.engine, id)?.pairing.link().purpose;
+        if purpose == Purpose::Device {
+            return Ok(());
+        }
+        self.0.open_home(inner, &profile)
     }
 
     /// Every invitation that was made or followed here and is not forgotten, oldest first.
@@ -382,7 +389,6 @@ fn require_lead(engine: &Engine, id: SpaceId, purpose: Purpose) -> Result<(), Wa
 fn may_accept(engine: &Engine, purpose: Purpose) -> Result<(), WaymarkError> {
     match (purpose, has_home(engine)) {
         (Purpose::Device, true) => Err(not_now("this device has begun already")),
-        (Purpose::Client, false) => Err(not_now("this device has not begun yet")),
         _ => Ok(()),
     }
 }

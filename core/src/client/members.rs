@@ -10,6 +10,7 @@ use super::{KeyHolder, MemberView, People, PlanId, WaymarkError, space_of};
 use crate::engine::Engine;
 use crate::home;
 use crate::membership::{Book, SpaceKind, Use, Wish};
+use crate::model::RecordId;
 use crate::space::{Space, devices_of};
 use crate::store::Transaction;
 
@@ -27,6 +28,16 @@ pub struct MembershipStep {
     pub signer_name: Option<String>,
     /// What it did, in order.
     pub changes: Vec<MembershipChange>,
+}
+
+/// A plan that holds a record, and who reads it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
+pub struct ItemReaders {
+    /// The plan.
+    pub plan: PlanId,
+    /// Who reads it, as [`People::members`] says.
+    pub readers: Vec<MemberView>,
 }
 
 /// What a step did.
@@ -76,6 +87,38 @@ impl People<'_> {
         let inner = &mut *self.0.shared.lock();
         let space = known(&inner.engine, space_of(plan))?;
         Ok(views(space))
+    }
+
+    /// Who can read a goal, a check-in or any other record: the plans that hold it on this device,
+    /// with their readers. A record is in one plan, and as a copy in those that went on in its place.
+    ///
+    /// # Errors
+    /// `not_found` where no plan here holds it, or the storage's.
+    pub fn who_can_read(&self, item: RecordId) -> Result<Vec<ItemReaders>, WaymarkError> {
+        let inner = &mut *self.0.shared.lock();
+        let engine = &mut inner.engine;
+        let care = engine.spaces().iter();
+        let care = care.filter(|space| space.kind() == SpaceKind::Care);
+        let ids: Vec<SpaceId> = care.map(Space::id).collect();
+        let mut found = Vec::new();
+        for id in ids {
+            let (space, store, _) = super::cache::care(engine, id)?;
+            let names: Vec<_> = space.document_names().collect();
+            let mut holds = false;
+            for name in names {
+                holds = holds || space.document(store, name)?.has_record(&item);
+            }
+            if holds {
+                found.push(ItemReaders {
+                    plan: PlanId(id.0),
+                    readers: views(space),
+                });
+            }
+        }
+        match found.is_empty() {
+            true => Err(WaymarkError::not_found(format!("record {item}"))),
+            false => Ok(found),
+        }
     }
 
     /// This person's devices, as home knows them, with the recovery phrase if there is one.
@@ -132,6 +175,29 @@ impl People<'_> {
         })
     }
 
+    /// Ends one membership of a space, by its number there, with a new key for those who stay: one
+    /// device of somebody who has several, or one of this person's own that home does not list. It
+    /// happens with the next sync. What was received there before stays there.
+    ///
+    /// # Errors
+    /// `not_found`, also for a number that nobody has; `not_allowed` for this device itself, which
+    /// [leaves](People::leave), for home, whose devices [`People::remove_device`] removes, and where
+    /// this device may not; or the storage's.
+    pub fn remove_member(&self, plan: PlanId, number: u16) -> Result<(), WaymarkError> {
+        let device = DeviceNumber(number);
+        self.want(plan, |space, book| {
+            if space.kind() == SpaceKind::Home || space.device() == Some(device) {
+                return Err(WaymarkError::NotAllowed {
+                    reason: "this membership is not ended this way".into(),
+                });
+            }
+            match book.membership().member(device) {
+                Some(_) => Ok(vec![Wish::Remove(device)]),
+                None => Err(WaymarkError::not_found(format!("member {number}"))),
+            }
+        })
+    }
+
     /// Leaves a space with all of this person's devices. The others replace the key, so that what
     /// they write from then on cannot be opened; what is here stays here.
     ///
@@ -162,6 +228,26 @@ impl People<'_> {
     /// `not_found`, `not_allowed` where this device may only read, or the storage's.
     pub fn rotate(&self, plan: PlanId) -> Result<(), WaymarkError> {
         self.want(plan, |_, _| Ok(vec![Wish::Rotate]))
+    }
+
+    /// Hands a member the key of a space once more, with the next sync: for one that lacks it and
+    /// nobody has heard of. A device that finds out by itself asks by itself.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown space or number, `not_allowed` where this device may only read or
+    /// the number is its own, or the storage's.
+    pub fn hand_key(&self, plan: PlanId, number: u16) -> Result<(), WaymarkError> {
+        self.want(plan, |space, book| {
+            let device = DeviceNumber(number);
+            let member = book.membership().member(device);
+            member.ok_or_else(|| WaymarkError::not_found(format!("member {number}")))?;
+            if space.device() == Some(device) {
+                return Err(WaymarkError::NotAllowed {
+                    reason: "this device holds the key, or asks others for it".into(),
+                });
+            }
+            Ok(vec![Wish::Seal(device)])
+        })
     }
 
     /// Sixty digits that are equal on two devices exactly if they see the same membership of a
@@ -306,6 +392,6 @@ fn safety_number(space: &SpaceId, book: &Book) -> String {
     groups.collect::<Vec<_>>().join(" ")
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -13,6 +13,7 @@ use waymark_wire::membership::Rights;
 
 use super::{Inner, PlanId, Profile, WaymarkError};
 use crate::crypto::MembershipKeys;
+use crate::driver::Shares;
 use crate::engine::Engine;
 use crate::membership::{NewMember, SpaceKind};
 use crate::model::{json, zone};
@@ -84,11 +85,7 @@ impl People<'_> {
         let mut transaction = Transaction::new();
         profile.save(&mut transaction);
         inner.engine.store.commit(transaction.into())?;
-        let number = self.0.found(&mut inner.engine, &profile, SpaceKind::Home)?;
-        inner.machine.local_change(number);
-        inner.machine.upkeep_soon();
-        self.0.shared.wake();
-        Ok(())
+        self.0.open_home(inner, &profile)
     }
 
     /// Creates a plan of one's own, which nobody else reads until somebody is added.
@@ -161,6 +158,22 @@ impl Inner {
         })
     }
 
+    /// Founds home, where there is none: whoever comes into a space of others' has begun with that.
+    pub(super) fn open_home(
+        &self,
+        inner: &mut Shares,
+        profile: &Profile,
+    ) -> Result<(), WaymarkError> {
+        if has_home(&inner.engine) {
+            return Ok(());
+        }
+        let number = self.found(&mut inner.engine, profile, SpaceKind::Home)?;
+        inner.machine.local_change(number);
+        inner.machine.upkeep_soon();
+        self.shared.wake();
+        Ok(())
+    }
+
     /// Today's date where this device is, in days since 1970-01-01.
     pub(super) fn local_days(&self) -> i32 {
         let zone = zone(&self.config.time_zone).unwrap_or(chrono_tz::UTC);
@@ -174,20 +187,9 @@ impl Inner {
         kind: SpaceKind,
     ) -> Result<u32, WaymarkError> {
         let number = engine.next_number()?;
-        let keys = MembershipKeys::generate(engine.entropy.as_mut());
         let mut tag = [0; 16];
         engine.entropy.fill(&mut tag);
-        let founder = NewMember {
-            person: PersonTag(tag),
-            keys: member_keys(&keys)?,
-            rights: Rights::ADMIN,
-            role: Role::Client,
-            name: profile.name.clone(),
-            device_name: profile.device_name.clone(),
-            level: LEVEL,
-            since: self.local_days(),
-            used_as: None,
-        };
+        let (founder, keys) = self.founder(engine, profile, PersonTag(tag))?;
         let founding = Founding {
             kind,
             relay: self.config.relay.clone(),
@@ -197,6 +199,28 @@ impl Inner {
         let space = Space::create(store, number, &[founder], keys, founding, entropy)?;
         engine.push(space);
         Ok(number)
+    }
+
+    /// This device as the one who founds a space, with fresh keys.
+    pub(super) fn founder(
+        &self,
+        engine: &mut Engine,
+        profile: &Profile,
+        person: PersonTag,
+    ) -> Result<(NewMember, MembershipKeys), WaymarkError> {
+        let keys = MembershipKeys::generate(engine.entropy.as_mut());
+        let founder = NewMember {
+            person,
+            keys: member_keys(&keys)?,
+            rights: Rights::ADMIN,
+            role: Role::Client,
+            name: profile.name.clone(),
+            device_name: profile.device_name.clone(),
+            level: LEVEL,
+            since: self.local_days(),
+            used_as: None,
+        };
+        Ok((founder, keys))
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use waymark_wire::ids::SpaceId;
+use waymark_wire::membership::Membership;
 
 use super::{Client, Inner, PlanId, WaymarkError};
-use crate::membership::SpaceKind;
+use crate::membership::{Book, SpaceKind};
 use crate::space::Space;
 
 /// How one space stands.
@@ -18,6 +19,11 @@ pub struct Status {
     pub plan: Option<PlanId>,
     /// Whether this device can read it yet.
     pub ready: bool,
+    /// Whether it was closed: it stays readable, and what waits here never leaves this device.
+    pub closed: bool,
+    /// The plan that goes on in its place, where it was closed for one. What waited here is written
+    /// there as soon as this device is in it.
+    pub followed_by: Option<PlanId>,
     /// Changes that wait to be sealed, at most 4,096 are counted.
     pub unsent: u32,
     /// Sealed entries that the log has not shown yet.
@@ -110,10 +116,15 @@ fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
         .ok_or_else(|| WaymarkError::not_found("space"))?;
     let sync = inner.machine.status(space.number());
     let problem = sync.problem.map(WaymarkError::from);
+    let membership = space.book().map(Book::membership);
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Ok(Status {
         plan: (space.kind() == SpaceKind::Care).then_some(PlanId(id.0)),
         ready: space.is_ready(),
+        closed: space.is_closed(),
+        followed_by: membership
+            .and_then(Membership::successor)
+            .map(|next| PlanId(next.0)),
         unsent: count(space.unsent(store)?),
         on_the_way: count(space.outbox(store)?.len()),
         waiting: count(space.waiting()),

@@ -19,7 +19,12 @@ impl Sync<'_> {
     /// problem of any space. The others were brought up to date, and nothing is lost.
     pub async fn now(&self) -> Result<(), WaymarkError> {
         self.0.look_at_the_date();
-        Ok(self.0.driver.sync().await?)
+        let synced = self.0.driver.sync().await;
+        // Only now is known what this person's other devices granted meanwhile.
+        if self.0.end_grants() {
+            return Ok(self.0.driver.sync().await?);
+        }
+        Ok(synced?)
     }
 
     /// Stays connected until the handle is dropped or stopped: what others write arrives as it is
@@ -29,7 +34,11 @@ impl Sync<'_> {
     pub fn live(&self) -> LiveSync {
         let inner = Arc::clone(self.0);
         LiveSync(tokio::spawn(async move {
-            inner.driver.live_with(|| inner.look_at_the_date()).await;
+            let look = || {
+                inner.look_at_the_date();
+                inner.end_grants();
+            };
+            inner.driver.live_with(look).await;
         }))
     }
 }

@@ -28,6 +28,12 @@ impl Inner {
         at: Option<DateTime<Utc>>,
     ) -> Result<Stamp, WaymarkError> {
         let (space, _, _) = care(engine, id)?;
+        if let Some(next) = space.book().and_then(|book| book.membership().successor()) {
+            let next = super::PlanId(next.0);
+            return Err(WaymarkError::NotAllowed {
+                reason: format!("the plan is closed, and {next} goes on in its place"),
+            });
+        }
         let own = People::of(space)
             .own(space)
             .ok_or_else(|| WaymarkError::NotAllowed {
@@ -195,7 +201,7 @@ fn plan_with(
 /// Makes a record from the ids of those made before it, the plan with them, and the stamp.
 type Step<'s> = dyn Fn(&[RecordId], &Plan, &Stamp) -> Result<NewRecord, InputError> + 's;
 
-type Edit = Box<dyn FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>>;
+pub(super) type Edit = Box<dyn FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>>;
 
 fn edits(records: Vec<NewRecord>) -> Vec<(DocumentName, Edit)> {
     let mut by_document: Vec<(DocumentName, Vec<Vec<u8>>)> = Vec::new();

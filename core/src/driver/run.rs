@@ -186,14 +186,19 @@ impl Driver {
         self.pump(false).await;
     }
 
-    /// The same, and calls `look` now and every hour: the date goes on meanwhile.
+    /// The same, and calls `look` now, when everything was read for the first time, and every hour:
+    /// the date goes on meanwhile.
     pub async fn live_with(&self, look: impl Fn()) {
+        let mut settled = self.shared.settled.subscribe();
         let mut live = std::pin::pin!(self.live());
+        let mut is_read = false;
         loop {
             look();
             self.shared.wake();
-            if tokio::time::timeout(HOUR, &mut live).await.is_ok() {
-                return;
+            tokio::select! {
+                () = &mut live => return,
+                changed = settled.changed(), if !is_read => is_read = changed.is_ok(),
+                () = tokio::time::sleep(HOUR) => {}
             }
         }
     }

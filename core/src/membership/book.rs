@@ -9,7 +9,7 @@ use waymark_wire::membership::{Member, Membership, MembershipBody, MembershipErr
 use waymark_wire::{limits, padding};
 use zeroize::Zeroizing;
 
-use super::{RelayAddress, Roster, RosterMember, SpaceKind};
+use super::{Entrance, RelayAddress, Roster, RosterMember, SpaceKind};
 use crate::crypto::{
     CryptoError, EpochInfo, EpochKey, MembershipKeys, open_epoch_key, open_roster,
 };
@@ -57,8 +57,11 @@ pub struct Book {
     kind: Option<SpaceKind>,
     relay: Option<RelayAddress>,
     follows: Option<SpaceId>,
+    entrances: Vec<Entrance>,
     /// By the height of the entry that starts the epoch.
     epochs: BTreeMap<Height, EpochKey>,
+    /// A key that came for the epoch that starts at a height, whose entry commits to another one.
+    doubtful: Option<(Height, EpochKey)>,
 }
 
 impl Book {
@@ -67,14 +70,22 @@ impl Book {
     /// # Errors
     /// [`BookError::Membership`] where it founds no space.
     pub fn found(entry: &Entry) -> Result<Self, BookError> {
-        Ok(Self {
-            membership: Membership::found(entry)?,
+        Ok(Self::of(Membership::found(entry)?))
+    }
+
+    /// The book of a membership that was verified, without names and keys so far.
+    #[must_use]
+    pub const fn of(membership: Membership) -> Self {
+        Self {
+            membership,
             roster: BTreeMap::new(),
             kind: None,
             relay: None,
             follows: None,
+            entrances: Vec::new(),
             epochs: BTreeMap::new(),
-        })
+            doubtful: None,
+        }
     }
 
     /// Takes the next membership entry, or leaves everything as it was.
@@ -123,6 +134,35 @@ impl Book {
     /// epoch.
     pub fn restore_key(&mut self, start: Height, key: EpochKey) {
         self.epochs.insert(start, key);
+    }
+
+    /// Holds the key that came for the epoch that starts at `start` against `starter`, the entry that
+    /// starts it, which commits to its key. Another one is put aside; says whether it is the one.
+    ///
+    /// # Errors
+    /// [`BookError`] where the entry cannot be read.
+    pub fn check_key(&mut self, starter: &Entry, start: Height) -> Result<bool, BookError> {
+        let body = MembershipBody::parse(starter.body()).map_err(MembershipError::from)?;
+        let opened = self.open(starter, &body, start);
+        if opened != Err(BookError::Private(CryptoError::WrongCommitment)) {
+            self.doubtful = None;
+            return Ok(true);
+        }
+        self.doubtful = self.epochs.remove(&start).map(|key| (start, key));
+        Ok(false)
+    }
+
+    /// Puts back a key that was put aside.
+    pub fn restore_doubtful(&mut self, start: Height, key: EpochKey) {
+        self.doubtful = Some((start, key));
+    }
+
+    /// The key of the epoch in force, or in its place the one that came for it and was put aside: all
+    /// that there is to hand on to whoever comes later.
+    pub(super) fn key_to_link(&self) -> Option<&EpochKey> {
+        let start = self.membership.epoch_start();
+        let doubtful = self.doubtful.as_ref().filter(|(at, _)| *at == start);
+        self.key_at(start).or(doubtful.map(|(_, key)| key))
     }
 
     /// The height of the newest entry whose private part would give the key of the epoch before,
@@ -187,6 +227,9 @@ impl Book {
             self.kind = roster.kind;
             self.relay = roster.relay;
             self.follows = roster.follows;
+        }
+        if body.core.ops.iter().any(|op| matches!(op, Op::Close(_))) {
+            self.entrances = roster.entrances;
         }
         Ok(())
     }
@@ -309,6 +352,12 @@ impl Book {
     #[must_use]
     pub const fn follows(&self) -> Option<SpaceId> {
         self.follows
+    }
+
+    /// How a member enters the space that goes on in this one's place, once it was closed for one.
+    #[must_use]
+    pub fn entrance(&self, device: DeviceNumber) -> Option<&Entrance> {
+        self.entrances.iter().find(|known| known.device == device)
     }
 
     /// The key of the epoch in force at `height`, if this device holds it.

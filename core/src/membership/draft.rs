@@ -11,7 +11,10 @@ use waymark_wire::membership::{
 use waymark_wire::padding;
 use waymark_wire::signature::Signature;
 
-use super::{Book, BookError, KeySet, RelayAddress, Roster, RosterMember, SpaceKind, Use};
+use super::{
+    Book, BookError, Entrance, KeySet, RelayAddress, Roster, RosterMember, SpaceKind, Succession,
+    Use,
+};
 use crate::crypto::{
     AgreementPublicKey, CryptoError, Entropy, EpochInfo, EpochKey, MembershipKeys,
     SEALED_EPOCH_KEY_LEN, seal_epoch_key, seal_roster,
@@ -141,9 +144,11 @@ impl Book {
         entropy: &mut dyn Entropy,
     ) -> Result<Draft, BookError> {
         let membership = self.membership();
-        let held = self
-            .key_at(membership.height())
-            .ok_or(BookError::KeyRefused)?;
+        let held = match steps.rotate {
+            Some(_) => self.key_to_link(),
+            None => self.key_at(membership.height()),
+        };
+        let held = held.ok_or(BookError::KeyRefused)?;
         let mut place = Place {
             space: *membership.space(),
             previous: membership.head(),
@@ -207,7 +212,7 @@ impl Book {
         signer: Signer<'_>,
         entropy: &mut dyn Entropy,
     ) -> Result<Draft, BookError> {
-        self.draft_alone(Op::Leave, signer, entropy)
+        self.draft_alone(Op::Leave, Vec::new(), signer, entropy)
     }
 
     /// Makes the entry after which the space takes nothing more, and is followed by `successor` if
@@ -217,16 +222,19 @@ impl Book {
     /// [`BookError`] where this device does not hold the epoch key or a key is unusable.
     pub fn draft_close(
         &self,
-        successor: Option<SpaceId>,
+        successor: Option<&Succession>,
         signer: Signer<'_>,
         entropy: &mut dyn Entropy,
     ) -> Result<Draft, BookError> {
-        self.draft_alone(Op::Close(successor), signer, entropy)
+        let op = Op::Close(successor.map(|next| next.space));
+        let entrances = successor.map(|next| next.entrances.clone());
+        self.draft_alone(op, entrances.unwrap_or_default(), signer, entropy)
     }
 
     fn draft_alone(
         &self,
         op: Op,
+        entrances: Vec<Entrance>,
         signer: Signer<'_>,
         entropy: &mut dyn Entropy,
     ) -> Result<Draft, BookError> {
@@ -242,6 +250,7 @@ impl Book {
             .ok_or(BookError::KeyRefused)?;
         let mut parts = Parts::default();
         parts.ops.push(op);
+        parts.roster.entrances = entrances;
         Ok(parts.sign(&place, signer, key, entropy)?)
     }
 }

@@ -2,8 +2,9 @@
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
+use waymark_wire::chain::Position;
 use waymark_wire::codec::Bytes;
-use waymark_wire::ids::{DeviceNumber, SpaceId};
+use waymark_wire::ids::{DeviceNumber, EntryId, SpaceId};
 use waymark_wire::signature::VerifyingKey;
 
 use crate::role::Role;
@@ -139,6 +140,30 @@ pub struct Roster {
     /// The space that this one follows, where it was founded to go on in its place.
     #[n(4)]
     pub follows: Option<SpaceId>,
+    /// Which memberships here are which in the space that goes on in this one's place, where the
+    /// entry closes it for one.
+    #[n(5)]
+    #[cbor(skip_if = "Vec::is_empty")]
+    pub entrances: Vec<Entrance>,
+}
+
+/// How a member of a space that was closed enters the one that goes on in its place: with the same
+/// keys, which are a member there already.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct Entrance {
+    /// The membership in the closed space.
+    #[n(0)]
+    pub device: DeviceNumber,
+    /// Its number in the other.
+    #[n(1)]
+    pub number: DeviceNumber,
+    /// The membership entry that added it there.
+    #[n(2)]
+    pub added_by: EntryId,
+    /// How far the log there reaches at least.
+    #[n(3)]
+    pub reaches: Position,
 }
 
 #[cfg(test)]

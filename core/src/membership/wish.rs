@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 use waymark_wire::codec::Bytes;
 use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
 
-use super::NewMember;
+use super::{Entrance, NewMember};
 
 /// One wish.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
@@ -26,9 +26,9 @@ pub enum Wish {
     /// This device's person wants to leave.
     #[n(5)]
     Leave,
-    /// The space is to be closed, with the space that follows it.
+    /// The space is to be closed, for good or for another one.
     #[n(6)]
-    Close(#[n(0)] Option<SpaceId>),
+    Close(#[n(0)] Option<Succession>),
     /// This device, which signs with keys that are not its own, wants a membership of its own.
     #[n(7)]
     Enrol(#[n(0)] Newcomer),
@@ -40,6 +40,21 @@ pub enum Wish {
     /// it, it is done.
     #[n(9)]
     Renew(#[n(0)] Height),
+}
+
+/// What goes on in the place of a space that is closed.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct Succession {
+    /// The space that goes on.
+    #[n(0)]
+    pub space: SpaceId,
+    /// How the others enter it.
+    #[n(1)]
+    pub entrances: Vec<Entrance>,
+    /// The membership that this was made for: where anybody came or went since, it is made anew.
+    #[n(2)]
+    pub height: Height,
 }
 
 /// What a device calls itself where it enrols.

@@ -26,6 +26,7 @@ use chrono::NaiveDate;
 use crate::model::chain::{Ancestry, Chain};
 use crate::model::codes::Verdict;
 use crate::model::ids::{PersonTag, RecordId};
+use crate::model::say::TherapistsSay;
 use crate::role::Role;
 
 /// A revision, as far as acceptance goes.
@@ -79,8 +80,7 @@ pub(crate) enum Stand {
 pub(crate) struct History {
     proposals: BTreeMap<RecordId, Proposal>,
     ancestry: Ancestry,
-    /// The date from which on a therapist has a say, if there is one.
-    therapist_since: Option<NaiveDate>,
+    therapists: TherapistsSay,
     voices: BTreeMap<RecordId, BTreeMap<(PersonTag, Role), Verdict>>,
     /// All on one line, the deepest last.
     accepted: Vec<Accepted>,
@@ -95,7 +95,7 @@ impl History {
         proposals: impl IntoIterator<Item = Proposal>,
         chain: &Chain,
         sayings: BTreeSet<Saying>,
-        therapist_since: Option<NaiveDate>,
+        therapists: TherapistsSay,
     ) -> Self {
         let mut history = Self {
             proposals: proposals
@@ -103,7 +103,7 @@ impl History {
                 .map(|proposal| (proposal.id, proposal))
                 .collect(),
             ancestry: chain.ancestry(),
-            therapist_since,
+            therapists,
             voices: BTreeMap::new(),
             accepted: Vec::new(),
             agreed_on: BTreeMap::new(),
@@ -278,8 +278,7 @@ impl History {
                 .iter()
                 .any(|((_, role), said)| *role == needed && *said == Verdict::Agree)
         };
-        let is_there = self.therapist_since.is_some_and(|since| since <= date);
-        let therapist_needed = is_there && !proposal.clients_first;
+        let therapist_needed = self.therapists.is_on(date) && !proposal.clients_first;
         agrees(Role::Client) && (!therapist_needed || agrees(Role::Therapist))
     }
 }
@@ -370,7 +369,11 @@ mod tests {
             let chain = Chain::new(self.links.iter().cloned());
             let proposals = self.proposals.iter().copied();
             let since = self.alone_until.map_or(NaiveDate::MIN, day);
-            History::play(proposals, &chain, self.sayings.clone(), Some(since))
+            let therapists = TherapistsSay {
+                since: Some(since),
+                earlier: BTreeSet::new(),
+            };
+            History::play(proposals, &chain, self.sayings.clone(), therapists)
         }
 
         /// `(day, revision)` from which each revision holds.

@@ -85,6 +85,14 @@ codes! {
 }
 
 codes! {
+    /// What a grant is about.
+    GrantScope {
+        /// The whole space: everything in it, its past too.
+        Plan = 1 "plan",
+    }
+}
+
+codes! {
     /// Where a goal stands: FHIR R4 `Goal.lifecycleStatus`.
     LifecycleStatus {
         /// Agreed to, not begun.

@@ -17,6 +17,9 @@ codes! {
         Log = 2 "log",
         /// A therapist's own process notes, a year each.
         Notes = 5 "notes",
+        /// Copies from another space that somebody offers the client: of its plan as part 0, of a
+        /// month's log as the log's part. Nothing of it counts before the client takes it over.
+        Offered = 9 "offered",
         /// An organisation's policies and votes.
         Org = 8 "org",
         /// Goals, revisions, measures, settings: one an episode.
@@ -58,6 +61,25 @@ impl DocumentKey {
         })
     }
 
+    /// Where copies of this document are offered; `None` for what is not offered.
+    pub fn offered(self) -> Option<Self> {
+        let is_offered = matches!(self.kind, DocumentKind::Log | DocumentKind::Plan);
+        is_offered.then_some(Self {
+            kind: DocumentKind::Offered,
+            part: self.part,
+        })
+    }
+
+    /// The document whose copies are offered here; `None` for a document of another kind.
+    pub fn offers(self) -> Option<Self> {
+        let kind = match self.part {
+            0 => DocumentKind::Plan,
+            _ => DocumentKind::Log,
+        };
+        let part = self.part;
+        (self.kind == DocumentKind::Offered).then_some(Self { kind, part })
+    }
+
     /// The first day of a log's month; `None` for another kind of document or an impossible part.
     pub fn month(self) -> Option<NaiveDate> {
         let year = i32::try_from(self.part / 12).ok()?;
@@ -77,6 +99,10 @@ mod tests {
         assert_eq!(log.part, 2026 * 12 + 11);
         assert_eq!(log.month(), NaiveDate::from_ymd_opt(2026, 12, 1));
         assert_eq!(DocumentKey::PLAN.month(), None);
+        for offered in [DocumentKey::PLAN, log] {
+            assert_eq!(offered.offered().unwrap().offers(), Some(offered));
+        }
+        assert_eq!(log.offers(), None);
         assert_eq!(
             DocumentKey {
                 kind: DocumentKind::Log,

@@ -42,6 +42,10 @@ record_id!(
     GoalId
 );
 record_id!(
+    /// A grant.
+    GrantId
+);
+record_id!(
     /// A measure, known by the first record of its chain.
     MeasureId
 );

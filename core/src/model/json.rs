@@ -36,3 +36,11 @@ pub(crate) fn date_opt<S: Serializer>(date: &Option<NaiveDate>, to: S) -> Result
 pub(crate) fn dates<S: Serializer>(dates: &[NaiveDate], to: S) -> Result<S::Ok, S::Error> {
     to.collect_seq(dates.iter().map(NaiveDate::to_string))
 }
+
+/// Whatever shows itself as text.
+pub(crate) fn shown<S: Serializer>(
+    shown: &impl std::fmt::Display,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    to.collect_str(shown)
+}

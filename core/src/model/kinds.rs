@@ -13,8 +13,10 @@ use crate::role::Role;
 
 pub(crate) mod check_in;
 pub(crate) mod goal;
+pub(crate) mod grant;
 pub(crate) mod measure;
 pub(crate) mod note;
+pub(crate) mod provenance;
 pub(crate) mod revision;
 pub(crate) mod schedule;
 pub(crate) mod settings;
@@ -98,6 +100,16 @@ macro_rules! kinds {
                 match self { $(Self::$kind(_) => $module::$record::WITHDRAWABLE,)+ }
             }
 
+            /// See [`RecordKind::OF_PLAN`].
+            pub(crate) const fn is_of_plan(&self) -> bool {
+                match self { $(Self::$kind(_) => $module::$record::OF_PLAN,)+ }
+            }
+
+            /// See [`RecordKind::links`].
+            pub(crate) fn links(&self) -> Vec<RecordId> {
+                match self { $(Self::$kind(record) => record.links(),)+ }
+            }
+
             /// See [`RecordKind::refer`].
             pub(crate) fn refer(
                 &self,
@@ -143,6 +155,10 @@ kinds! {
     8 CheckIn check_in::CheckIn,
     /// Takes records back.
     9 Withdrawal withdrawal::Withdrawal,
+    /// Who may read, what for and how long.
+    10 Grant grant::Grant,
+    /// Whose copies are, and where they come from.
+    11 Provenance provenance::Provenance,
 }
 
 /// What the list knows of each kind.
@@ -198,6 +214,8 @@ mod tests {
                 (7, Kind::Note),
                 (8, Kind::CheckIn),
                 (9, Kind::Withdrawal),
+                (10, Kind::Grant),
+                (11, Kind::Provenance),
             ]
         );
         assert_eq!(Kind::of_number(0), None);

@@ -63,6 +63,16 @@ impl Log {
         self.records.document()
     }
 
+    /// How many check-ins there are, also those that were corrected or withdrawn.
+    pub fn len(&self) -> usize {
+        self.records.of::<CheckIn>().count()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The month beside a plan.
     pub fn view(&self, plan: &Plan) -> LogView {
         let counting = self.counting(plan);

@@ -13,6 +13,7 @@ use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::kinds::goal::Goal;
 use crate::model::kinds::measure::{Measure, MeasureState, MeasureView};
 use crate::model::kinds::note::{self, NoteView};
+use crate::model::kinds::provenance;
 use crate::model::kinds::revision::GoalRevision;
 use crate::model::kinds::schedule::StoredSchedule;
 use crate::model::kinds::settings::{self, SettingsView};
@@ -23,6 +24,7 @@ use crate::model::kinds::withdrawal::NewWithdrawal;
 use crate::model::left_out::LeftOut;
 use crate::model::record::SourceRecord;
 use crate::model::records::{Entry, Records};
+use crate::model::say::TherapistsSay;
 use crate::model::time::{local_date, read_date, read_date_opt, read_instant, zone};
 use crate::model::views::{
     ConflictKind, ConflictView, GoalView, InForceView, PlanView, RevisionState, RevisionView,
@@ -58,8 +60,12 @@ impl Plan {
         therapist_since: Option<NaiveDate>,
     ) -> Self {
         let records = Records::read(DocumentKey::PLAN, sources);
+        let therapists = TherapistsSay {
+            since: therapist_since,
+            earlier: provenance::says(records.of().map(|entry| entry.record)),
+        };
         Self {
-            goals: goals(&records, therapist_since),
+            goals: goals(&records, &therapists),
             measures: measures(&records),
             settings: settings::view(&records),
             records,
@@ -374,7 +380,7 @@ impl Plan {
     }
 }
 
-fn goals(records: &Records, therapist_since: Option<NaiveDate>) -> BTreeMap<GoalId, GoalState> {
+fn goals(records: &Records, therapists: &TherapistsSay) -> BTreeMap<GoalId, GoalState> {
     let mut verdicts: BTreeMap<RecordId, Vec<Entry<'_, VerdictRecord>>> = BTreeMap::new();
     for verdict in records.of::<VerdictRecord>() {
         verdicts
@@ -389,10 +395,7 @@ fn goals(records: &Records, therapist_since: Option<NaiveDate>) -> BTreeMap<Goal
         .map(|id| {
             let statuses = statuses.remove(&id).unwrap_or_default();
             let revisions = revisions.remove(&id).unwrap_or_default();
-            (
-                id,
-                goal_state(&statuses, &revisions, &verdicts, therapist_since),
-            )
+            (id, goal_state(&statuses, &revisions, &verdicts, therapists))
         })
         .collect()
 }
@@ -401,7 +404,7 @@ fn goal_state(
     statuses: &[Entry<'_, GoalStatus>],
     revisions: &[Entry<'_, GoalRevision>],
     verdicts: &BTreeMap<RecordId, Vec<Entry<'_, VerdictRecord>>>,
-    therapist_since: Option<NaiveDate>,
+    therapists: &TherapistsSay,
 ) -> GoalState {
     let links = |entry: &Entry<'_, GoalRevision>| {
         let replaces: Vec<_> = entry.record.replaces.iter().map(|id| id.record()).collect();
@@ -432,7 +435,7 @@ fn goal_state(
             proposals,
             &Chain::new(revisions.iter().map(links)),
             said.flat_map(|entry| sayings(*entry)).collect(),
-            therapist_since,
+            therapists.clone(),
         ),
         verdicts: on_these
             .iter()

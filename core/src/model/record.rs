@@ -60,6 +60,8 @@ pub(crate) trait RecordKind: Of + Encode<()> + for<'b> Decode<'b, ()> {
     const ACTION: &'static str;
     /// Whether a withdrawal takes it back. Chains are continued instead.
     const WITHDRAWABLE: bool = false;
+    /// Whether it is about the plan as a whole, and so is copied with any part of it.
+    const OF_PLAN: bool = false;
 
     /// Where it belongs.
     fn home(&self) -> Result<Home, Reason>;
@@ -71,6 +73,9 @@ pub(crate) trait RecordKind: Of + Encode<()> + for<'b> Decode<'b, ()> {
     fn may_write(&self, role: Role) -> bool {
         Self::WRITERS.contains(&role)
     }
+
+    /// The records that it names, in whatever document.
+    fn links(&self) -> Vec<RecordId>;
 
     /// What it must obey beside the other records of its document.
     fn refer(_entry: Entry<'_, Self>, _records: &Records) -> Result<(), Reason> {

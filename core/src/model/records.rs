@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::document::DocumentKey;
 use crate::model::ids::RecordId;
+use crate::model::kinds::provenance::Copies;
 use crate::model::kinds::withdrawal::{Withdrawal, withdrawn};
 use crate::model::kinds::{Kind, Record};
 use crate::model::left_out::{LeftOut, Reason};
@@ -65,7 +66,16 @@ impl Records {
                 .or_insert((source.bytes, BTreeSet::new()));
             twin.1.extend(source.authors);
         }
-        for (id, (bytes, authors)) in twins {
+        let mut copies = Copies::default();
+        for (bytes, authors) in twins.values().filter(|(bytes, _)| is_provenance(bytes)) {
+            if let Ok(Record::Provenance(stated)) = read(bytes) {
+                copies.state(&stated, authors);
+            }
+        }
+        for (id, (bytes, mut authors)) in twins {
+            if !is_provenance(bytes) {
+                authors = copies.authors(id, authors);
+            }
             match records.admit(bytes, authors) {
                 Ok(counted) => {
                     records.left_out.remove(&id);
@@ -104,6 +114,12 @@ impl Records {
         self.counted
             .get(&id)
             .map(|counted| (&counted.record, counted.authors.as_slice()))
+    }
+
+    /// Every record that counts, by id, with its authors.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (RecordId, &Record, &[Author])> {
+        let all = self.counted.iter();
+        all.map(|(id, counted)| (*id, &counted.record, counted.authors.as_slice()))
     }
 
     /// Whether a record is here, counted or not.
@@ -187,6 +203,10 @@ impl Records {
             );
         }
     }
+}
+
+fn is_provenance(bytes: &[u8]) -> bool {
+    kind_number(bytes) == Some(Kind::Provenance.number())
 }
 
 fn entry<T: RecordKind>(id: RecordId, counted: &Counted) -> Option<Entry<'_, T>> {

@@ -2,15 +2,16 @@
 //! member already; and how everything of a space goes from the device.
 
 use waymark_wire::chain::Cursor;
-use waymark_wire::codec;
+use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::Entry;
-use waymark_wire::ids::{AttachmentHash, DeviceNumber, Height, SpaceId};
+use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, SpaceId};
+use waymark_wire::membership::{Member, SUITE_XWING};
 use zeroize::Zeroizing;
 
 use super::{Space, SpaceError, SpaceState, keys, outbox};
 use crate::crypto::{Entropy, EpochKey, MembershipKeys};
 use crate::membership::{
-    Draft, NewMember, Newcomer, RelayAddress, SpaceKind, WelcomeSpace, Wish, found,
+    Draft, KeySet, NewMember, Newcomer, RelayAddress, SpaceKind, WelcomeSpace, Wish, found,
 };
 use crate::store::{Store, Table, Transaction};
 
@@ -86,6 +87,7 @@ impl Space {
         let mut state = SpaceState::new(id, kind, relay, keys);
         state.device = Some(DeviceNumber(0));
         state.counter = 1;
+        state.verified = Some((Height(0), EntryId::from(id)));
         transaction
             .put(
                 Table::Membership,
@@ -157,6 +159,60 @@ impl Space {
         state.welcome = Some((welcome.added_by, welcome.reaches));
         state.welcomed_as = Some(welcome.device);
         transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
+    }
+
+    /// Prepares for the space that goes on in the place of this one, which was closed: this device
+    /// enters it with its keys of this one, to become a member with fresh ones. Says whether there is
+    /// a way in.
+    ///
+    /// # Errors
+    /// [`SpaceError::NotAllowed`] where this device is no member here.
+    pub fn follow(
+        &self,
+        transaction: &mut Transaction,
+        number: u32,
+        entropy: &mut dyn Entropy,
+    ) -> Result<bool, SpaceError> {
+        let known = self.book.as_ref().zip(self.state.device);
+        let (book, device) = known.ok_or(SpaceError::NotAllowed("it is not a member"))?;
+        let (Some(next), Some(entrance), Some(newcomer)) = (
+            book.membership().successor(),
+            book.entrance(device),
+            self.newcomer_again(),
+        ) else {
+            return Ok(false);
+        };
+        let welcome = WelcomeSpace {
+            space: next,
+            kind: self.state.kind,
+            relay: self.state.relay.clone(),
+            signing_key: self.signing.verifying_key(),
+            device: entrance.number,
+            added_by: entrance.added_by,
+            reaches: entrance.reaches,
+        };
+        let own = MembershipKeys::generate(entropy);
+        Self::join_with(transaction, number, &welcome, &self.keys, &own);
+        Self::wish_to_enrol(transaction, number, newcomer);
+        Ok(true)
+    }
+
+    /// The public keys of a member, where this device was shown them.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails.
+    pub fn keys_of(
+        &self,
+        store: &dyn Store,
+        member: &Member,
+    ) -> Result<Option<KeySet>, SpaceError> {
+        let place = keys::attachment(self.number, &member.agreement_key);
+        let key = store.get(Table::Attachment, &place)?;
+        Ok(key.map(|key| KeySet {
+            signing_key: member.signing_key,
+            suite: SUITE_XWING,
+            agreement_key: Bytes(key),
+        }))
     }
 
     /// Notes what this device wants to be called where it enters with borrowed keys.

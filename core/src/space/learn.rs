@@ -2,14 +2,16 @@
 //! which keys, and which epoch keys it gets.
 
 use waymark_wire::entry::Entry;
-use waymark_wire::ids::{AttachmentHash, EntryId, Height};
+use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height};
 use waymark_wire::membership::{MembershipBody, MembershipError, Op};
 use waymark_wire::signature::{SigningKey, VerifyingKey};
+use zeroize::Zeroizing;
 
 use super::receive::Page;
+use super::state::Doubtful;
 use super::{Space, SpaceError, damaged, keys};
 use crate::crypto::MembershipKeys;
-use crate::membership::{BookError, Wish};
+use crate::membership::{Book, BookError, Wish};
 use crate::store::{Store, Table};
 
 impl Space {
@@ -26,18 +28,17 @@ impl Space {
         let place = keys::membership(self.number, height);
         page.transaction
             .put(Table::Membership, place, entry.bytes());
+        self.state.verified = Some((height, id));
         page.received.membership = true;
         let mut attachments = std::mem::take(&mut page.attachments);
         // What this device sealed to itself need not come back.
         let own = self.on_its_way(store, entry.header().counter, &id)?;
-        if own.is_some() {
-            self.forget_fulfilled(page, entry)?;
-        }
+        self.forget_fulfilled(page, entry, own.is_some())?;
         attachments.extend(own.into_iter().flat_map(|own| own.attachments));
         self.keep_agreement_keys(page, entry, &attachments)?;
         self.enter(height, id)?;
         self.renew()?;
-        self.take_key(page, entry, height, &attachments)
+        self.take_key(store, page, entry, height, &attachments)
     }
 
     /// Keeps the keys that a new epoch key will have to be sealed to.
@@ -71,12 +72,21 @@ impl Space {
         Ok(())
     }
 
-    /// Forgets what was wanted and has happened with this device's own entry, where the membership
-    /// itself does not tell that it has.
-    fn forget_fulfilled(&self, page: &mut Page, entry: &Entry) -> Result<(), SpaceError> {
+    /// Forgets what was wanted and has happened, where the membership itself does not tell that it
+    /// has: a new key by this device's own entry, a key that was handed out by anybody's.
+    fn forget_fulfilled(
+        &mut self,
+        page: &mut Page,
+        entry: &Entry,
+        is_own: bool,
+    ) -> Result<(), SpaceError> {
         let body = MembershipBody::parse(entry.body());
         let body = body.map_err(|error| BookError::from(MembershipError::from(error)))?;
-        let rotates = body.core.ops.iter().any(|op| matches!(op, Op::Rotate(_)));
+        let mut ops = body.core.ops.iter();
+        let rotates = is_own && ops.any(|op| matches!(op, Op::Rotate(_)));
+        for key in &body.core.keys {
+            self.has_answered(key.device);
+        }
         let sealed = body.core.keys.iter().map(|key| Wish::Seal(key.device));
         for wish in rotates.then_some(Wish::Rotate).into_iter().chain(sealed) {
             page.transaction
@@ -143,34 +153,65 @@ impl Space {
 
     fn take_key(
         &mut self,
+        store: &dyn Store,
         page: &mut Page,
         entry: &Entry,
         height: Height,
         attachments: &[Vec<u8>],
     ) -> Result<(), SpaceError> {
-        let Some(book) = self.book.as_mut() else {
+        let Some(start) = self.book.as_ref().map(|b| b.membership().epoch_start()) else {
             return Ok(());
         };
-        if book.membership().epoch_start() == height {
+        if start == height {
             page.epochs.insert(height, entry.clone());
+            self.state.doubtful = None;
         }
-        let Some(own) = self.state.device else {
+        let Some(own) = self.state.device.filter(|_| !self.holds_key()) else {
             return Ok(());
         };
-        if book.key_at(height).is_some() {
+        let starter = self.starting_entry(store, page, start)?;
+        let Some(book) = &mut self.book else {
             return Ok(());
-        }
+        };
         match book.take_key(entry, &self.keys, own, attachments) {
-            Ok(Some((start, key))) => {
+            Ok(Some((_, key))) if book.check_key(&starter, start)? => {
                 let bytes = key.expose().as_slice();
                 page.transaction
                     .put(Table::Epoch, keys::epoch(self.number, start), bytes);
+                self.state.doubtful = None;
+            }
+            Ok(Some((_, key))) => {
+                tracing::warn!(%own, "the key that came is another one than the epoch's");
+                page.key_refused = true;
+                self.state.doubtful = Some(Doubtful {
+                    start,
+                    by: starter.header().device,
+                    key: Zeroizing::new(key.expose().to_vec()),
+                });
             }
             Ok(None) => {}
-            Err(BookError::KeyRefused) => page.key_refused = true,
+            Err(BookError::KeyRefused) => {
+                page.key_refused = true;
+                page.key_missing = is_left_out(entry, own, attachments);
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(())
+    }
+
+    /// The entry that starts the epoch at a height: of this page, or of one before.
+    fn starting_entry(
+        &self,
+        store: &dyn Store,
+        page: &Page,
+        height: Height,
+    ) -> Result<Entry, SpaceError> {
+        if let Some(entry) = page.epochs.get(&height) {
+            return Ok(entry.clone());
+        }
+        let bytes = store.get(Table::Membership, &keys::membership(self.number, height))?;
+        let entry = bytes.and_then(|bytes| Entry::parse(bytes).ok());
+        entry.ok_or_else(|| damaged(Table::Membership, "an entry is missing"))
     }
 
     /// Takes the keys of earlier epochs from the private parts of the entries that ended them.
@@ -179,19 +220,9 @@ impl Space {
         store: &dyn Store,
         page: &mut Page,
     ) -> Result<(), SpaceError> {
-        let Some(book) = &mut self.book else {
-            return Ok(());
-        };
-        while let Some(height) = book.missing_link() {
-            let stored = match page.epochs.get(&height) {
-                Some(entry) => entry.clone(),
-                None => {
-                    let place = keys::membership(self.number, height);
-                    let bytes = store.get(Table::Membership, &place)?;
-                    let entry = bytes.and_then(|bytes| Entry::parse(bytes).ok());
-                    entry.ok_or_else(|| damaged(Table::Membership, "an entry is missing"))?
-                }
-            };
+        while let Some(height) = self.book.as_ref().and_then(Book::missing_link) {
+            let stored = self.starting_entry(store, page, height)?;
+            let Some(book) = &mut self.book else { break };
             match book.take_link(&stored, height) {
                 Ok((start, key)) => {
                     let bytes = key.expose().as_slice();
@@ -205,7 +236,19 @@ impl Space {
                 }
             }
         }
-        book.take_kind(self.state.kind);
+        if let Some(book) = &mut self.book {
+            book.take_kind(self.state.kind);
+        }
         Ok(())
     }
+}
+
+/// Whether an entry names a key for a member that did not come with it.
+fn is_left_out(entry: &Entry, own: DeviceNumber, attachments: &[Vec<u8>]) -> bool {
+    let Ok(body) = MembershipBody::parse(entry.body()) else {
+        return false;
+    };
+    let mut named = body.core.keys.iter().filter(|key| key.device == own);
+    let came = |hash| attachments.iter().any(|a| AttachmentHash::of(a) == hash);
+    named.any(|key| !came(key.sealed))
 }

@@ -1,12 +1,15 @@
 //! The life of a membership, several devices at a time: real spaces and real stores against a small
 //! honest relay in memory.
 
+mod acks;
 mod crashes;
 mod device;
 mod ending;
 mod fleet;
 mod keys;
+mod leaving;
 mod liars;
+mod opening;
 mod property;
 mod relay;
 mod wishes;

@@ -3,7 +3,7 @@
 
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
-use waymark_wire::entry::{Entry, Kind};
+use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::{DeviceNumber, Height};
 use waymark_wire::padding;
 
@@ -76,7 +76,9 @@ impl Space {
         store: &dyn Store,
         page: &mut Page,
     ) -> Result<(), SpaceError> {
-        if !self.is_ready() {
+        let holds_key = self.holds_key();
+        // Whoever comes new begins with the newest key. Whoever only lacks that reads on up to it.
+        if !holds_key && self.state.opened == 0 {
             return Ok(());
         }
         while self.state.opened < self.state.cursor.seq {
@@ -86,6 +88,10 @@ impl Space {
                 None => self.stored_entry(store, seq)?,
             };
             let header = *entry.header();
+            if !holds_key && !self.has_key_of(&header) {
+                page.entries.insert(seq, entry);
+                break;
+            }
             match header.kind {
                 Kind::Membership => self.open_roster(page, seq, &entry)?,
                 // Only whoever knows the phrase reads what a beacon says.
@@ -99,6 +105,14 @@ impl Space {
             self.state.opened = seq;
         }
         self.documents.flush()
+    }
+
+    /// Whether this device holds the key of an entry behind a space's first one.
+    fn has_key_of(&self, header: &Header) -> bool {
+        let follows = u32::from(header.kind == Kind::Membership);
+        let height = Height(header.height.0.saturating_add(follows));
+        let book = self.book.as_ref();
+        book.is_some_and(|book| book.key_at(height).is_some())
     }
 
     /// Whether the entry was held back as a whole: it does not count at its place in the log.

@@ -54,6 +54,8 @@ pub struct Received {
     pub membership: bool,
     /// How many of this device's entries the log has now shown.
     pub confirmed: usize,
+    /// Whether this device is to hand a member the key that it lacks.
+    pub asked: bool,
 }
 
 /// The state of one page while it is taken.
@@ -66,6 +68,8 @@ pub(super) struct Page {
     pub(super) epochs: BTreeMap<Height, Entry>,
     /// An epoch key for this device did not come or does not open.
     pub(super) key_refused: bool,
+    /// The newest such one did not come.
+    pub(super) key_missing: bool,
 }
 
 impl Space {
@@ -115,6 +119,7 @@ impl Space {
             attachments: Vec::new(),
             epochs: BTreeMap::new(),
             key_refused: false,
+            key_missing: false,
         };
         for item in items {
             match item {
@@ -135,10 +140,11 @@ impl Space {
         }
         self.check_receipt(receipt)?;
         // Keys that a relay has dropped for later ones are not missed, once those have come.
-        if page.key_refused && at_end && !self.is_ready() {
-            return Err(BookError::KeyRefused.into());
+        if at_end {
+            self.goes_on_without_key(&page)?;
         }
         self.open_epochs(store, &mut page)?;
+        self.answer(&mut page);
         self.open_pending(store, &mut page)?;
         if at_end {
             self.settle_all(store, &mut page)?;
@@ -196,6 +202,9 @@ impl Space {
                 {
                     self.hold_entry(page, seq, &entry, refusal.reason());
                 }
+                if kind == Kind::Ack {
+                    self.hear(&entry);
+                }
                 self.count(seq, header.device, header.counter)?;
             }
         }
@@ -221,9 +230,9 @@ impl Space {
             if SpaceId::from(id) != self.state.id {
                 return Err(SpaceError::Relay("its log is another space's"));
             }
-            if self.book.is_none() {
-                self.book = Some(Book::found(entry).map_err(refuse)?);
-            }
+            // Also who founded it verifies what the relay sends: it is stored in the own one's place.
+            let founded = Book::found(entry).map_err(refuse)?;
+            self.book.get_or_insert(founded);
         } else {
             let book = self
                 .book

@@ -3,6 +3,7 @@
 //! so the new one may take its counter.
 
 use waymark_wire::entry::{Entry, Header, Kind};
+use waymark_wire::ids::Height;
 
 use super::{Sealed, Space, SpaceError, damaged, keys, outbox};
 use crate::crypto::{Entropy, open, seal};
@@ -26,6 +27,10 @@ impl Space {
             return Ok(());
         };
         if membership.is_rotation_due() || membership.is_closed() {
+            return Ok(());
+        }
+        // What waits is sealed anew once this device has the key.
+        if !self.holds_key() {
             return Ok(());
         }
         let start = membership.epoch_start();
@@ -81,7 +86,8 @@ impl Space {
         Ok(())
     }
 
-    /// Puts a batch on its way again, sealed where the membership stands now.
+    /// Puts a batch on its way again, sealed where the membership stands now, or where this device
+    /// lacks that key as it was before.
     pub(super) fn put_again(
         &self,
         transaction: &mut Transaction,
@@ -90,7 +96,12 @@ impl Space {
         entropy: &mut dyn Entropy,
     ) -> Result<(), SpaceError> {
         let text = self.text_of(&sealed.entry)?;
-        let entry = self.seal_batch(text, counter, entropy)?;
+        let header = sealed.entry.header();
+        let entry = if self.holds_key() {
+            self.seal_batch(text, counter, entropy)?
+        } else {
+            self.seal_batch_at(text, counter, header.height, entropy)?
+        };
         outbox::put_batch(transaction, self.number, counter, entry);
         Ok(())
     }
@@ -119,14 +130,24 @@ impl Space {
         counter: u32,
         entropy: &mut dyn Entropy,
     ) -> Result<Entry, SpaceError> {
+        let height = self.book.as_ref().map(|book| book.membership().height());
+        self.seal_batch_at(text, counter, height.unwrap_or_default(), entropy)
+    }
+
+    /// The same under the key of the epoch at a height.
+    fn seal_batch_at(
+        &self,
+        text: Vec<u8>,
+        counter: u32,
+        height: Height,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Entry, SpaceError> {
         let refused = || SpaceError::Membership(BookError::KeyRefused);
         let (book, device) = self
             .book
             .as_ref()
             .zip(self.state.device)
             .ok_or_else(refused)?;
-        let membership = book.membership();
-        let height = membership.height();
         let key = book.key_at(height).ok_or_else(refused)?;
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
@@ -138,7 +159,8 @@ impl Space {
             seen: self.state.cursor.position(),
             salt,
         };
-        let (space, at) = (self.state.id, membership.head());
+        let at = book.membership().id_at(height).ok_or_else(refused)?;
+        let space = self.state.id;
         let sealed = seal(key, &space.0, &at.0, &header.to_bytes(), text)?;
         let signing = &self.signing;
         Ok(Entry::assemble(header, &sealed, &space, &at, |text| {

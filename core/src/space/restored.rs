@@ -8,6 +8,8 @@
 //! the edits stay where they are until the log contradicts them or has come to its end: then what is
 //! missing in it is done again, under the new keys.
 
+use std::collections::BTreeMap;
+
 use waymark_wire::entry::Entry;
 use waymark_wire::membership::{MembershipBody, Op, Rights};
 use waymark_wire::padding;
@@ -16,7 +18,7 @@ use zeroize::Zeroizing;
 use super::receive::Page;
 use super::{Space, SpaceError, damaged, keys};
 use crate::crypto::{Entropy, MembershipKeys};
-use crate::gate::{ActorId, DocumentName, PlainChange, Section, decode_batch};
+use crate::gate::{ActorId, DocumentName, PlainChange, RecordView, Section, decode_batch};
 use crate::membership::{Newcomer, SpaceKind, Wish};
 use crate::store::{Store, Table, Transaction};
 
@@ -121,6 +123,35 @@ impl Space {
         state.renewed = None;
         transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
         Ok(())
+    }
+
+    /// The records of this device's that the log has not shown, by document.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn unconfirmed_records(
+        &mut self,
+        store: &dyn Store,
+    ) -> Result<BTreeMap<DocumentName, Vec<Vec<u8>>>, SpaceError> {
+        self.refresh(store)?;
+        let own = self.actor();
+        let mut lost = BTreeMap::new();
+        for (name, from) in self.unconfirmed(store)? {
+            let local = self.documents.open(store, name, own)?;
+            let confirmed = local.without(&|actor, seq| actor == own && seq >= from)?;
+            let is_new = |record: &RecordView<'_>| !confirmed.has_record(&record.id);
+            let records = local.records().filter(is_new);
+            let bytes = records.map(|record| record.bytes.into_owned());
+            lost.insert(name, bytes.collect());
+        }
+        Ok(lost)
+    }
+
+    /// Has nothing of this device's wait to be sent any more. What it wrote stays here.
+    pub fn give_up_sending(&self, transaction: &mut Transaction) {
+        transaction
+            .delete_prefix(Table::Outbox, keys::sealed(self.number))
+            .delete_prefix(Table::Outbox, keys::unsent(self.number));
     }
 
     /// For each document the first own change that the log has not shown.

@@ -78,6 +78,8 @@ impl Space {
             Wish::Leave if has_phrase(&|m| m.person == own.person && !is_own(m)) => {
                 Standing::Refused("only the recovery phrase itself can end its membership")
             }
+            // Somebody came or went: it is wanted anew, with the right entrances.
+            Wish::Close(Some(next)) if next.height != membership.height() => Standing::Done,
             Wish::Close(_) if !is_admin => Standing::Refused("only the client closes a space"),
             Wish::Close(_) if has_phrase(&|m| !is_own(m)) => {
                 Standing::Refused("only the recovery phrase closes a space that it is in")

@@ -43,6 +43,40 @@ pub(crate) struct SpaceState {
     pub(super) left: bool,
     /// The newest epoch's start, and the local date on which this device first looked at it.
     pub(super) epoch_seen: Option<(Height, i32)>,
+    /// The newest membership entry among the stored ones, where all of them were verified; `None`
+    /// where a version before this kept them.
+    pub(super) verified: Option<(Height, EntryId)>,
+    /// The start of the epoch whose key this device has told the others that it lacks.
+    pub(super) refused: Option<Height>,
+    /// Who else has said so in the epoch in force.
+    pub(super) asking: Asking,
+    /// A key that came for an epoch and is another one than its entry commits to.
+    pub(super) doubtful: Option<Doubtful>,
+}
+
+/// Who said in an epoch to lack its key.
+#[derive(Clone, Debug, Decode, Default, Encode)]
+#[cbor(map)]
+pub(crate) struct Asking {
+    /// The start of the epoch.
+    #[n(0)]
+    pub(super) start: Height,
+    /// Everybody who did.
+    #[n(1)]
+    pub(super) heard: Vec<DeviceNumber>,
+    /// Those to whom nobody has sealed it since, and whom this device has not set out to help.
+    #[n(2)]
+    pub(super) open: Vec<DeviceNumber>,
+}
+
+/// A key that is another one than an epoch's.
+#[derive(Clone)]
+pub(crate) struct Doubtful {
+    /// The start of the epoch for which it came.
+    pub(super) start: Height,
+    /// Who started it.
+    pub(super) by: DeviceNumber,
+    pub(super) key: Zeroizing<Vec<u8>>,
 }
 
 #[derive(Decode, Encode)]
@@ -86,6 +120,27 @@ struct Row {
     epoch_seen: Option<Height>,
     #[n(18)]
     epoch_seen_on: Option<i32>,
+    #[n(19)]
+    verified_height: Option<Height>,
+    #[n(20)]
+    verified: Option<EntryId>,
+    #[n(21)]
+    refused: Option<Height>,
+    #[n(22)]
+    asking: Option<Asking>,
+    #[n(23)]
+    doubtful: Option<DoubtfulRow>,
+}
+
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct DoubtfulRow {
+    #[n(0)]
+    start: Height,
+    #[n(1)]
+    by: DeviceNumber,
+    #[n(2)]
+    key: Bytes,
 }
 
 impl SpaceState {
@@ -112,6 +167,10 @@ impl SpaceState {
             becomes: None,
             left: false,
             epoch_seen: None,
+            verified: None,
+            refused: None,
+            asking: Asking::default(),
+            doubtful: None,
         }
     }
 
@@ -136,6 +195,15 @@ impl SpaceState {
             left: self.left.then_some(true),
             epoch_seen: self.epoch_seen.map(|(height, _)| height),
             epoch_seen_on: self.epoch_seen.map(|(_, day)| day),
+            verified_height: self.verified.map(|(height, _)| height),
+            verified: self.verified.map(|(_, id)| id),
+            refused: self.refused,
+            asking: Some(self.asking.clone()).filter(|asking| !asking.heard.is_empty()),
+            doubtful: self.doubtful.as_ref().map(|doubtful| DoubtfulRow {
+                start: doubtful.start,
+                by: doubtful.by,
+                key: Bytes(doubtful.key.to_vec()),
+            }),
         })
     }
 
@@ -163,6 +231,14 @@ impl SpaceState {
             becomes: row.becomes.map(|keys| Zeroizing::new(keys.0)),
             left: row.left.unwrap_or_default(),
             epoch_seen: row.epoch_seen.zip(row.epoch_seen_on),
+            verified: row.verified_height.zip(row.verified),
+            refused: row.refused,
+            asking: row.asking.unwrap_or_default(),
+            doubtful: row.doubtful.map(|doubtful| Doubtful {
+                start: doubtful.start,
+                by: doubtful.by,
+                key: Zeroizing::new(doubtful.key.0),
+            }),
         })
     }
 }

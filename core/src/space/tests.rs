@@ -164,6 +164,25 @@ fn a_membership_entry_that_opens_for_nobody_is_held_back_and_the_space_opens_aga
     assert!(Space::load(&store, 0).is_ok());
 }
 
+/// A relay could otherwise have the founder keep a first entry that nobody else would take.
+#[test]
+fn a_founder_takes_its_first_entry_only_as_it_signed_it() {
+    let mut bench = Bench::new();
+    let mut forged = bench.log[0].bytes().to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    let signed = std::mem::replace(&mut bench.log[0], Entry::parse(forged).unwrap());
+    let mut space = Space::load(&bench.store, 0).unwrap();
+    let mut store = std::mem::replace(&mut bench.store, MemoryDisk::new().open().unwrap());
+    let refused = bench.deliver(&mut space, &mut store);
+    let signer = DeviceNumber(0);
+    assert_eq!(
+        refused.unwrap_err(),
+        SpaceError::Signature { seq: 1, signer }
+    );
+    bench.log[0] = signed;
+    assert!(bench.deliver(&mut space, &mut store).is_ok());
+}
+
 /// The same entry under the founder's own signature, which the founder's device never made: the
 /// device was copied.
 #[test]

@@ -112,7 +112,8 @@ impl Space {
         self.refresh(store)?;
         let mut drafted = Drafted::default();
         let mut open = Vec::new();
-        if self.state.device.is_none() || !self.is_ready() {
+        let starts_over = self.starts_over(store)?;
+        if !self.holds_key() && !starts_over {
             return Ok(drafted);
         }
         let mut forgotten = Vec::new();
@@ -138,6 +139,11 @@ impl Space {
         let is_due = membership.is_rotation_due()
             && !membership.is_closed()
             && own.rights.include(Rights::WRITE);
+        let is_due = is_due || starts_over;
+        if starts_over {
+            // Everything else waits for the new key.
+            open.clear();
+        }
         if membership.is_rotation_due() && !is_due {
             // The rest waits for somebody who may replace the key.
             open.retain(|wish| matches!(wish, Wish::Leave | Wish::Close(_)));
@@ -244,7 +250,7 @@ impl Space {
         let mut renewed = None;
         let alone = open.iter().find_map(|wish| match wish {
             Wish::Leave => Some(book.draft_leave(signer, entropy)),
-            Wish::Close(next) => Some(book.draft_close(*next, signer, entropy)),
+            Wish::Close(next) => Some(book.draft_close(next.as_ref(), signer, entropy)),
             _ => None,
         });
         let phrase = open.iter().find_map(|wish| match wish {
@@ -392,7 +398,8 @@ impl Space {
     }
 
     /// Takes back a membership entry that came second: the relay refused it because another one
-    /// follows the same predecessor, so nobody can ever accept it, and its counter is free again.
+    /// follows the same predecessor, so nobody can ever accept it, and its counter is free again. So
+    /// is that of an ack whose epoch is over.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails.
@@ -402,8 +409,17 @@ impl Space {
         entropy: &mut dyn Entropy,
     ) -> Result<(), SpaceError> {
         self.refresh(store)?;
+        while self.take_back_one(store, entropy)? {}
+        Ok(())
+    }
+
+    fn take_back_one(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<bool, SpaceError> {
         let Some(height) = self.book.as_ref().map(|book| book.membership().height()) else {
-            return Ok(());
+            return Ok(false);
         };
         let outbox = self.outbox(store)?;
         let counters = &self.state.counters;
@@ -411,10 +427,12 @@ impl Space {
         let is_second = |sealed: &&Sealed| {
             let header = sealed.entry.header();
             // Another device with the same keys may have taken its place without a change.
-            changes(header) && (header.height < height || header.counter < next(header.device))
+            let next = next(header.device);
+            changes(header) && (header.height < height || header.counter < next)
+                || self.is_spent_ack(header, next)
         };
         let Some(second) = outbox.iter().find(is_second) else {
-            return Ok(());
+            return Ok(false);
         };
         let mut transaction = Transaction::new();
         transaction.delete(
@@ -423,13 +441,15 @@ impl Space {
         );
         let before = self.state.clone();
         self.move_up(store, &mut transaction, second.counter, entropy)?;
-        self.state.renewed = None;
+        if changes(second.entry.header()) {
+            self.state.renewed = None;
+        }
         self.save(&mut transaction);
         if let Err(error) = store.commit(transaction.into()) {
             self.state = before;
             return Err(error.into());
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Notes that this device is a member no more, if an entry with a counter below `below` says so

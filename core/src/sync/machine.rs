@@ -17,6 +17,7 @@ use super::{Effect, Event, Failure, Problem, RequestId, SpaceStatus, Timestamp};
 use crate::engine::Engine;
 use crate::home;
 use crate::space::Space;
+use crate::succession;
 
 /// Bytes of an answer that is read whole, at most.
 const ANSWER: usize = 4 * 1024 * 1024;
@@ -76,6 +77,8 @@ pub(super) struct SpaceSync {
     /// The relay refused or hid what was sent, and has shown none of it since: that its log can be
     /// read is no reason to try again sooner.
     pub(super) balks: bool,
+    /// Something is wanted that cannot be done with what the relay has shown.
+    pub(super) withheld: bool,
     pub(super) backoff: Backoff,
     pub(super) problem: Option<Problem>,
     pub(super) synced: Option<Timestamp>,
@@ -160,7 +163,8 @@ impl Machine {
         waits
             || space.has_ended()
             || (!sync.wants_pull
-                && (space.is_closed() || (!sync.wants_push && is_sent(engine, space))))
+                && (space.is_closed()
+                    || (!sync.wants_push && (sync.withheld || is_sent(engine, space)))))
     }
 
     /// C: try everything now, whatever failed before.
@@ -239,6 +243,7 @@ impl Machine {
             return;
         }
         self.upkeep_due = false;
+        let succeeded = succession::upkeep(engine);
         match home::upkeep(engine) {
             Ok(touched) => {
                 self.meet(engine);
@@ -248,6 +253,10 @@ impl Machine {
             }
             // What is damaged says so where it is read.
             Err(error) => tracing::warn!(%error, "home is not in line with the other spaces"),
+        }
+        match succeeded {
+            Ok(touched) => touched.into_iter().for_each(|n| self.local_change(n)),
+            Err(error) => tracing::warn!(%error, "a space that follows another has to wait"),
         }
     }
 
@@ -517,5 +526,5 @@ impl Machine {
 /// Whether everything that this device wrote in a space is in the log.
 fn is_sent(engine: &Engine, space: &Space) -> bool {
     let store = engine.store.as_ref();
-    !space.is_ready() || space.is_sent(store).unwrap_or_default()
+    !space.holds_key() || space.is_sent(store).unwrap_or_default()
 }

@@ -10,7 +10,7 @@ use super::machine::Purpose;
 use super::reading::{Pull, Reading};
 use super::{Event, Machine, Problem, RequestId, Timestamp};
 use crate::engine::Engine;
-use crate::membership::SpaceKind;
+use crate::membership::{BookError, SpaceKind};
 use crate::space::{Item, Space, SpaceError};
 impl Machine {
     pub(super) fn handle_greeting(
@@ -333,6 +333,7 @@ impl Machine {
             return false;
         };
         let (id, reaches) = (space.id(), space.reaches_welcome());
+        let lacks_key = space.lacks_key();
         let in_home = space.kind() == SpaceKind::Home && !received.changes.is_empty();
         self.upkeep_due |= received.membership || in_home;
         if !received.changes.is_empty() {
@@ -379,10 +380,12 @@ impl Machine {
             sync.backoff.reset();
         }
         let problem = sync.problem.take();
+        // Nothing is wrong with the relay, and this device goes on: somebody hands it the key.
+        sync.problem = lacks_key.then(|| SpaceError::from(BookError::KeyRefused).into());
         // What the log does not show although it was read to its end has to be sent again; and
         // where a part of what waited is there, it is the next part's turn.
-        sync.wants_push |=
-            first || received.membership || received.confirmed > 0 || problem.is_some();
+        sync.wants_push |= first || received.membership || received.asked || problem.is_some();
+        sync.wants_push |= received.confirmed > 0;
         if first || problem.is_some() || received.confirmed > 0 {
             self.events.push_back(Event::Status { space: id });
         }

@@ -9,6 +9,7 @@ use super::machine::{Purpose, SpaceSync, Taken};
 use super::pull::{is_on_its_way, is_unheard_of, refused};
 use super::{Event, Machine, Problem, Timestamp};
 use crate::engine::Engine;
+use crate::membership::BookError;
 use crate::space::{Sealed, SpaceError, Unfulfilled};
 
 /// Bytes of an append answer, at most.
@@ -37,14 +38,23 @@ impl Machine {
             }
             sync.wants_push = false;
             let sent_below = sync.sent_below;
-            let (outbox, unfulfilled) = match next_entries(engine, number, sent_below) {
+            let next = match next_entries(engine, number, sent_below) {
                 Ok(next) => next,
                 Err(error) => {
                     self.space_failed(engine, number, error.into(), now);
                     continue;
                 }
             };
-            for unfulfilled in unfulfilled {
+            let outbox = next.entries;
+            let sync = self.spaces.entry(number).or_default();
+            sync.withheld = next.withheld.is_some();
+            // Reading and all other sending go on.
+            if let Some(withheld) = next.withheld {
+                tracing::warn!(space = number, %withheld, "a change cannot be made");
+                sync.problem = Some(withheld.into());
+                self.events.push_back(Event::Status { space: id });
+            }
+            for unfulfilled in next.unfulfilled {
                 let space = id;
                 self.events
                     .push_back(Event::Unfulfilled { space, unfulfilled });
@@ -199,19 +209,38 @@ impl Machine {
     }
 }
 
+/// What is to be sent next in a space.
+#[derive(Default)]
+struct Next {
+    entries: Vec<Sealed>,
+    unfulfilled: Vec<Unfulfilled>,
+    /// Why a change of the membership that is wanted cannot be made now.
+    withheld: Option<SpaceError>,
+}
+
 /// What is to be sent next in a space: what is sealed and not taken yet, sealing more if there is
 /// nothing.
 fn next_entries(
     engine: &mut Engine,
     number: u32,
     sent_below: Option<u32>,
-) -> Result<(Vec<Sealed>, Vec<Unfulfilled>), SpaceError> {
+) -> Result<Next, SpaceError> {
+    let mut made = Next::default();
     let Some((space, store, entropy)) = engine.parts(number) else {
-        return Ok((Vec::new(), Vec::new()));
+        return Ok(made);
     };
     space.take_back_draft(store, entropy)?;
+    space.refuse_key(store, entropy)?;
     space.reseal(store, entropy)?;
-    let unfulfilled = space.draft_wishes(store, entropy)?.unfulfilled;
+    match space.draft_wishes(store, entropy) {
+        Ok(drafted) => made.unfulfilled = drafted.unfulfilled,
+        // The relay left out a key to which the next one has to be sealed. What was written does not
+        // have to wait for it.
+        Err(error @ SpaceError::Membership(BookError::AgreementKey(_))) => {
+            made.withheld = Some(error);
+        }
+        Err(error) => return Err(error),
+    }
     // A membership entry may come second and is made anew then: nothing is numbered behind it.
     if !space.is_drafting(store)? {
         while space.seal(store, entropy)? {}
@@ -223,16 +252,17 @@ fn next_entries(
         bytes <= APPEND_BYTES
     };
     let next = space
-        .outbox(store)?
+        .to_send(store)?
         .into_iter()
         .skip_while(|sealed| sent_below.is_some_and(|below| sealed.counter < below))
         .take_while(fits)
         .collect();
-    Ok((up_to_draft(next), unfulfilled))
+    made.entries = up_to_draft(next);
+    Ok(made)
 }
 
 /// What stands behind a change of the membership waits for it: it may have to be sealed anew.
-fn up_to_draft(mut next: Vec<Sealed>) -> Vec<Sealed> {
+pub(crate) fn up_to_draft(mut next: Vec<Sealed>) -> Vec<Sealed> {
     let changes = |sealed: &Sealed| {
         let header = sealed.entry.header();
         header.kind == Kind::Membership && header.seen.seq > 0

@@ -2,6 +2,7 @@
 //! receipts.
 
 use serde_json::{Value, json};
+use waymark_wire::ack::Ack;
 use waymark_wire::chain::{Chain, ChainTag, Position};
 use waymark_wire::codec::Bytes;
 use waymark_wire::entry::{Entry, EntryError, Header, Kind};
@@ -17,7 +18,8 @@ pub(super) fn vectors() -> Value {
     json!({
         "padding": padding_vectors(),
         "signing_keys": signing_keys(),
-        "entries": [batch(), founding_place(), unknown_kind()],
+        "entries": [batch(), founding_place(), unknown_kind(), ack()],
+        "acks": acks(),
         "forms": forms(),
         "chain": chain(),
         "read_proof": read_proof(),
@@ -168,6 +170,60 @@ fn unknown_kind() -> Value {
     )
 }
 
+/// A member says that the key of the epoch that starts at height 7 did not come.
+fn ack() -> Value {
+    let header = Header {
+        kind: Kind::Ack,
+        device: DeviceNumber(3),
+        counter: 12,
+        height: Height(9),
+        seen: Position {
+            seq: 41,
+            chain: ChainTag(counting(1)),
+        },
+        salt: counting(0xb0),
+    };
+    entry(
+        header,
+        &Ack::KeyRefused(Height(7)).to_body(),
+        SpaceId(counting(0x40)),
+        EntryId(counting(0x60)),
+    )
+}
+
+/// What bodies of acks say, before and behind the padding.
+fn acks() -> Value {
+    let said = [
+        ("the first epoch", &[0xa2, 0, 1, 1, 0][..]),
+        ("a later epoch", &[0xa2, 0, 1, 1, 7]),
+        ("one far on", &[0xa2, 0, 1, 1, 0x19, 0x03, 0xe8]),
+        ("a key more", &[0xa3, 0, 1, 1, 7, 2, 0x80]),
+        ("another code", &[0xa1, 0, 2]),
+        (
+            "another code that says more",
+            &[0xa2, 0, 0x18, 0x63, 2, 0x41, 9],
+        ),
+        ("no epoch", &[0xa1, 0, 1]),
+        ("no code", &[0xa1, 1, 7]),
+        ("a longer spelling", &[0xa2, 0, 1, 1, 0x18, 7]),
+        ("keys out of order", &[0xa2, 1, 7, 0, 1]),
+        ("something behind it", &[0xa2, 0, 1, 1, 7, 0]),
+        ("no map", &[0x82, 1, 7]),
+    ];
+    let told = said.map(|(what, text)| {
+        let mut body = text.to_vec();
+        padding::pad(&mut body);
+        let outcome = match Ack::parse(&body) {
+            Some(Ack::KeyRefused(epoch)) => json!({ "key_refused": epoch.0 }),
+            Some(Ack::Unknown(code)) => json!({ "unknown": code }),
+            Some(other) => panic!("{other:?}"),
+            None => json!("unreadable"),
+        };
+        json!({ "what": what, "body": hex(body), "outcome": outcome })
+    });
+    told.into_iter().collect()
+}
+
 fn entry(header: Header, body: &[u8], space: SpaceId, membership: EntryId) -> Value {
     let seed = counting::<32>(0xa0);
     let key = SigningKey::from_seed(&seed).unwrap();
@@ -217,7 +273,12 @@ fn forms() -> Value {
         (1, 3, 1_048_708),
         (1, 3, 1_048_709),
         (1, 4, 388),
+        (1, 5, 372),
+        (1, 5, 373),
+        (1, 5, 388),
         (1, 5, 389),
+        (1, 5, 1_140),
+        (1, 5, 1_141),
         (1, 6, 388),
         (1, 0, 116),
         (1, 7, 117),

@@ -8,10 +8,11 @@ use waymark_core::client::{Client, Config};
 use waymark_core::crypto::{MembershipKeys, SeededEntropy, open_roster, seal};
 use waymark_core::home::Listed;
 use waymark_core::membership::{
-    Book, BookError, Draft, KeySet, NewMember, Signer, SpaceKind, Steps, Use, found,
+    Book, BookError, Draft, Entrance, KeySet, NewMember, Signer, SpaceKind, Steps, Succession, Use,
+    found,
 };
 use waymark_core::role::Role;
-use waymark_wire::chain::Cursor;
+use waymark_wire::chain::{ChainTag, Cursor, Position};
 use waymark_wire::codec;
 use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, PersonTag, SpaceId};
@@ -64,6 +65,19 @@ const fn predecessor() -> SpaceId {
 
 const fn successor() -> SpaceId {
     SpaceId([0xf0; 32])
+}
+
+/// How a member enters it.
+const fn entrance() -> Entrance {
+    Entrance {
+        device: DeviceNumber(5),
+        number: DeviceNumber(1),
+        added_by: EntryId([0xf1; 32]),
+        reaches: Position {
+            seq: 2,
+            chain: ChainTag([0xf2; 16]),
+        },
+    }
 }
 
 struct Life {
@@ -146,7 +160,13 @@ impl Life {
         self.make_steps("it makes room for another", 6, next_phrase, false);
         self.make_steps("and the key is replaced", 0, Steps::default(), true);
         self.make("the space is closed", 7, None, |book, signer, random| {
-            book.draft_close(Some(successor()), signer, random)
+            let height = book.membership().height();
+            let succession = Succession {
+                space: successor(),
+                entrances: vec![entrance()],
+                height,
+            };
+            book.draft_close(Some(&succession), signer, random)
         });
     }
 

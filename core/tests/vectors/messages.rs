@@ -7,8 +7,8 @@ use waymark_wire::chain::{ChainTag, Position};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::ids::{DeviceNumber, EntryId, Generation};
 use waymark_wire::message::{
-    AppendAnswer, AppendRequest, Frame, PullRequest, PullSpace, RefusalAnswer, RefusalCode,
-    StatusAnswer, StatusRequest,
+    AppendAnswer, AppendRequest, Frame, MailboxAnswer, MailboxId, MailboxRequest, MailboxSlot,
+    PullRequest, PullSpace, RefusalAnswer, RefusalCode, StatusAnswer, StatusRequest,
 };
 use waymark_wire::proof::ReadProof;
 use waymark_wire::receipt::Receipt;
@@ -26,6 +26,7 @@ pub(super) fn vectors() -> Value {
         "append": messages.append(),
         "pull": messages.pull(),
         "status": messages.status(),
+        "mailbox": mailbox(),
         "refusals": messages.refusals(),
         "codes": codes(),
     })
@@ -183,6 +184,60 @@ impl Messages {
     }
 }
 
+/// Slots that are put and read, and bodies that are no request and no answer.
+fn mailbox() -> Value {
+    let slot = |slot| MailboxSlot {
+        slot,
+        bytes: Bytes(counting::<40>(slot).to_vec()),
+    };
+    let read = MailboxRequest {
+        mailbox: MailboxId(counting(0x51)),
+        put: None,
+        days: None,
+        admission: None,
+    };
+    let made = MailboxRequest {
+        put: Some(slot(0)),
+        days: Some(30),
+        admission: Some(Bytes(b"a token of the operator's".to_vec())),
+        ..read.clone()
+    };
+    let put = MailboxRequest {
+        put: Some(slot(7)),
+        ..read.clone()
+    };
+    let answer = |slots: &[u8]| MailboxAnswer {
+        slots: slots.iter().map(|number| slot(*number)).collect(),
+    };
+    // No relay answers with nothing, since slot 0 makes the mailbox; a reader takes it.
+    let answers = [answer(&[]), answer(&[0]), answer(&[0, 2, 7])];
+    let no_requests = [
+        ("a slot that no mailbox has", Some(slot(8)), None),
+        ("kept for no day", Some(slot(0)), Some(0)),
+        ("kept for too long", Some(slot(0)), Some(31)),
+    ]
+    .map(|(what, put, days)| {
+        let request = MailboxRequest {
+            put,
+            days,
+            ..read.clone()
+        };
+        refused(what, &request)
+    });
+    let no_answers = [
+        ("slots that do not ascend", answer(&[2, 0])),
+        ("a slot twice", answer(&[1, 1])),
+        ("a slot that no mailbox has", answer(&[8])),
+    ]
+    .map(|(what, answer)| refused(what, &answer));
+    json!({
+        "requests": [told(&read), told(&made), told(&put)],
+        "answers": answers.iter().map(told).collect::<Vec<_>>(),
+        "no_requests": no_requests,
+        "no_answers": no_answers,
+    })
+}
+
 fn relay() -> SigningKey {
     SigningKey::from_seed(&counting(0xc0)).unwrap()
 }
@@ -217,6 +272,19 @@ where
         Ok(message)
     );
     json!({ "bytes": hex(&bytes), "diagnostic": diagnostic(&bytes) })
+}
+
+/// The bytes of what has the form of a message and breaks a rule that the form does not show.
+fn refused<T>(what: &str, message: &T) -> Value
+where
+    T: Encode<()> + for<'b> Decode<'b, ()> + std::fmt::Debug,
+{
+    let bytes = codec::encode(message);
+    assert!(
+        codec::decode::<T>(&bytes, bytes.len()).is_err(),
+        "{message:?}"
+    );
+    json!({ "what": what, "bytes": hex(&bytes), "diagnostic": diagnostic(&bytes) })
 }
 
 /// CBOR's diagnostic notation (RFC 8949 §8), for the types that messages have.

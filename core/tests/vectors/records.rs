@@ -3,12 +3,13 @@
 use chrono::{DateTime, NaiveDate};
 use serde_json::{Value, json};
 use waymark_core::model::{
-    Author, Comparison, DocumentKey, LifecycleStatus, Log, NewCheckIn, NewGoal, NewMeasure,
-    NewNote, NewRecord, NewRevision, NewSettings, NewStatus, NewVerdict, NewWithdrawal, Outcome,
-    Pause, Period, PersonTag, Plan, Rating, RecordId, Schedule, SchedulePattern, SourceRecord,
-    Stamp, Target, TextId, Verdict, Weekday,
+    Author, Comparison, DocumentKey, GrantScope, LifecycleStatus, Log, NewCheckIn, NewGoal,
+    NewGrant, NewMeasure, NewNote, NewProvenance, NewRecord, NewRevision, NewSettings, NewStatus,
+    NewVerdict, NewWithdrawal, Outcome, Pause, Period, PersonTag, Plan, Rating, RecordId, Schedule,
+    SchedulePattern, SourceRecord, Stamp, Target, TextId, Verdict, Weekday,
 };
 use waymark_core::role::Role;
+use waymark_wire::ids::SpaceId;
 
 use super::support::{counting, hex};
 
@@ -163,6 +164,27 @@ impl Month {
                 },
                 &stamp(10),
             )
+        });
+        self.put("a grant", |_| {
+            let grant = NewGrant {
+                person: PersonTag([0xc2; 16]),
+                scope: GrantScope::Plan,
+                purpose: "Therapy".into(),
+                from: None,
+                until: NaiveDate::from_ymd_opt(2026, 8, 31),
+            };
+            grant.record(&stamp(11))
+        });
+        self.put("copies of a therapist's, and when one had a say", |_| {
+            let day = |day| NaiveDate::from_ymd_opt(2026, 1, day).expect("a day");
+            let provenance = NewProvenance {
+                source: SpaceId([0xa5; 32]),
+                person: PersonTag([0xc2; 16]),
+                role: Role::Therapist,
+                records: vec![mood],
+                say: Some(day(7)..day(31)),
+            };
+            provenance.record(DocumentKey::PLAN, &stamp(12))
         });
     }
 

@@ -385,7 +385,10 @@ pub(super) fn batches(space: &Space) -> Value {
             "tablet",
         ),
         ("by nobody", Kind::Batch, 9, 3, "client's phone"),
-        ("a reserved kind", Kind::Ack, 0, 3, "client's phone"),
+        ("a reserved kind", Kind::Carry, 0, 3, "client's phone"),
+        ("an ack by a reader", Kind::Ack, 3, 3, "screen"),
+        ("an ack before its membership", Kind::Ack, 3, 2, "screen"),
+        ("an ack of what is to come", Kind::Ack, 3, 4, "screen"),
     ];
     let told = cases.map(|(what, kind, device, height, signer)| {
         let height = Height(height);

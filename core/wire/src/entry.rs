@@ -3,8 +3,8 @@
 //! `version 1 · kind 1 · device 2 · counter 4 · membership height 4 · seen seq 8 · seen chain 16 ·
 //! salt 16` (52 bytes) `· body · signature 64`
 //!
-//! The body of a `membership` entry has a public part (see [`crate::membership`]); every other
-//! body is sealed text. The space's id travels in the request and not in the entry, but both id and
+//! The body of a `membership` entry has a public part (see [`crate::membership`]), that of an `ack`
+//! is public as a whole (see [`crate::ack`]); every other body is sealed text. The space's id travels in the request and not in the entry, but both id and
 //! signature cover it.
 
 use ring::digest::{Context, SHA256};
@@ -27,7 +27,7 @@ pub const TAG: usize = 16;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// Tells what its signer holds. Reserved.
+    /// Tells the others what its signer holds, or does not hold.
     Ack,
     /// What a device did in a space since its last push.
     Batch,
@@ -78,6 +78,7 @@ impl Kind {
         let body = match self {
             // Length of the core, core, commitment, private part.
             Self::Membership => 4 + limits::MEMBERSHIP_CORE + 32 + limits::MEMBERSHIP_CORE + TAG,
+            Self::Ack => limits::ACK,
             Self::Snapshot => limits::SNAPSHOT_PART + TAG,
             _ => limits::BATCH + TAG,
         };
@@ -139,7 +140,7 @@ impl Header {
 #[non_exhaustive]
 pub enum EntryError {
     /// The body's length is none that padding makes.
-    #[error("a sealed text of {0} bytes is not padded")]
+    #[error("a body of {0} bytes is not padded")]
     NotPadded(usize),
     /// More bytes than an entry of its kind may have.
     #[error("an entry of {length} bytes, at most {limit} are allowed")]
@@ -186,8 +187,12 @@ impl Entry {
             return Err(EntryError::Version(bytes[0]));
         }
         let body = length - HEADER - SIGNATURE;
-        let sealed_only = !matches!(kind, Kind::Membership | Kind::Unknown(_));
-        if sealed_only && !body.checked_sub(TAG).is_some_and(padding::is_padded) {
+        let padded = match kind {
+            Kind::Membership | Kind::Unknown(_) => None,
+            Kind::Ack => Some(Some(body)),
+            _ => Some(body.checked_sub(TAG)),
+        };
+        if padded.is_some_and(|padded| !padded.is_some_and(padding::is_padded)) {
             return Err(EntryError::NotPadded(body));
         }
         let header = Header::parse(&part(&bytes, 0));

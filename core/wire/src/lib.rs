@@ -8,6 +8,7 @@
 //! - [`padding`]: which sizes a sealed text may have.
 //! - [`signature`]: Ed25519 keys, and which of them are refused.
 //! - [`entry`]: the fixed layout of one item in a space's log.
+//! - [`ack`]: what a member tells the others about what it holds.
 //! - [`chain`]: the hash over a log that lets a device prove what it has seen.
 //! - [`membership`]: the public part of membership entries and the rules that both sides enforce.
 //! - [`proof`] and [`receipt`]: how a reader shows who it is, and what a relay commits itself to.
@@ -16,6 +17,7 @@
 //! `docs/protocol.md` says the same in prose and CDDL, with vectors.
 #![forbid(unsafe_code)]
 
+pub mod ack;
 pub mod chain;
 pub mod codec;
 pub mod entry;

@@ -3,6 +3,8 @@
 
 /// Bytes of a batch's padded plaintext, at most.
 pub const BATCH: usize = 256 * 1024;
+/// Bytes of an ack's padded body, at most.
+pub const ACK: usize = 1024;
 /// Bytes of a membership entry's public core, at most; its padded private part has the same limit.
 pub const MEMBERSHIP_CORE: usize = 64 * 1024;
 /// Bytes of one part of a snapshot, at most.

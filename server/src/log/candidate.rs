@@ -163,7 +163,7 @@ fn candidate(
         Reason::new(code, error)
     })?;
     let kind = entry.header().kind;
-    if !matches!(kind, Kind::Batch | Kind::Membership) {
+    if !matches!(kind, Kind::Ack | Kind::Batch | Kind::Membership) {
         return Err(Reason::from(Refusal::Kind(kind.number())));
     }
     let is_founding = kind == Kind::Membership && entry.id(&SpaceId::ZERO) == EntryId::from(*space);

@@ -29,6 +29,7 @@ macro_rules! log_conformance {
             entries::readers_may_not_write
             entries::strangers_learn_nothing
             entries::the_same_entry_has_one_place
+            entries::whoever_is_a_member_may_say_what_it_lacks
             membership::a_closed_space_takes_nothing_and_is_read
             membership::a_space_needs_its_first_entry
             membership::membership_entries_take_turns

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use tokio::runtime::Runtime;
+use waymark_core::client::PlanId;
 use waymark_core::crypto::{
     AgreementPublicKey, EpochInfo, EpochKey, MembershipKeys, SeededEntropy, seal_epoch_key,
 };
@@ -14,11 +15,12 @@ use waymark_core::membership::{
     Book, Draft, KeySet, NewMember, RelayAddress, Signer, SpaceKind, Steps, found,
 };
 use waymark_core::role::Role;
+use waymark_core::space::Space;
 use waymark_tests::story::meet;
 use waymark_tests::{Device, TestRelay, begin, link_phone};
 use waymark_wire::chain::{ChainTag, Position};
 use waymark_wire::entry::Entry;
-use waymark_wire::ids::{AttachmentHash, DeviceNumber, Height, PersonTag};
+use waymark_wire::ids::{AttachmentHash, DeviceNumber, Height, PersonTag, SpaceId};
 use waymark_wire::membership::{Membership, Rights};
 
 use crate::Effort;
@@ -32,6 +34,9 @@ const DEVICES: u8 = 4;
 const CHAIN: usize = 1_000;
 /// Spaces of somebody who is in many.
 const SPACES: usize = 200;
+/// Spaces with a long life behind them, and membership entries that each has.
+const OLD_SPACES: usize = 20;
+const OLD: usize = 100;
 
 const SEEN: Position = Position {
     seq: 1,
@@ -113,7 +118,7 @@ pub(crate) fn many_spaces(effort: Effort) -> Vec<Row> {
     let mut rows = Vec::new();
     for spaces in [1, effort.of(SPACES, 10)] {
         let relay = runtime.block_on(TestRelay::start());
-        let (mut phone, _) = begin(&relay);
+        let (phone, _) = begin(&relay);
         for _ in 1..spaces {
             phone.client().people().create_plan().expect("a plan");
         }
@@ -128,15 +133,59 @@ pub(crate) fn many_spaces(effort: Effort) -> Vec<Row> {
         } else {
             Row::at_most(&measure, median(times), None, most)
         });
-        let mut opened = Vec::new();
-        for _ in 0..effort.of(11, 2) {
-            phone.close();
-            opened.push(timed(|| phone.reopen()).0);
-        }
         let measure = format!("  open a phone that is in {spaces} spaces");
-        rows.push(Row::note(&measure, time(median(opened)), "–".into()));
+        rows.push(open_again(phone, &measure, effort));
     }
+    rows.push(old_spaces(&runtime, effort));
     rows
+}
+
+/// A phone in spaces whose keys were renewed over and over.
+fn old_spaces(runtime: &Runtime, effort: Effort) -> Row {
+    let (spaces, length) = (effort.of(OLD_SPACES, 2), effort.of(OLD, 4));
+    let relay = runtime.block_on(TestRelay::start());
+    let (phone, _) = begin(&relay);
+    for _ in 1..spaces {
+        phone.client().people().create_plan().expect("a plan");
+    }
+    runtime.block_on(settle(&[&phone]));
+    let people = phone.client().people();
+    let is_young = |plan: &PlanId| people.history(*plan).expect("a history").len() < length;
+    let mut young = people.plans();
+    while !young.is_empty() {
+        for plan in &young {
+            people.rotate(*plan).expect("a wish");
+        }
+        runtime.block_on(meet(&[&phone]));
+        young.retain(is_young);
+    }
+    let measure =
+        format!("  open one that is in {spaces} spaces with {length} membership entries each");
+    open_again(phone, &measure, effort)
+}
+
+/// Opening beside opening with every signature of every membership checked anew.
+fn open_again(phone: Device, measure: &str, effort: Effort) -> Row {
+    let phone = RefCell::new(phone);
+    let open = |relies| {
+        let mut phone = phone.borrow_mut();
+        rely_on_verified(&mut phone, relies);
+        phone.close();
+        timed(|| phone.reopen()).0
+    };
+    let pair = in_turn(effort.of(11, 2), || open(true), || open(false));
+    Row::compared(measure, pair.ours, pair.baseline)
+}
+
+/// Says whether the next opening may rely on what was verified in any space.
+fn rely_on_verified(phone: &mut Device, relies: bool) {
+    phone.inside(|engine| {
+        let ids: Vec<SpaceId> = engine.spaces().iter().map(Space::id).collect();
+        for id in ids {
+            let (space, store, _) = engine.space_mut(&id).expect("a space");
+            space.rely_on_verified(store, relies).expect("it is kept");
+        }
+    });
 }
 
 /// Joins home by card, and syncs until home has taken the phone everywhere.
@@ -165,6 +214,8 @@ async fn settle(devices: &[&Device]) {
 struct Team {
     book: Book,
     keys: Vec<MembershipKeys>,
+    /// Their public agreement keys, by number.
+    stored: Vec<Vec<u8>>,
 }
 
 impl Team {
@@ -185,7 +236,9 @@ impl Team {
         let mut book = Book::found(&draft.entry).expect("founded");
         book.restore_key(Height(0), key);
         book.read_roster(&draft.entry, Height(0)).expect("a roster");
-        Self { book, keys }
+        let public = |member: &NewMember| member.keys.agreement_key.0.clone();
+        let stored = members.iter().map(public).collect();
+        Self { book, keys, stored }
     }
 
     fn signer(&self, counter: u32) -> Signer<'_> {
@@ -201,8 +254,7 @@ impl Team {
         // As it is in the database: by hash, to be read there.
         let members = self.book.membership().everybody();
         let place = members.iter().position(|m| m.agreement_key == *hash)?;
-        let key = self.keys[place].agreement_public().ok()?;
-        Some(key.to_bytes().to_vec())
+        self.stored.get(place).cloned()
     }
 }
 

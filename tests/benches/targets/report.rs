@@ -32,6 +32,15 @@ impl Row {
         }
     }
 
+    /// Two times without a target.
+    pub(crate) fn compared(measure: &str, ours: Duration, baseline: Duration) -> Self {
+        let ratio = ours.as_secs_f64() / baseline.as_secs_f64();
+        Self {
+            ratio: format!("{ratio:.2}×"),
+            ..Self::note(measure, time(ours), time(baseline))
+        }
+    }
+
     /// A time that may be at most so many times the baseline's.
     pub(crate) fn at_most_times(
         measure: &str,

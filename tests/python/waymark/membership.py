@@ -6,6 +6,7 @@ from hashlib import sha256, sha512
 from . import cbor
 from .sealing import check_agreement_key, epoch_info, open_epoch_key, open_roster
 from .wire import (
+    ACK,
     BATCH,
     MEMBERSHIP,
     TAG,
@@ -198,14 +199,14 @@ class Membership:
 
     def admit(self, entry: Entry) -> None:
         """Whether an entry that changes no membership counts here."""
-        if entry.kind != BATCH:
+        if entry.kind not in (ACK, BATCH):
             raise Refused("kind")
         signer = self.signer(entry, entry.id(self.space))
         if self.closed:
             raise Refused("closed")
         if self.rotation_due or not self.epoch_start <= entry.height < len(self.ids):
             raise Refused("stale")
-        if not signer.has(WRITE):
+        if entry.kind == BATCH and not signer.has(WRITE):
             raise Refused("rights")
 
     def signer(self, entry: Entry, entry_id: bytes) -> Member:

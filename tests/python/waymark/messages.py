@@ -68,7 +68,20 @@ def frame(value) -> bool:
     return isinstance(value, list) and any(form(value) for form in FRAMES)
 
 
+def within(first: int, last: int):
+    return lambda value: type(value) is int and first <= value <= last
+
+
+def slots(value) -> bool:
+    """What a mailbox holds: each slot once, in their order."""
+    if not list_of(slot, 8)(value):
+        return False
+    numbers = [number for number, _ in value]
+    return numbers == sorted(set(numbers))
+
+
 position = array(number(64), data(16))
+slot = array(within(0, 7), data())
 receipt = fields({0: data(16), 1: position, 2: data(64)})
 proof = fields({0: data(32), 1: number(16), 2: nonce, 3: data(64)})
 pull_space = fields({0: proof, 1: position}, {2: list_of(position, 8), 3: flag})
@@ -101,6 +114,8 @@ FORMS = {
     "status_answer": fields(
         {0: number(64), 2: number(64), 3: receipt, 4: nonce}, {1: number(64)}
     ),
+    "mailbox_request": fields({0: data(32)}, {1: slot, 2: within(1, 30), 3: data()}),
+    "mailbox_answer": fields({0: slots}),
     "refusal": fields(
         {0: code, 1: text, 2: nonce},
         {3: list_of(number(64), 64), 4: position, 5: list_of(data(), 256)},

@@ -36,6 +36,10 @@ def identifier(value) -> bool:
     return isinstance(value, bytes) and len(value) == 16
 
 
+def space(value) -> bool:
+    return isinstance(value, bytes) and len(value) == 32
+
+
 def text(value) -> bool:
     return isinstance(value, str)
 
@@ -100,6 +104,8 @@ KINDS = {
         {2: identifier, 7: amount, 8: text, 9: ratings, 10: text, 11: links, 12: identifier},
     ),
     9: ({**BASE, 2: links}, {}),  # withdrawal
+    10: ({**BASE, 2: identifier, 3: code, 4: text, 5: day}, {6: day}),  # grant
+    11: ({**BASE, 2: space, 3: identifier, 4: code}, {5: links, 6: day, 7: day}),  # provenance
 }
 
 
@@ -122,6 +128,20 @@ def check(data: bytes) -> dict:
             raise Refused("needs_newer_app")
     if record[0] == 9:
         in_range(0 < len(record[2]) <= 64)
+    if record[0] == 10:
+        until = record.get(6)
+        last = record[5] if until is None else until
+        in_range(record[4].strip() != "" and len(record[4]) <= 500)
+        in_range(FIRST_DAY <= record[5] <= last <= LAST_DAY)
+        if record[3] != 1:
+            raise Refused("needs_newer_app")
+    if record[0] == 11:
+        if record[4] not in range(4):
+            raise Refused("needs_newer_app")
+        in_range(len(record.get(5, [])) <= 64)
+        say = record.get(6), record.get(7)
+        malformed_unless((say[0] is None) == (say[1] is None))
+        in_range(say[0] is None or FIRST_DAY <= say[0] < say[1] <= LAST_DAY)
     return record
 
 

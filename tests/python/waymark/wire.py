@@ -6,9 +6,11 @@ from hashlib import sha256
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from . import cbor
+
 ZERO = bytes(32)
 HEADER, SIGNATURE, TAG = 52, 64, 16
-MEMBERSHIP, BATCH, SNAPSHOT = 1, 2, 3
+MEMBERSHIP, BATCH, SNAPSHOT, ACK = 1, 2, 3, 5
 KIB = 1024
 
 
@@ -111,6 +113,8 @@ def longest(kind: int) -> int:
         body = 4 + 64 * KIB + 32 + 64 * KIB + TAG
     elif kind == SNAPSHOT:
         body = 1024 * KIB + TAG
+    elif kind == ACK:
+        body = KIB
     else:
         body = 256 * KIB + TAG
     return HEADER + body + SIGNATURE
@@ -158,8 +162,9 @@ def parse_entry(raw: bytes) -> Entry:
         raise Refused("too_long")
     if raw[0] != 1:
         raise Refused("version")
-    sealed = len(raw) - HEADER - SIGNATURE
-    if kind in (2, 3, 4, 5, 6) and not is_padded(sealed - TAG):
+    body = len(raw) - HEADER - SIGNATURE
+    padded = body if kind == ACK else body - TAG
+    if kind in (2, 3, 4, 5, 6) and not is_padded(padded):
         raise Refused("not_padded")
 
     def number(start: int, end: int) -> int:
@@ -168,6 +173,24 @@ def parse_entry(raw: bytes) -> Entry:
     return Entry(
         raw, kind, number(2, 4), number(4, 8), number(8, 12), number(12, 20), raw[20:36], raw[36:52]
     )
+
+
+def read_ack(body: bytes):
+    """What an ack says: its code, and with code 1 an epoch's height. None where it cannot be read."""
+    try:
+        text = unpad(body)
+    except Refused:
+        return None
+    if not cbor.is_strict_map(text):
+        return None
+    said = cbor.decode(text)
+    code = said.get(0)
+    if not isinstance(code, int) or code < 0:
+        return None
+    if code != 1:
+        return code, None
+    epoch = said.get(1)
+    return (code, epoch) if isinstance(epoch, int) and 0 <= epoch < 1 << 32 else None
 
 
 def header_bytes(

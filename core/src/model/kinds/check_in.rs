@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::model::codes::Outcome;
 use crate::model::document::DocumentKey;
-use crate::model::ids::{CheckInId, GoalId, MeasureId, RevisionId};
+use crate::model::ids::{CheckInId, GoalId, MeasureId, RecordId, RevisionId};
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::json;
 use crate::model::kinds::Kind;
@@ -84,6 +84,14 @@ impl RecordKind for CheckIn {
         UNIT.read_opt(self.unit.as_deref())?;
         NOTE.read_opt(self.note.as_deref())?;
         read_links(self.ratings.len() + self.replaces.len() + 2)
+    }
+
+    fn links(&self) -> Vec<RecordId> {
+        let replaced = self.replaces.iter().map(|id| id.record());
+        let rated = self.ratings.keys().map(|id| id.record());
+        let goal = self.goal.map(GoalId::record);
+        let seen = self.revision_seen.map(RevisionId::record);
+        replaced.chain(rated).chain(goal).chain(seen).collect()
     }
 
     /// A correction keeps goal and month: an entry must not count in two places.

@@ -3,6 +3,7 @@
 
 use minicbor::{Decode, Encode};
 
+use crate::model::ids::RecordId;
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::kinds::Kind;
 use crate::model::left_out::Reason;
@@ -40,6 +41,10 @@ impl RecordKind for Goal {
     fn check(&self) -> Result<(), Reason> {
         read_instant(self.at)?;
         AREA.read_opt(self.area.as_deref())
+    }
+
+    fn links(&self) -> Vec<RecordId> {
+        Vec::new()
     }
 }
 

@@ -73,6 +73,11 @@ impl RecordKind for Measure {
         in_range(scale(self.min, self.max, self.step).is_ok())
     }
 
+    fn links(&self) -> Vec<RecordId> {
+        let first = self.of.map(MeasureId::record);
+        self.replaces.iter().copied().chain(first).collect()
+    }
+
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         let Some(first) = entry.record.of else {
             return Ok(());

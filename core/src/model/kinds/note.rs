@@ -49,6 +49,10 @@ impl RecordKind for Note {
         TITLE.read_opt(self.title.as_deref())
     }
 
+    fn links(&self) -> Vec<RecordId> {
+        self.about.into_iter().collect()
+    }
+
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         let known = entry.record.about.is_none_or(|about| records.knows(about));
         known.then_some(()).ok_or(Reason::UnknownReference)

@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 use minicbor::{Decode, Encode};
 
-use crate::model::ids::{GoalId, RevisionId};
+use crate::model::ids::{GoalId, MeasureId, RecordId, RevisionId};
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::kinds::Kind;
 use crate::model::kinds::goal::Goal;
@@ -68,6 +68,13 @@ impl RecordKind for GoalRevision {
             .map(StoredSchedule::view)
             .transpose()?;
         Ok(())
+    }
+
+    fn links(&self) -> Vec<RecordId> {
+        let measure = self.target.as_ref().and_then(|target| target.measure);
+        let replaced = self.replaces.iter().map(|id| id.record());
+        let named = replaced.chain(measure.map(MeasureId::record));
+        named.chain([self.goal.record()]).collect()
     }
 
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {

@@ -38,6 +38,7 @@ pub(crate) struct PlanSettings {
 impl RecordKind for PlanSettings {
     const WRITERS: &'static [Role] = &[Role::Client];
     const ACTION: &'static str = "change the plan's settings";
+    const OF_PLAN: bool = true;
 
     fn home(&self) -> Result<Home, Reason> {
         Ok(Home::Plan)
@@ -48,6 +49,10 @@ impl RecordKind for PlanSettings {
         read_links(self.replaces.len())?;
         in_range(self.cut_off_hour.is_none_or(|hour| hour <= CUT_OFF_LIMIT))?;
         in_range(self.time_zone.as_deref().is_none_or(is_zone_name))
+    }
+
+    fn links(&self) -> Vec<RecordId> {
+        self.replaces.clone()
     }
 }
 

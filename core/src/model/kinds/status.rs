@@ -58,6 +58,11 @@ impl RecordKind for GoalStatus {
         REASON.read_opt(self.reason.as_deref())
     }
 
+    fn links(&self) -> Vec<RecordId> {
+        let goal = self.goal.record();
+        self.replaces.iter().copied().chain([goal]).collect()
+    }
+
     /// The client decides; a therapist only proposes.
     fn may_write(&self, role: Role) -> bool {
         match role {

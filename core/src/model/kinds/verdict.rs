@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 
 use crate::model::acceptance::Stand;
 use crate::model::codes::Verdict;
-use crate::model::ids::RevisionId;
+use crate::model::ids::{RecordId, RevisionId};
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::kinds::Kind;
 use crate::model::kinds::revision::GoalRevision;
@@ -45,6 +45,10 @@ impl RecordKind for VerdictRecord {
         read_instant(self.at)?;
         read_date(self.date)?;
         Verdict::read(self.verdict).map(drop)
+    }
+
+    fn links(&self) -> Vec<RecordId> {
+        vec![self.revision.record()]
     }
 
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {

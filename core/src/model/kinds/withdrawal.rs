@@ -43,6 +43,10 @@ impl RecordKind for Withdrawal {
         read_links(self.records.len())
     }
 
+    fn links(&self) -> Vec<RecordId> {
+        self.records.clone()
+    }
+
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         for id in &entry.record.records {
             let Some((record, authors)) = records.find(*id) else {

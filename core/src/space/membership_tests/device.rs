@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use waymark_wire::entry::Entry;
-use waymark_wire::ids::{DeviceNumber, PersonTag};
+use waymark_wire::ids::{DeviceNumber, Height, PersonTag};
 use waymark_wire::membership::Rights;
 
 use super::relay::{Refused, Relay};
@@ -14,6 +14,7 @@ use crate::membership::{KeySet, NewMember, WelcomeSpace, Wish};
 use crate::role::Role;
 use crate::space::{Space, SpaceError, Unfulfilled};
 use crate::store::{MemoryDisk, MemoryStore, Store, StoreError, Table, Transaction};
+use crate::sync::up_to_draft;
 
 pub(super) const PLAN: DocumentName = DocumentName { kind: 1, part: 0 };
 
@@ -34,7 +35,9 @@ pub(super) struct Device {
     pub(super) person: PersonTag,
     pub(super) is_rough: bool,
     /// It has read the log to the end, so far as it knows, and may write.
-    caught_up: bool,
+    pub(super) caught_up: bool,
+    /// Every entry that it has sent, and how far it knew the membership then.
+    pub(super) sent: Vec<(Height, Entry)>,
     /// What it wrote and was told is safe.
     pub(super) notes: BTreeSet<Vec<u8>>,
     pub(super) unfulfilled: Vec<Unfulfilled>,
@@ -83,6 +86,7 @@ impl Device {
             person: PersonTag([person; 16]),
             is_rough: false,
             caught_up: false,
+            sent: Vec::new(),
             notes: BTreeSet::new(),
             unfulfilled: Vec::new(),
             epoch_keys: BTreeSet::new(),
@@ -202,6 +206,8 @@ impl Device {
     pub(super) fn prepare(&mut self) {
         self.step(|space, store, entropy| space.take_back_draft(store, entropy))
             .unwrap();
+        self.step(|space, store, entropy| space.refuse_key(store, entropy))
+            .unwrap();
         self.step(|space, store, entropy| space.reseal(store, entropy))
             .unwrap();
         let drafted = self.step(|space, store, entropy| space.draft_wishes(store, entropy));
@@ -216,11 +222,14 @@ impl Device {
 
     /// Sends what is on its way. Where `answered` is false, the answer is lost.
     pub(super) fn send(&mut self, relay: &mut Relay, answered: bool) -> Pushed {
-        let outbox = self.space.outbox(self.store()).unwrap();
+        let outbox = up_to_draft(self.space.to_send(self.store()).unwrap());
         let Some(below) = outbox.last().map(|last| last.counter + 1) else {
             return Pushed::Nothing;
         };
         let entries: Vec<Entry> = outbox.iter().map(|sealed| sealed.entry.clone()).collect();
+        let known = self.space.book().unwrap().membership().height();
+        self.sent
+            .extend(entries.iter().map(|entry| (known, entry.clone())));
         let attachments = outbox.into_iter().flat_map(|sealed| sealed.attachments);
         let answer = relay.append(&entries, &attachments.collect::<Vec<_>>());
         if !answered {

@@ -6,8 +6,8 @@ use waymark_wire::membership::{MembershipBody, Rights};
 use super::device::{PLAN, Pushed};
 use super::fleet::Fleet;
 use super::relay::{Refused, named_by};
-use crate::crypto::{EpochInfo, open_epoch_key};
-use crate::membership::Wish;
+use crate::crypto::{EpochInfo, EpochKey, open_epoch_key};
+use crate::membership::{Succession, Wish};
 use crate::space::SpaceError;
 
 const ADMIN: Rights = Rights::ADMIN;
@@ -16,6 +16,11 @@ const WRITE: Rights = Rights::WRITE;
 /// Tries every key that a device ever held, and everything that the relay ever had, on all that came
 /// from a height on; says how many entries opened, of how many.
 fn tried_by(fleet: &Fleet, device: usize, from: u32) -> (usize, usize) {
+    fleet.opened_since(from, &learned_by(fleet, device, from))
+}
+
+/// Every epoch key that a device ever held, or gets with its keys out of what the relay ever had.
+pub(super) fn learned_by(fleet: &Fleet, device: usize, from: u32) -> Vec<EpochKey> {
     let (mut epochs, own) = fleet.devices[device].hoarded();
     let membership = fleet.membership();
     for stored in fleet.relay.log.iter().skip(1) {
@@ -45,7 +50,7 @@ fn tried_by(fleet: &Fleet, device: usize, from: u32) -> (usize, usize) {
             }
         }
     }
-    fleet.opened_since(from, &epochs)
+    epochs
 }
 
 /// The promise of `revoke`: whoever is removed reads nothing that is written afterwards, though the
@@ -183,7 +188,13 @@ fn a_closed_space_is_read_and_nothing_more_is_wanted_there() {
     fleet.devices[0].note("kept");
     fleet.settle();
     let successor = SpaceId([7; 32]);
-    fleet.wish(0, Wish::Close(Some(successor)));
+    let height = fleet.devices[0].space.book().unwrap().membership().height();
+    let succession = Succession {
+        space: successor,
+        entrances: Vec::new(),
+        height,
+    };
+    fleet.wish(0, Wish::Close(Some(succession)));
     fleet.wish(1, Wish::Rotate);
     fleet.devices[1].prepare();
     fleet.sync(0);

@@ -1,6 +1,6 @@
 //! Several devices of one space with their relay.
 
-use waymark_wire::entry::Kind;
+use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::DeviceNumber;
 use waymark_wire::membership::{Membership, Rights};
 
@@ -152,18 +152,18 @@ impl Fleet {
 
     /// How many of the entries from a height on open with any of these epoch keys.
     pub(super) fn opened_since(&self, height: u32, keys: &[EpochKey]) -> (usize, usize) {
-        let membership = self.membership();
         let later = self.relay.log.iter().skip(1).filter(|stored| {
             let header = stored.entry.header();
             let at = header.height.0 + u32::from(header.kind == Kind::Membership);
             at >= height
         });
-        let opens = |stored: &&Stored| keys.iter().any(|key| self.opens(membership, stored, key));
+        let opens = |stored: &&Stored| keys.iter().any(|key| self.opens(&stored.entry, key));
         (later.clone().filter(opens).count(), later.count())
     }
 
-    fn opens(&self, membership: &Membership, stored: &Stored, key: &EpochKey) -> bool {
-        let entry = &stored.entry;
+    /// Whether an entry behind the first one opens with an epoch key.
+    pub(super) fn opens(&self, entry: &Entry, key: &EpochKey) -> bool {
+        let membership = self.membership();
         let header = entry.header();
         let (space, at) = (membership.space(), membership.id_at(header.height).unwrap());
         match waymark_wire::membership::MembershipBody::parse(entry.body()) {

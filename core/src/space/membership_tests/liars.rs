@@ -2,33 +2,42 @@
 
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::{Entry, Header};
-use waymark_wire::ids::{AttachmentHash, DeviceNumber};
+use waymark_wire::ids::{AttachmentHash, DeviceNumber, SpaceId};
 use waymark_wire::membership::{Core, MembershipBody, Op, Rights};
 use waymark_wire::padding;
 
 use super::device::new_member;
 use super::fleet::{Fleet, keys_of};
 use crate::crypto::{
-    EpochInfo, EpochKey, MembershipKeys, SeededEntropy, open_epoch_key, open_roster, seal_roster,
+    AgreementPublicKey, EpochInfo, EpochKey, MembershipKeys, SeededEntropy, open_epoch_key,
+    open_roster, seal_epoch_key, seal_roster,
 };
-use crate::membership::{BookError, KeySet, NewMember, Roster, Signer, SpaceKind, Steps, Wish};
+use crate::membership::{KeySet, NewMember, Roster, Signer, SpaceKind, Steps, Wish};
 use crate::role::Role;
-use crate::space::{SpaceError, keys};
+use crate::space::keys;
 use crate::store::{Store, Table};
 
 const WRITE: Rights = Rights::WRITE;
 
 /// What a liar may say otherwise.
-struct Lie {
+pub(super) struct Lie {
     core: Core,
     roster: Roster,
     attachments: Vec<Vec<u8>>,
+    space: SpaceId,
+    /// The members' agreement keys.
+    members: Vec<(DeviceNumber, Vec<u8>)>,
     /// Seals what nobody opens in place of the roster.
     is_garbled: bool,
 }
 
 /// Has a device append an entry that rotates, or adds somebody, with a lie in it.
-fn lie(fleet: &mut Fleet, device: usize, add: Option<NewMember>, twist: impl FnOnce(&mut Lie)) {
+pub(super) fn lie(
+    fleet: &mut Fleet,
+    device: usize,
+    add: Option<NewMember>,
+    twist: impl FnOnce(&mut Lie),
+) {
     let entropy = &mut SeededEntropy::new([77; 32]);
     let liar = &fleet.devices[device];
     let (space, store, own) = (&liar.space, liar.store(), liar.number());
@@ -73,6 +82,12 @@ fn lie(fleet: &mut Fleet, device: usize, add: Option<NewMember>, twist: impl FnO
         core,
         roster,
         attachments: draft.attachments,
+        space: id,
+        members: book
+            .membership()
+            .members()
+            .filter_map(|m| Some((m.device, agreement_key(&m.agreement_key)?)))
+            .collect(),
         is_garbled: false,
     };
     twist(&mut lie);
@@ -86,6 +101,32 @@ fn lie(fleet: &mut Fleet, device: usize, add: Option<NewMember>, twist: impl FnO
         space.signing_key().sign(text)
     });
     fleet.relay.append(&[entry], &lie.attachments).unwrap();
+}
+
+/// Names other bytes for a member than what was sealed to it.
+fn hand(lie: &mut Lie, device: u16, bytes: Vec<u8>) {
+    let mut keys = lie.core.keys.iter_mut();
+    let named = keys.find(|key| key.device.0 == device).unwrap();
+    let before = std::mem::replace(&mut named.sealed, AttachmentHash::of(&bytes));
+    let is_other = |bytes: &Vec<u8>| AttachmentHash::of(bytes) != before;
+    lie.attachments.retain(is_other);
+    lie.attachments.push(bytes);
+}
+
+/// Hands a member what opens for nobody.
+pub(super) fn hand_garbage(lie: &mut Lie, device: u16) {
+    hand(lie, device, vec![5; 1168]);
+}
+
+/// Hands a member another key than the rest gets.
+pub(super) fn hand_another_key(lie: &mut Lie, device: u16) {
+    let entropy = &mut SeededEntropy::new([78; 32]);
+    let key = lie.members.iter().find(|(number, _)| number.0 == device);
+    let recipient = AgreementPublicKey::from_bytes(&key.unwrap().1).unwrap();
+    let info = EpochInfo::new(&lie.space.0, &lie.core.previous.0, None, device);
+    let other = EpochKey::generate(entropy);
+    let sealed = seal_epoch_key(&recipient, &info, &other, entropy).unwrap();
+    hand(lie, device, sealed.to_vec());
 }
 
 /// Client, supporter and a therapist who lies; the therapist reads and writes honestly no more.
@@ -242,25 +283,9 @@ fn a_key_that_nothing_can_be_sealed_to_keeps_nobody_from_rotating() {
 #[test]
 fn a_sealed_key_that_opens_for_nobody_is_mended_by_anybody() {
     let mut fleet = fleet();
-    lie(&mut fleet, 2, None, |lie| {
-        let named = lie
-            .core
-            .keys
-            .iter_mut()
-            .find(|key| key.device.0 == 1)
-            .unwrap();
-        let garbage = vec![5; 1168];
-        let before = named.sealed;
-        named.sealed = AttachmentHash::of(&garbage);
-        lie.attachments
-            .retain(|bytes| AttachmentHash::of(bytes) != before);
-        lie.attachments.push(garbage);
-    });
-    let refused = fleet.devices[1].pull(&fleet.relay, 1000);
-    assert_eq!(refused, Err(SpaceError::Membership(BookError::KeyRefused)));
-    fleet.sync(0);
-    fleet.wish(0, Wish::Seal(DeviceNumber(1)));
-    fleet.sync(0);
+    lie(&mut fleet, 2, None, |lie| hand_garbage(lie, 1));
+    fleet.sync(1);
+    assert!(fleet.devices[1].space.lacks_key());
     go_on(&mut fleet);
     newcomer_goes_on(&mut fleet);
 }

@@ -19,6 +19,8 @@ enum Step {
     AddPerson(u8),
     Remove(u16),
     Rotate,
+    /// Rotates, and the relay loses a member's key; they go on until it has it.
+    LeaveOut(u16),
     Leave,
     /// Reads at most so many entries.
     Pull(usize),
@@ -35,6 +37,7 @@ fn step() -> impl Strategy<Value = (usize, Step)> {
         2 => (0u8..3).prop_map(Step::AddPerson),
         2 => (0u16..6).prop_map(Step::Remove),
         1 => Just(Step::Rotate),
+        1 => (0u16..6).prop_map(Step::LeaveOut),
         1 => Just(Step::Leave),
         3 => (1usize..5).prop_map(Step::Pull),
         4 => any::<bool>().prop_map(Step::Push),
@@ -77,6 +80,7 @@ impl Run {
             }
             Step::Remove(number) => drop(own.wish(&Wish::Remove(DeviceNumber(*number)))),
             Step::Rotate => drop(own.wish(&Wish::Rotate)),
+            Step::LeaveOut(number) => self.leave_out(device, DeviceNumber(*number)),
             Step::Leave => drop(own.wish(&Wish::Leave)),
             Step::Pull(limit) => drop(own.pull(relay, *limit).unwrap()),
             Step::Push(true) => drop(own.push(relay)),
@@ -91,6 +95,21 @@ impl Run {
             Step::Crash => own.crash(),
         }
         self.welcome();
+    }
+
+    /// Whoever leaves before it has helped would take the key along: nothing else is wanted meanwhile.
+    fn leave_out(&mut self, by: usize, number: DeviceNumber) {
+        self.settle();
+        let Fleet { relay, devices } = &mut self.fleet;
+        if devices[by].space.has_ended() || devices[by].wish(&Wish::Rotate).is_err() {
+            return;
+        }
+        devices[by].sync(relay);
+        let start = relay.membership.as_ref().unwrap().epoch_start();
+        if relay.sealed_key(start, number).is_some() {
+            relay.lose_sealed_key(start, number);
+        }
+        self.settle();
     }
 
     fn add(&mut self, by: usize, person: u8, rights: Rights) {

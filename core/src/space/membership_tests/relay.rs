@@ -205,6 +205,11 @@ impl Relay {
         self.kept.remove(&hash);
     }
 
+    /// Has an attachment again that it had lost.
+    pub(super) fn find(&mut self, bytes: Vec<u8>) {
+        self.kept.insert(AttachmentHash::of(&bytes), bytes);
+    }
+
     /// At most `limit` entries after a place, for a current member; whether that is all there is.
     pub(super) fn page(
         &self,

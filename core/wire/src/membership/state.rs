@@ -62,6 +62,51 @@ impl Membership {
     /// # Errors
     /// [`MembershipError`] where it is not a first entry, signed by the admin whom it adds first.
     pub fn found(entry: &Entry) -> Result<Self, MembershipError> {
+        Self::found_with(entry, Signatures::Checked)
+    }
+
+    /// The membership after a space's first entry and the `rest`, in their order.
+    ///
+    /// # Errors
+    /// [`MembershipError`] where an entry breaks a rule.
+    pub fn of(first: &Entry, rest: &[Entry]) -> Result<Self, MembershipError> {
+        Self::of_with(first, rest, Signatures::Checked)
+    }
+
+    /// The same for entries that whoever keeps them has verified before, all up to `head`: they are
+    /// held to every rule but their signatures. `head` says that they are the same entries still,
+    /// since each id covers its entry and the id before. It does not cover the signature beside it,
+    /// which may have become any bytes.
+    ///
+    /// # Errors
+    /// [`MembershipError`] where an entry breaks a rule, [`MembershipError::Moved`] also where they
+    /// do not end in `head`.
+    pub fn known(
+        first: &Entry,
+        rest: &[Entry],
+        head: (Height, EntryId),
+    ) -> Result<Self, MembershipError> {
+        let membership = Self::of_with(first, rest, Signatures::Known)?;
+        if (membership.height(), membership.head()) == head {
+            Ok(membership)
+        } else {
+            Err(MembershipError::Moved)
+        }
+    }
+
+    fn of_with(
+        first: &Entry,
+        rest: &[Entry],
+        signatures: Signatures,
+    ) -> Result<Self, MembershipError> {
+        let mut membership = Self::found_with(first, signatures)?;
+        for entry in rest {
+            membership.apply_with(entry, signatures)?;
+        }
+        Ok(membership)
+    }
+
+    fn found_with(entry: &Entry, signatures: Signatures) -> Result<Self, MembershipError> {
         let id = entry.id(&SpaceId::ZERO);
         let mut founded = Self {
             space: SpaceId::from(id),
@@ -93,7 +138,8 @@ impl Membership {
             Some(op) => return Err(MembershipError::Unsupported(op.name())),
             None => return Err(MembershipError::Empty),
         };
-        let is_signed = entry.is_signed_by(&founder.signing_key, &EntryId::ZERO, &id);
+        let is_signed = signatures == Signatures::Known
+            || entry.is_signed_by(&founder.signing_key, &EntryId::ZERO, &id);
         if header.device != founder.device || !is_signed {
             return Err(Refusal::Signer(header.device).into());
         }
@@ -107,10 +153,14 @@ impl Membership {
     /// # Errors
     /// [`MembershipError`] where the entry breaks a rule.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), MembershipError> {
+        self.apply_with(entry, Signatures::Checked)
+    }
+
+    fn apply_with(&mut self, entry: &Entry, signatures: Signatures) -> Result<(), MembershipError> {
         let core = core_of(entry)?;
         // Number, then signature, then the rules of the log: the order is part of the protocol.
         let id = entry.id(&self.space);
-        let signer = self.signer(entry, &id)?;
+        let signer = self.signer_with(entry, &id, signatures)?;
         if entry.header().height != self.height() || core.previous != self.head() {
             return Err(MembershipError::Moved);
         }
@@ -120,13 +170,13 @@ impl Membership {
         Ok(())
     }
 
-    /// Whether a batch (or any entry that is no membership entry) counts after what has been
-    /// applied: a member of `write` signed it, at a height in the epoch in force.
+    /// Whether a batch or an ack counts after what has been applied: a member signed it, at a height
+    /// in the epoch in force, and for a batch one with `write`.
     ///
     /// # Errors
     /// [`Refusal`] where it does not.
     pub fn admit(&self, entry: &Entry) -> Result<EntryId, Refusal> {
-        if entry.header().kind != Kind::Batch {
+        if !matches!(entry.header().kind, Kind::Ack | Kind::Batch) {
             return Err(Refusal::Kind(entry.header().kind.number()));
         }
         let id = entry.id(&self.space);
@@ -141,9 +191,12 @@ impl Membership {
     /// # Errors
     /// [`Refusal`] where the entry does not count here.
     pub fn admit_signed(&self, header: &Header) -> Result<(), Refusal> {
-        if header.kind != Kind::Batch {
-            return Err(Refusal::Kind(header.kind.number()));
-        }
+        let rights = match header.kind {
+            // Also whoever may only look is to have the key.
+            Kind::Ack => Rights::READ,
+            Kind::Batch => Rights::WRITE,
+            other => return Err(Refusal::Kind(other.number())),
+        };
         if self.is_closed() {
             return Err(Refusal::Closed);
         }
@@ -152,7 +205,7 @@ impl Membership {
             return Err(Refusal::Stale(header.height));
         }
         match self.member(header.device) {
-            Some(signer) if signer.rights.include(Rights::WRITE) => Ok(()),
+            Some(signer) if signer.rights.include(rights) => Ok(()),
             Some(_) => Err(Refusal::Rights(header.device)),
             None => Err(Refusal::Signer(header.device)),
         }
@@ -283,6 +336,15 @@ impl Membership {
     /// [`Refusal::Stale`] where that height is not known, [`Refusal::Signer`] where no member had
     /// that number then or the signature is another's.
     pub fn signer(&self, entry: &Entry, id: &EntryId) -> Result<&Member, Refusal> {
+        self.signer_with(entry, id, Signatures::Checked)
+    }
+
+    fn signer_with(
+        &self,
+        entry: &Entry,
+        id: &EntryId,
+        signatures: Signatures,
+    ) -> Result<&Member, Refusal> {
         let header = entry.header();
         let at = self
             .id_at(header.height)
@@ -292,7 +354,7 @@ impl Membership {
             .member_ever(header.device)
             .filter(|member| member.signs_at(header.height))
             .ok_or(unsigned)?;
-        if entry.is_signed_by(&member.signing_key, &at, id) {
+        if signatures == Signatures::Known || entry.is_signed_by(&member.signing_key, &at, id) {
             Ok(member)
         } else {
             Err(unsigned)
@@ -323,6 +385,14 @@ impl Membership {
         self.rotation_due =
             !self.is_closed() && !change.rotates && (self.rotation_due || change.exposes_key);
     }
+}
+
+/// Whether a signature is still to be checked. It is known to be right only where all entries are held
+/// to an id that was verified: [`Membership::known`].
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Signatures {
+    Checked,
+    Known,
 }
 
 fn core_of(entry: &Entry) -> Result<Core, MembershipError> {

@@ -10,7 +10,8 @@ use waymark_wire::membership::{
 use waymark_wire::signature::{KeyError, VerifyingKey};
 
 use crate::support::{
-    ROTATE, add, batch, body, change, core, founding, header, key, sealed, signed, space,
+    ROTATE, act, add, batch, body, change, core, founding, header, key, remove, sealed, signed,
+    space,
 };
 
 /// Refuses a change by `device`, and shows that it left no trace.
@@ -263,7 +264,6 @@ fn batches_count_by_writers_at_known_heights() {
     let since = batch(&space, 4, 1);
     assert!(space.admit(&since).is_ok());
     for kind in [
-        Kind::Ack,
         Kind::Carry,
         Kind::Checkpoint,
         Kind::Snapshot,
@@ -272,6 +272,32 @@ fn batches_count_by_writers_at_known_heights() {
         let entry = signed(&space, header(kind, 0, 1), &[5; 256 + TAG], 0);
         assert_eq!(space.admit(&entry), Err(Refusal::Kind(kind.number())));
     }
+}
+
+/// Whoever lacks a key, also one who may only look, says so under the same rules.
+#[test]
+fn acks_count_by_members_in_the_epoch_in_force() {
+    let mut space = space();
+    let ack = |space: &Membership, device, height| {
+        let header = header(Kind::Ack, device, height);
+        signed(space, header, &[5; 256], device)
+    };
+    for member in 0..4 {
+        let entry = ack(&space, member, 0);
+        assert_eq!(space.admit(&entry), Ok(entry.id(space.space())));
+    }
+    let early = ack(&space, 3, 1);
+    assert_eq!(space.admit(&early), Err(Refusal::Stale(Height(1))));
+    let old = ack(&space, 3, 0);
+    act(&mut space, 0, &[ROTATE]).unwrap();
+    assert_eq!(space.admit(&old), Err(Refusal::Stale(Height(0))));
+    let now = ack(&space, 3, 1);
+    assert!(space.admit(&now).is_ok());
+    act(&mut space, 0, &[remove(3), ROTATE]).unwrap();
+    let gone = ack(&space, 3, 1);
+    assert_eq!(space.admit(&gone), Err(Refusal::Stale(Height(1))));
+    let gone = ack(&space, 3, 2);
+    assert_eq!(space.admit(&gone), Err(Refusal::Signer(DeviceNumber(3))));
 }
 
 /// A relay checks signatures before an entry's turn, against a membership that may have grown

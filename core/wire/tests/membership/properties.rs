@@ -1,7 +1,7 @@
 //! What holds however the members of a space act, in whatever order, online or not, rightly or not.
 
 use proptest::prelude::*;
-use waymark_wire::entry::{Entry, Kind, TAG};
+use waymark_wire::entry::{Entry, Kind, SIGNATURE, TAG};
 use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, SpaceId};
 use waymark_wire::membership::{
     Core, Membership, MembershipError, NewAgreementKey, Op, Refusal, Rights, SUITE_XWING,
@@ -280,5 +280,37 @@ proptest! {
         for (height, known) in world.history.iter().enumerate() {
             prop_assert_eq!(&replica(&world.log[1..=height]), known);
         }
+        let head = (world.space.height(), world.space.head());
+        let (first, rest) = world.log.split_first().unwrap();
+        prop_assert_eq!(&Membership::of(first, rest), &Ok(world.space.clone()));
+        prop_assert_eq!(&Membership::known(first, rest, head), &Ok(world.space.clone()));
+    }
+
+    /// Whoever opens what it has verified before finds whatever became another entry since.
+    #[test]
+    fn what_was_verified_is_known_again_and_nothing_else(
+        steps in prop::collection::vec(step(), 1..20),
+        which in any::<prop::sample::Index>(),
+        place in any::<prop::sample::Index>(),
+    ) {
+        let mut world = World::new();
+        for step in &steps {
+            world.take(step);
+        }
+        let head = (world.space.height(), world.space.head());
+        let mut log = world.log;
+        let entry = which.get_mut(&mut log);
+        let mut bytes = entry.bytes().to_vec();
+        let place = place.index(bytes.len());
+        bytes[place] ^= 1;
+        let is_signature = place >= bytes.len() - SIGNATURE;
+        let Ok(changed) = Entry::parse(bytes) else {
+            return Ok(());
+        };
+        *entry = changed;
+        let (first, rest) = log.split_first().unwrap();
+        prop_assert!(Membership::of(first, rest).is_err());
+        let known = Membership::known(first, rest, head);
+        prop_assert_eq!(known.ok(), is_signature.then_some(world.space));
     }
 }

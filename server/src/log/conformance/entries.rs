@@ -148,7 +148,6 @@ pub(crate) async fn kinds_and_ops_of_later_versions_are_refused(log: impl Log) {
     let mut space = Space::found(1);
     create(&log, &space).await;
     let kinds = [
-        Kind::Ack,
         Kind::Carry,
         Kind::Checkpoint,
         Kind::Snapshot,
@@ -186,6 +185,71 @@ pub(crate) async fn readers_may_not_write(log: impl Log) {
     let (invitation, _) = space.add(reader, 2, Rights::READ);
     let invitation = make(&log, &space, &invitation).await.refused.unwrap();
     assert_eq!(invitation.code, RefusalCode::Forbidden);
+}
+
+/// Otherwise a member that was left without a key could not say so, or could say it without end.
+pub(crate) async fn whoever_is_a_member_may_say_what_it_lacks(log: impl Log) {
+    let mut space = Space::found(1);
+    create(&log, &space).await;
+    let (change, key) = space.add(0, 1, Rights::READ);
+    make(&log, &space, &change).await;
+    let reader = space.accept(0, &change, key);
+    let ack = |space: &mut Space, counter, height, bytes| {
+        space.entry(reader, Kind::Ack, counter, Height(height), bytes)
+    };
+    let first = ack(&mut space, 0, 1, 256);
+    assert_eq!(ok(&log, &space, vec![first.clone()]).await.seqs, [3]);
+    let again = ok(&log, &space, vec![first]).await;
+    assert_eq!((again.seqs, again.is_new), (vec![3], false));
+    let longest = ack(&mut space, 1, 1, limits::ACK);
+    ok(&log, &space, vec![longest]).await;
+
+    for (counter, height, bytes, why) in [
+        (1, 1, 256, RefusalCode::Counter),
+        (3, 1, 256, RefusalCode::Counter),
+        (2, 2, 256, RefusalCode::StaleMembership),
+        (2, 1, 257, RefusalCode::BadRequest),
+        (2, 1, limits::ACK + 64, RefusalCode::TooLarge),
+    ] {
+        let entry = ack(&mut space, counter, height, bytes);
+        let refused = refused(&log, &space, vec![entry]).await;
+        assert_eq!(refused.code, why, "{counter} {height} {bytes}");
+    }
+    let mut altered = ack(&mut space, 2, 1, 256);
+    altered[60] ^= 1;
+    let altered = refused(&log, &space, vec![altered]).await;
+    assert_eq!(altered.code, RefusalCode::NotFound);
+
+    // Of an epoch that is over.
+    let rotation = space.act(0, vec![Op::Rotate(None)], Vec::new());
+    make(&log, &space, &rotation).await;
+    space.take(0, &rotation);
+    let late = ack(&mut space, 2, 1, 256);
+    let late = refused(&log, &space, vec![late]).await;
+    assert_eq!(late.code, RefusalCode::StaleMembership);
+    let now = ack(&mut space, 2, 2, 256);
+    ok(&log, &space, vec![now]).await;
+
+    // Where the key has to change, everybody gets the new one.
+    let (change, key) = space.add(0, 2, Rights::WRITE);
+    make(&log, &space, &change).await;
+    let leaver = space.accept(0, &change, key);
+    let leave = space.act(leaver, vec![Op::Leave], Vec::new());
+    make(&log, &space, &leave).await;
+    space.take(leaver, &leave);
+    let due = ack(&mut space, 3, 4, 256);
+    let due = refused(&log, &space, vec![due]).await;
+    assert_eq!(due.code, RefusalCode::StaleMembership);
+    let gone = space.entry(leaver, Kind::Ack, 1, Height(3), 256);
+    let gone = refused(&log, &space, vec![gone]).await;
+    assert_eq!(gone.code, RefusalCode::NotFound);
+
+    let close = space.act(0, vec![Op::Close(None)], Vec::new());
+    make(&log, &space, &close).await;
+    space.take(0, &close);
+    let closed = ack(&mut space, 3, 5, 256);
+    let closed = refused(&log, &space, vec![closed]).await;
+    assert_eq!(closed.code, RefusalCode::Closed);
 }
 
 /// Otherwise entries are lost to readers that follow a cursor.

@@ -1,0 +1,218 @@
+//! What is copied of a plan into another space: everything, or some goals with what belongs to
+//! them.
+//!
+//! To a goal belongs what names it, directly or over others: statuses, revisions, verdicts, notes,
+//! check-ins. With that goes what is named by it and would be missing: measures, what a check-in
+//! corrected. What was withdrawn stays behind, and so does every word about other goals.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use crate::model::ids::{GoalId, RecordId, TextId};
+use crate::model::kinds::check_in::CheckIn;
+use crate::model::kinds::goal::Goal;
+use crate::model::kinds::note::Note;
+use crate::model::kinds::{Kind, Record};
+use crate::model::log::Log;
+use crate::model::plan::Plan;
+use crate::model::record::Author;
+use crate::model::records::Records;
+use crate::model::time::read_date;
+
+/// Records of one document, with those who wrote them.
+pub type Chosen = BTreeMap<RecordId, Vec<Author>>;
+
+impl Plan {
+    /// The records of the plan that belong to some goals, and those `named` by what is copied of the
+    /// logs.
+    pub fn chosen(&self, goals: &BTreeSet<GoalId>, named: &BTreeSet<RecordId>) -> Chosen {
+        let records = self.records();
+        let mut belong: BTreeSet<RecordId> = goals.iter().map(|goal| goal.record()).collect();
+        belong.retain(|goal| records.find(*goal).is_some());
+        // Until nothing more names what belongs already.
+        loop {
+            let names = |record: &Record| record.links().iter().any(|link| belong.contains(link));
+            let more: Vec<_> = live(records)
+                .filter(|(id, record)| !belong.contains(id) && names(record))
+                .map(|(id, _)| id)
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            belong.extend(more);
+        }
+        belong.extend(
+            live(records)
+                .filter(|(_, record)| record.is_of_plan())
+                .map(|(id, _)| id),
+        );
+        let mut start = belong.clone();
+        start.extend(named);
+        // A chain that leads to another goal ends there.
+        let is_other = |id: RecordId| records.get::<Goal>(id).is_some() && !belong.contains(&id);
+        let of_others = |record: &Record| record.links().into_iter().any(is_other);
+        let named = with_named(records, start);
+        let stays = |id: &RecordId| {
+            let record = records.find(*id).map(|(record, _)| record);
+            !is_other(*id) && !record.is_some_and(of_others)
+        };
+        named.into_iter().filter(|(id, _)| stays(id)).collect()
+    }
+
+    /// Every record of the plan that counts, but what is between people there: grants, and where
+    /// copies came from, which is told anew.
+    pub fn everything(&self) -> Chosen {
+        let between = |kind| matches!(kind, Kind::Grant | Kind::Provenance);
+        let all = self.records().all();
+        all.filter(|(_, record, _)| !between(record.kind()))
+            .map(|(id, _, authors)| (id, authors.to_vec()))
+            .collect()
+    }
+
+    /// The texts that some of the plan's records name.
+    pub fn texts_of(&self, chosen: &Chosen) -> BTreeSet<TextId> {
+        let ids = chosen.keys();
+        ids.filter_map(|id| Some(self.records().get::<Note>(*id)?.record.text))
+            .collect()
+    }
+}
+
+impl Log {
+    /// The check-ins on some goals from a date on, with what they correct, and what they name in the
+    /// plan.
+    pub fn chosen(
+        &self,
+        goals: &BTreeSet<GoalId>,
+        from: NaiveDate,
+    ) -> (Chosen, BTreeSet<RecordId>) {
+        let records = self.records();
+        let of_goals = |record: &CheckIn| record.goal.is_some_and(|goal| goals.contains(&goal));
+        let is_late = |record: &CheckIn| read_date(record.date).is_ok_and(|date| from <= date);
+        let belong = records.of::<CheckIn>().filter(|entry| {
+            let live = !records.is_withdrawn(entry.id);
+            live && of_goals(entry.record) && is_late(entry.record)
+        });
+        let chosen = with_named(records, belong.map(|entry| entry.id).collect());
+        let named = chosen.keys().filter_map(|id| records.find(*id));
+        let named = named.flat_map(|(record, _)| record.links());
+        let elsewhere = named.filter(|id| !chosen.contains_key(id)).collect();
+        (chosen, elsewhere)
+    }
+
+    /// Every record of the month that counts, but where copies came from.
+    pub fn everything(&self) -> Chosen {
+        let all = self.records().all();
+        all.filter(|(_, record, _)| record.kind() != Kind::Provenance)
+            .map(|(id, _, authors)| (id, authors.to_vec()))
+            .collect()
+    }
+}
+
+/// What was not withdrawn, nor is one.
+fn live(records: &Records) -> impl Iterator<Item = (RecordId, &Record)> {
+    let stays = |id, record: &Record| {
+        let is_about_others = matches!(record.kind(), Kind::Provenance | Kind::Withdrawal);
+        !is_about_others && !records.is_withdrawn(id)
+    };
+    let all = records.all();
+    all.filter(move |(id, record, _)| stays(*id, record))
+        .map(|(id, record, _)| (id, record))
+}
+
+/// These with everything that they name in the document.
+fn with_named(records: &Records, belong: BTreeSet<RecordId>) -> Chosen {
+    let mut chosen = Chosen::new();
+    let mut waiting: Vec<_> = belong.into_iter().collect();
+    while let Some(id) = waiting.pop() {
+        if let Some((record, authors)) = records.find(id)
+            && chosen.insert(id, authors.to_vec()).is_none()
+        {
+            waiting.extend(record.links());
+        }
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::{Space, client, day, revision, therapist};
+    use crate::model::{NewCheckIn, NewNote, NewWithdrawal, Outcome};
+
+    fn check_in(space: &mut Space, goal: GoalId, date: u32) -> RecordId {
+        space.clock += 1;
+        let plan = space.plan();
+        let new = NewCheckIn {
+            date: Some(day(date)),
+            ..NewCheckIn::new(goal, Outcome::Done)
+        };
+        let record = new.record(&plan, None, &Space::stamp(client(), space.clock));
+        space.store(record.unwrap(), client())
+    }
+
+    /// Whoever comes later would read what the client chose not to show.
+    #[test]
+    fn only_what_belongs_to_the_chosen_goals_goes_along() {
+        let mut space = Space::default();
+        let kept = space.goal(client());
+        space.clock += 1;
+        let left = space.goal(therapist());
+        let wording = space.propose(client(), revision(kept), 1);
+        let other = space.propose(client(), revision(left), 1);
+        let note = |about| NewNote {
+            text: TextId([7; 16]),
+            about,
+            title: None,
+        };
+        let note_about = |space: &mut Space, about| {
+            space.clock += 1;
+            space.put(therapist(), |plan, stamp| note(about).record(plan, stamp))
+        };
+        let on_kept = note_about(&mut space, Some(wording.record()));
+        let alone = note_about(&mut space, None);
+        let on_left = note_about(&mut space, Some(left.record()));
+        let taken_back = note_about(&mut space, Some(kept.record()));
+        let withdrawal = NewWithdrawal {
+            records: vec![taken_back],
+        };
+        let withdrawal = space.put(therapist(), |plan, stamp| plan.withdraw(&withdrawal, stamp));
+
+        let plan = space.plan();
+        let chosen = plan.chosen(&[kept].into(), &BTreeSet::new());
+        for id in [kept.record(), wording.record(), on_kept] {
+            assert!(chosen.contains_key(&id), "{id}");
+        }
+        assert_eq!(chosen[&on_kept], [therapist()]);
+        for id in [
+            left.record(),
+            other.record(),
+            alone,
+            on_left,
+            taken_back,
+            withdrawal,
+        ] {
+            assert!(!chosen.contains_key(&id), "{id}");
+        }
+        let all = plan.everything();
+        assert!(all.contains_key(&left.record()) && all.contains_key(&withdrawal));
+    }
+
+    #[test]
+    fn check_ins_go_along_from_the_chosen_day_on() {
+        let mut space = Space::default();
+        let kept = space.goal(client());
+        space.clock += 1;
+        let left = space.goal(client());
+        let early = check_in(&mut space, kept, 1);
+        let late = check_in(&mut space, kept, 2);
+        let other = check_in(&mut space, left, 2);
+        let (chosen, named) = space.log().chosen(&[kept].into(), day(2));
+        assert_eq!(chosen.keys().collect::<Vec<_>>(), [&late]);
+        assert!(named.contains(&kept.record()));
+        let all: Vec<_> = space.log().everything().into_keys().collect();
+        let mut expected = [early, late, other];
+        expected.sort_unstable();
+        assert_eq!(all, expected);
+    }
+}
