@@ -5,17 +5,21 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::verbs::accept::Accept;
+use crate::verbs::begin_anew::BeginAnew;
 use crate::verbs::devices::Devices;
+use crate::verbs::grant::Grant;
 use crate::verbs::init::Init;
 use crate::verbs::invite::Invite;
 use crate::verbs::link::Link;
 use crate::verbs::members::Members;
+use crate::verbs::offer_copy::OfferCopy;
 use crate::verbs::recover::Recover;
 use crate::verbs::revoke::Revoke;
 use crate::verbs::rotate::Rotate;
 use crate::verbs::safety_number::SafetyNumber;
 use crate::verbs::status::Status;
 use crate::verbs::sync::Sync;
+use crate::verbs::take_over::TakeOver;
 
 /// Days of the story where nothing else is said: 34 weeks.
 pub(crate) const DAYS: u32 = 238;
@@ -52,10 +56,19 @@ pub(crate) enum Command {
     Devices(Devices),
     /// Show who can read a plan, and since when.
     Members(Members),
+    /// Say what for and how long somebody may read a plan, withdraw that, or show it.
+    Grant(Grant),
     /// Take a person's access to a plan back.
     Revoke(Revoke),
     /// Replace the key of a plan.
     Rotate(Rotate),
+    /// Go on in a new plan, "from now on": whoever is invited there reads what is taken along, and
+    /// nothing older.
+    BeginAnew(BeginAnew),
+    /// Therapists: offer a client who lost everything a copy of the old plan in the new one.
+    OfferCopy(OfferCopy),
+    /// Take over the copy that a therapist offers, or show what is offered.
+    TakeOver(TakeOver),
     /// The 24 words that bring everything back.
     Recover(Recover),
     /// Show sixty digits that are equal where two people see the same members.

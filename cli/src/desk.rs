@@ -8,6 +8,7 @@
 mod error;
 mod key;
 mod place;
+mod progress;
 mod settings;
 mod which;
 
@@ -15,13 +16,13 @@ use std::fs;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use waymark_core::client::{Client, WaymarkError};
+use waymark_core::client::{Client, Status, WaymarkError};
 
 pub(crate) use self::error::DeskError;
 pub(crate) use self::key::parse_key;
 pub(crate) use self::place::Place;
 pub(crate) use self::settings::Settings;
-pub(crate) use self::which::{Which, choose, short, spaces};
+pub(crate) use self::which::{Which, choose, closed, short, spaces};
 use crate::talk::Talk;
 use crate::waiting::Waiting;
 
@@ -106,21 +107,34 @@ impl Desk {
     /// The sync's.
     pub(crate) fn sync(&self) -> Result<(), WaymarkError> {
         let waiting = Waiting::new("syncing");
-        self.block_on(self.syncing(&waiting))
+        let told = |status: &[Status]| Some(progress::syncing(status));
+        self.block_on(self.watched(&waiting, told))
     }
 
-    /// The same under a text of somebody else's.
+    /// The same under a text of somebody else's, which stays unless there are spaces to read.
     ///
     /// # Errors
     /// The sync's.
     pub(crate) async fn syncing(&self, waiting: &Waiting) -> Result<(), WaymarkError> {
+        self.watched(waiting, progress::reading).await
+    }
+
+    async fn watched(
+        &self,
+        waiting: &Waiting,
+        told: impl Fn(&[Status]) -> Option<String>,
+    ) -> Result<(), WaymarkError> {
         let work = self.client.sync();
         let work = work.now();
         tokio::pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return done,
-                () = tokio::time::sleep(LOOK) => self.progress(waiting)?,
+                () = tokio::time::sleep(LOOK) => {
+                    if let Some(text) = told(&self.client.status()?) {
+                        waiting.say(&text);
+                    }
+                }
             }
         }
     }
@@ -128,22 +142,6 @@ impl Desk {
     /// Runs something that waits.
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
-    }
-
-    fn progress(&self, waiting: &Waiting) -> Result<(), WaymarkError> {
-        let status = self.client.status()?;
-        let ready = status.iter().filter(|space| space.ready).count();
-        let left: u32 = status
-            .iter()
-            .map(|space| space.unsent.saturating_add(space.on_the_way))
-            .fold(0, u32::saturating_add);
-        let spaces = status.len();
-        waiting.say(&match (ready == spaces, left) {
-            (false, _) => format!("syncing: {ready} of {spaces} spaces are read"),
-            (true, 0) => "syncing".into(),
-            (true, left) => format!("syncing: {left} to send"),
-        });
-        Ok(())
     }
 }
 
@@ -161,4 +159,4 @@ fn forget(place: &Place, key_is_ours: bool) {
 }
 
 /// How often progress is looked at.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_millis(100);

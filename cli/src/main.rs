@@ -30,12 +30,15 @@ fn main() -> ExitCode {
     let talk = Talk::new(waymark.json);
     let done = match &waymark.command {
         Command::Accept(args) => verbs::accept::run(args, talk),
+        Command::BeginAnew(args) => verbs::begin_anew::run(args, talk),
         Command::Demo(args) => return demonstrate(args, talk),
         Command::Devices(args) => verbs::devices::run(args, talk),
+        Command::Grant(args) => verbs::grant::run(args, talk),
         Command::Init(args) => verbs::init::run(args, talk),
         Command::Invite(args) => verbs::invite::run(args, talk),
         Command::Link(args) => verbs::link::run(args, talk),
         Command::Members(args) => verbs::members::run(args, talk),
+        Command::OfferCopy(args) => verbs::offer_copy::run(args, talk),
         Command::Recover(args) => verbs::recover::run(args, talk),
         Command::Revoke(args) => verbs::revoke::run(args, talk),
         Command::Rotate(args) => verbs::rotate::run(args, talk),
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Show(args) => return look(args, talk),
         Command::Status(args) => verbs::status::run(args, talk),
         Command::Sync(args) => verbs::sync::run(args, talk),
+        Command::TakeOver(args) => verbs::take_over::run(args, talk),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

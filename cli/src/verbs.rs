@@ -3,12 +3,15 @@
 //! [`comparing`] is what `invite`, `accept` and `link` have in common.
 
 pub(crate) mod accept;
+pub(crate) mod begin_anew;
 mod comparing;
 pub(crate) mod devices;
+pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod link;
 pub(crate) mod members;
+pub(crate) mod offer_copy;
 mod people;
 pub(crate) mod recover;
 pub(crate) mod revoke;
@@ -16,6 +19,7 @@ pub(crate) mod rotate;
 pub(crate) mod safety_number;
 pub(crate) mod status;
 pub(crate) mod sync;
+pub(crate) mod take_over;
 
 use waymark_core::client::{ErrorClass, WaymarkError};
 

@@ -6,6 +6,10 @@
 
 #[path = "desk/alone.rs"]
 mod alone;
+#[path = "desk/anew.rs"]
+mod anew;
+#[path = "desk/grants.rs"]
+mod grants;
 #[path = "desk/harness.rs"]
 mod harness;
 #[path = "desk/own_devices.rs"]

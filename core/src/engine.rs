@@ -9,6 +9,7 @@ use crate::crypto::Entropy;
 use crate::mail::Mail;
 use crate::space::{Item, Received, Space, SpaceError};
 use crate::store::{Store, Transaction};
+use crate::succession;
 
 /// One device.
 pub struct Engine {
@@ -23,8 +24,9 @@ impl Engine {
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails or is damaged.
-    pub fn open(store: Box<dyn Store>, entropy: Box<dyn Entropy>) -> Result<Self, SpaceError> {
-        let spaces = Space::load_all(store.as_ref())?;
+    pub fn open(mut store: Box<dyn Store>, entropy: Box<dyn Entropy>) -> Result<Self, SpaceError> {
+        let mut spaces = Space::load_all(store.as_ref())?;
+        succession::erase_marked(store.as_mut(), &mut spaces)?;
         let mail = Mail::load(store.as_ref())?;
         Ok(Self {
             store,

@@ -19,13 +19,29 @@ pub use self::recovery::{PhraseState, make_phrase, phrase_state, restore};
 pub use self::removal::remove_device;
 pub use self::upkeep::upkeep;
 
+use waymark_wire::ids::SpaceId;
+
 use crate::engine::Engine;
 use crate::membership::SpaceKind;
-use crate::space::Space;
+use crate::space::{Space, SpaceError};
 
 /// This person's home, where this device has it.
 #[must_use]
 pub fn home_of(engine: &Engine) -> Option<&Space> {
     let mut spaces = engine.spaces().iter();
     spaces.find(|space| space.kind() == SpaceKind::Home)
+}
+
+/// Whether this person has left a space, as home has it.
+///
+/// # Errors
+/// [`SpaceError`] where the store fails or is damaged.
+pub fn has_left(engine: &mut Engine, id: &SpaceId) -> Result<bool, SpaceError> {
+    let Some(number) = home_of(engine).map(Space::number) else {
+        return Ok(false);
+    };
+    let Some((home, store, _)) = engine.parts(number) else {
+        return Ok(false);
+    };
+    Ok(HomeList::read(home, store)?.gone.contains(id))
 }

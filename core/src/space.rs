@@ -34,7 +34,7 @@ mod membership_tests;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{Context, SHA256};
 use waymark_wire::chain::Cursor;
@@ -50,6 +50,7 @@ pub use self::error::SpaceError;
 pub use self::open::{Change, Quarantined};
 pub use self::outbox::Sealed;
 pub use self::receive::{Item, Received};
+pub use self::restored::Unsent;
 use self::restored::Unsettled;
 pub(crate) use self::state::SpaceState;
 pub use self::wishes::{Drafted, Unfulfilled, devices_of};
@@ -377,6 +378,20 @@ impl Space {
     #[must_use]
     pub fn actor(&self) -> ActorId {
         actor(&self.state.id, &self.own_key)
+    }
+
+    /// The actors of all memberships that this device's person has or had here.
+    #[must_use]
+    pub fn own_actors(&self) -> BTreeSet<ActorId> {
+        let own = self.own().map(|member| member.person);
+        let everybody = self
+            .book
+            .iter()
+            .flat_map(|book| book.membership().everybody());
+        let members = everybody.filter(|member| Some(member.person) == own);
+        members
+            .map(|member| actor(&self.state.id, &member.signing_key))
+            .collect()
     }
 
     /// The membership behind an actor.

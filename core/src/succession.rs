@@ -10,41 +10,109 @@
 //! - **Follow**: a device that reads that its space was closed enters the new one with those keys, as
 //!   one that borrows them, and becomes a member with fresh ones.
 //! - **Shed**: then the old keys' membership ends.
-//! - **Carry**: what this device wrote and the old log never took is written in the new space.
+//! - **Carry**: what this device wrote and the old log never took is written in the new space, as far
+//!   as what it speaks of came along.
 
-use waymark_wire::ids::SpaceId;
+mod carry;
+
+use waymark_wire::ids::{PersonTag, SpaceId};
 use waymark_wire::membership::{Member, Rights};
 use waymark_wire::signature::VerifyingKey;
 
 use crate::engine::Engine;
-use crate::gate::{Document, StoredChange};
+use crate::home;
 use crate::membership::{Book, Entrance, NewMember, RosterMember, Succession, Wish};
-use crate::space::{Space, SpaceError};
+use crate::space::{Space, SpaceError, devices_of};
 use crate::store::{Store, Table, Transaction};
 
 /// Does what is to be done, as far as it can be done now. Says which spaces have something new to
-/// send, by local number.
+/// send, by local number. `is_read` tells which logs were read to their ends.
 ///
 /// # Errors
 /// [`SpaceError`] where the store fails or is damaged.
-pub fn upkeep(engine: &mut Engine) -> Result<Vec<u32>, SpaceError> {
+pub fn upkeep(engine: &mut Engine, is_read: &dyn Fn(u32) -> bool) -> Result<Vec<u32>, SpaceError> {
     let mut touched = Vec::new();
     for number in numbers(engine) {
-        touched.extend(follow(engine, number)?);
-    }
-    for number in numbers(engine) {
-        let Some((old, new)) = pair(engine, number) else {
-            continue;
-        };
-        if is_open(engine.space_by_number(new)) {
-            lead(engine, old, new, &mut touched)?;
-            shed(engine, old, new, &mut touched)?;
-            carry(engine, old, new, &mut touched)?;
+        let done = one(engine, number, is_read, &mut touched);
+        match done {
+            // What cannot be in one space stops no other.
+            Err(SpaceError::NotAllowed(reason)) => {
+                tracing::warn!(reason, "a space that follows another has to wait");
+            }
+            done => done?,
         }
     }
     touched.sort_unstable();
     touched.dedup();
     Ok(touched)
+}
+
+/// The same for one space that is, or is to be, followed by another.
+fn one(
+    engine: &mut Engine,
+    old: u32,
+    is_read: &dyn Fn(u32) -> bool,
+    touched: &mut Vec<u32>,
+) -> Result<(), SpaceError> {
+    touched.extend(follow(engine, old)?);
+    let Some((closed_for, leads_to)) = successors(engine, old) else {
+        return Ok(());
+    };
+    for new in leads_to {
+        if is_read(old) && is_read(new) {
+            lead(engine, old, new, closed_for, touched)?;
+        }
+    }
+    if let Some(new) = closed_for.filter(|new| is_open(engine.space_by_number(*new))) {
+        shed(engine, old, new, touched)?;
+        send_away(engine, old, new, touched)?;
+        carry::carry(engine, old, new, touched)?;
+    }
+    Ok(())
+}
+
+/// The space here that goes on in the place of this one once it was closed; and those that this
+/// person founded to do so, first the one that is to be closed for.
+fn successors(engine: &Engine, old: u32) -> Option<(Option<u32>, Vec<u32>)> {
+    let from = engine.space_by_number(old)?;
+    let successor = from.book()?.membership().successor();
+    let closed_for = successor
+        .and_then(|id| engine.space(&id))
+        .map(Space::number);
+    let mut leads_to: Vec<&Space> = engine.spaces().iter().collect();
+    leads_to.retain(|to| follows(to) == Some(from.id()) && is_founder(to));
+    // All own devices take the same one.
+    leads_to.sort_by_key(|to| to.id());
+    Some((
+        closed_for,
+        leads_to.into_iter().map(Space::number).collect(),
+    ))
+}
+
+/// Whether what was read or sent in a space may be what another one waits for to go on in its place.
+#[must_use]
+pub fn waits_for(engine: &Engine, number: u32) -> bool {
+    let Some(old) = engine.space_by_number(number) else {
+        return false;
+    };
+    let mut all = engine.spaces().iter();
+    !old.is_closed() && all.any(|space| follows(space) == Some(old.id()))
+}
+
+/// The space that a space follows.
+fn follows(space: &Space) -> Option<SpaceId> {
+    space.book().and_then(Book::follows)
+}
+
+/// Whether this device's person has founded a space to go on in the place of another.
+#[must_use]
+pub fn is_founder(space: &Space) -> bool {
+    let founder = space.book().and_then(|book| {
+        let everybody = book.membership().everybody();
+        everybody.first().map(|member| member.person)
+    });
+    let own = space.own_member().ok().map(|(person, _)| person);
+    founder.is_some() && own == founder
 }
 
 /// Marks a space that is being founded to follow another, until the copies are in it: nothing is
@@ -70,22 +138,36 @@ fn marker(new: &SpaceId) -> Vec<u8> {
     [b"founding ".as_slice(), &new.0].concat()
 }
 
-fn numbers(engine: &Engine) -> Vec<u32> {
-    engine.spaces().iter().map(Space::number).collect()
+/// Erases spaces that still have the mark: the device went off while they were being founded, and
+/// nobody has seen anything of them.
+///
+/// # Errors
+/// [`SpaceError`] where the store fails.
+pub fn erase_marked(store: &mut dyn Store, spaces: &mut Vec<Space>) -> Result<(), SpaceError> {
+    let marked = |space: &Space| is_marked(store, &space.id());
+    let unfinished = spaces
+        .iter()
+        .map(|space| Ok((space.number(), space.id(), marked(space)?)));
+    let unfinished: Vec<_> = unfinished.collect::<Result<_, SpaceError>>()?;
+    for (number, id, _) in unfinished.into_iter().filter(|(_, _, marked)| *marked) {
+        let mut transaction = Transaction::new();
+        unmark(&mut transaction, &id);
+        Space::erase(&mut transaction, number);
+        store.commit(transaction.into())?;
+        spaces.retain(|space| space.number() != number);
+    }
+    Ok(())
 }
 
-/// A space that follows another one here, with that one.
-fn pair(engine: &Engine, number: u32) -> Option<(u32, u32)> {
-    let new = engine.space_by_number(number)?;
-    let old = engine.space(&new.book()?.follows()?)?;
-    Some((old.number(), number))
+fn numbers(engine: &Engine) -> Vec<u32> {
+    engine.spaces().iter().map(Space::number).collect()
 }
 
 /// Whether this device writes in a space with keys of its own.
 fn is_open(space: Option<&Space>) -> bool {
     space.is_some_and(|space| {
         let stays = !space.has_ended() && !space.is_enrolling();
-        stays && space.is_ready() && !space.is_closed()
+        stays && space.holds_key() && !space.is_closed()
     })
 }
 
@@ -95,11 +177,13 @@ fn follow(engine: &mut Engine, number: u32) -> Result<Option<u32>, SpaceError> {
         return Ok(None);
     };
     let successor = old.book().and_then(|book| book.membership().successor());
-    let Some(successor) = successor.filter(|_| old.is_ready() && !old.has_ended()) else {
+    let may = old.is_ready() && !old.has_ended() && !old.is_enrolling();
+    let Some(successor) = successor.filter(|_| may) else {
         return Ok(None);
     };
-    // A device that has come here on another way, or whose person has left it again.
-    if old.is_enrolling() || engine.space(&successor).is_some() {
+    // It may have come there on another way, and its person may have left it again.
+    let is_known = engine.space(&successor).is_some();
+    if is_known || home::has_left(engine, &successor)? {
         return Ok(None);
     }
     let next = engine.next_number()?;
@@ -114,25 +198,47 @@ fn follow(engine: &mut Engine, number: u32) -> Result<Option<u32>, SpaceError> {
     Ok(Some(next))
 }
 
-/// Brings everybody of the old space along, and closes it once they are there.
-fn lead(engine: &mut Engine, old: u32, new: u32, touched: &mut Vec<u32>) -> Result<(), SpaceError> {
+/// Brings everybody of the old space along, and closes it once they are there. Where an own device
+/// has founded another one first, this one goes on in that.
+fn lead(
+    engine: &mut Engine,
+    old: u32,
+    new: u32,
+    closed_for: Option<u32>,
+    touched: &mut Vec<u32>,
+) -> Result<(), SpaceError> {
     let (Some(from), Some(to)) = (engine.space_by_number(old), engine.space_by_number(new)) else {
         return Ok(());
     };
-    let store = engine.store.as_ref();
-    if !from.is_ready() || from.is_enrolling() || !leads(from, to) || is_marked(store, &to.id())? {
+    if !is_open(Some(to)) || !from.holds_key() || from.is_enrolling() || !leads(from, to) {
         return Ok(());
     }
+    let store = engine.store.as_ref();
     let (Some(before), Some(after)) = (from.book(), to.book()) else {
         return Ok(());
     };
     let mut transaction = Transaction::new();
     // Whoever went while the new one was founded goes there too, also once the old one is closed.
     let mut is_settled = to_end(store, (before, after), to, &mut transaction)?;
+    if from.is_closed() {
+        if !transaction.is_empty() {
+            touched.push(new);
+            engine.store.commit(transaction.into())?;
+        }
+        return match closed_for.filter(|winner| *winner != new) {
+            Some(winner) => carry::give_way(engine, new, winner, touched),
+            None => Ok(()),
+        };
+    }
     if is_settled && is_open(Some(from)) {
         let mut entrances = Vec::new();
         for (member, known) in others(before, from) {
             let key = &member.signing_key;
+            let Some(known) = known else {
+                // Its name is in an entry that could not be opened yet.
+                is_settled = false;
+                continue;
+            };
             if let Some(welcome) = to.welcome(key) {
                 entrances.push(Entrance {
                     device: member.device,
@@ -146,8 +252,15 @@ fn lead(engine: &mut Engine, old: u32, new: u32, touched: &mut Vec<u32>) -> Resu
                 wish(store, to, new.map(Wish::Add), &mut transaction)?;
             }
         }
-        // What is on its way may bring somebody who has to go again.
-        if is_settled && !to.is_drafting(store)? {
+        // What is on its way may bring somebody who has to go again; what waits to be sent, or is
+        // wanted, belongs into the old one.
+        let nothing_waits = from.unsent(store)? == 0
+            && from.outbox(store)?.is_empty()
+            && from
+                .wishes(store)?
+                .iter()
+                .all(|wish| matches!(wish, Wish::Close(_)));
+        if is_settled && nothing_waits && !to.is_drafting(store)? {
             let succession = Succession {
                 space: to.id(),
                 entrances,
@@ -179,8 +292,13 @@ fn to_end(
         ever && old.member_with_key(key).is_none()
     };
     let mut nobody = true;
+    // Whoever renewed the agreement key since cannot open what is sealed to the one that came along.
+    let is_renewed = |member: &Member| {
+        let there = old.member_with_key(&member.signing_key);
+        there.is_some_and(|there| there.agreement_key != member.agreement_key)
+    };
     for member in after.membership().members() {
-        if has_gone(&member.signing_key) {
+        if has_gone(&member.signing_key) || (!old.is_closed() && is_renewed(member)) {
             nobody = false;
             let gone = Wish::Remove(member.device);
             wish(store, to, Some(gone), transaction)?;
@@ -208,30 +326,24 @@ fn wish(
     }
 }
 
-/// Whether this person leads both spaces and has founded the second.
+/// Whether this device's person leads both spaces.
 fn leads(from: &Space, to: &Space) -> bool {
     let is_admin = |space: &Space| {
         let own = space.own_member();
         own.is_ok_and(|(_, rights)| rights.include(Rights::ADMIN))
     };
-    let founder = to.book().and_then(|book| {
-        let everybody = book.membership().everybody();
-        everybody.first().map(|member| member.person)
-    });
-    let own = to.own_member().ok().map(|(person, _)| person);
-    is_admin(from) && is_admin(to) && own == founder
+    is_admin(from) && is_admin(to)
 }
 
-/// Other people's devices in a space.
+/// Other people's devices in a space, with what is known of them.
 fn others<'b>(
     book: &'b Book,
     space: &Space,
-) -> impl Iterator<Item = (&'b Member, &'b RosterMember)> + use<'b> {
+) -> impl Iterator<Item = (&'b Member, Option<&'b RosterMember>)> + use<'b> {
     let own = space.own_member().ok().map(|(person, _)| person);
-    book.people().filter_map(move |(member, known)| {
-        let is_device = !member.rights.is_lasting() && Some(member.person) != own;
-        let known = known.filter(|known| is_device && known.used_as.is_none())?;
-        Some((member, known))
+    book.people().filter(move |(member, known)| {
+        let is_device = known.is_none_or(|known| known.used_as.is_none());
+        is_device && !member.rights.is_lasting() && Some(member.person) != own
     })
 }
 
@@ -283,39 +395,46 @@ fn shed(engine: &mut Engine, old: u32, new: u32, touched: &mut Vec<u32>) -> Resu
     Ok(())
 }
 
-/// Writes in the new space what waited to be sent in the old one when it was closed. What it names
-/// may not be there: then it waits in its document, and the view lists it.
-fn carry(
+/// Has those go from the new space who were to go from the old one when it was closed.
+fn send_away(
     engine: &mut Engine,
     old: u32,
     new: u32,
     touched: &mut Vec<u32>,
 ) -> Result<(), SpaceError> {
-    let Some((from, store, _)) = engine.parts(old) else {
+    let (Some(from), Some(to)) = (engine.space_by_number(old), engine.space_by_number(new)) else {
         return Ok(());
     };
-    if !from.is_closed() || from.is_enrolling() || !from.is_ready() {
-        return Ok(());
-    }
-    let lost = from.unconfirmed_records(store)?;
-    if lost.is_empty() {
-        return Ok(());
-    }
+    let store = engine.store.as_ref();
     let mut transaction = Transaction::new();
-    from.give_up_sending(&mut transaction);
-    let edits = lost.into_iter().map(|(name, records)| {
-        let edit = move |document: &mut Document| {
-            let changes = records.iter().map(|bytes| document.put_record(bytes));
-            let changes: Result<Vec<Option<StoredChange>>, _> = changes.collect();
-            Ok(changes?.into_iter().flatten().collect())
+    for wanted in from.wishes(store)? {
+        let person = match &wanted {
+            Wish::RemovePerson(person) => Some(*person),
+            Wish::Remove(device) => {
+                let book = from.book();
+                let member = book.and_then(|book| book.membership().member_ever(*device));
+                member.map(|member| member.person)
+            }
+            _ => continue,
         };
-        (name, edit)
-    });
-    let edits = edits.collect();
-    let Some((to, store, _)) = engine.parts(new) else {
-        return Ok(());
-    };
-    to.edit_with(store, transaction, edits)?;
-    touched.push(new);
+        let own = to.own_member()?.0;
+        let is_there = |person: &PersonTag| {
+            let book = to.book();
+            book.is_some_and(|book| !devices_of(book, *person).is_empty())
+        };
+        if let Some(person) = person.filter(|person| *person != own && is_there(person)) {
+            wish(
+                store,
+                to,
+                Some(Wish::RemovePerson(person)),
+                &mut transaction,
+            )?;
+        }
+        from.unwish(&mut transaction, &wanted);
+    }
+    if !transaction.is_empty() {
+        engine.store.commit(transaction.into())?;
+        touched.push(new);
+    }
     Ok(())
 }

@@ -238,6 +238,7 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
                 Triple("Kim" to Role.CLIENT, KeyHolder.DEVICE, false),
                 Triple("Kim" to Role.CLIENT, KeyHolder.RESERVE, false),
                 Triple("Dr. Ada" to Role.THERAPIST, KeyHolder.DEVICE, true),
+                Triple("Dr. Ada" to Role.THERAPIST, KeyHolder.RESERVE, false),
             ),
         )
 
@@ -320,7 +321,9 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
             device.people().members(plan).map { it.copy(thisDevice = false) }
         }
         equal(mine, theirs)
-        val therapist = mine.single { it.role == Role.THERAPIST }
+        val therapist = mine.single {
+            it.role == Role.THERAPIST && it.holder == KeyHolder.DEVICE
+        }
         equal(
             Triple(therapist.name, therapist.deviceName, therapist.rights),
             Triple("Dr. Ada", "tablet", "write"),
@@ -373,7 +376,7 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         val people = phone.people()
         equal(people.safetyNumber(plan), tablet.people().safetyNumber(plan))
         val own = people.members(plan).first { it.role == Role.CLIENT }.person
-        val theirs = people.members(plan).single { it.role == Role.THERAPIST }.person
+        val theirs = people.members(plan).first { it.role == Role.THERAPIST }.person
         refused<WaymarkException.NotAllowed>("not_allowed") { people.revoke(plan, own) }
         refused<WaymarkException.InvalidInput>("invalid_input") { people.revoke(plan, "Ada") }
 
@@ -381,8 +384,8 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         phone.syncNow()
         equal(people.members(plan).map { it.name }.toSet(), setOf("Kim"))
         val step = people.history(plan).single { MembershipChange.NewKey in it.changes }
-        val removed = step.changes.filterIsInstance<MembershipChange.Removed>().single()
-        equal(step.signerName to removed.name, "Kim" to "Dr. Ada")
+        val removed = step.changes.filterIsInstance<MembershipChange.Removed>()
+        equal(step.signerName to removed.map { it.name }.toSet(), "Kim" to setOf("Dr. Ada"))
 
         val before = tablet.projectionHash(plan)
         val unseen = phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
@@ -395,6 +398,68 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         check(tablet.people().members(plan).any { it.name == "Dr. Ada" }) { "it was told" }
         check(people.safetyNumber(plan) != tablet.people().safetyNumber(plan)) {
             "the safety numbers are still equal"
+        }
+    },
+
+    "a grant that is withdrawn ends with the next sync, and what came stays" to {
+        val (phone, plan) = begin()
+        val setup = setUp(phone, plan)
+        val seen = phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        val tablet = inviteTherapist(phone, plan)
+        val people = phone.people()
+        val theirs = people.members(plan).first { it.role == Role.THERAPIST }.person
+        val until = LocalDate.now().plusDays(30).toString()
+        refused<WaymarkException.NotAllowed>("not_allowed") {
+            tablet.people().grant(plan, theirs, "Therapy", until)
+        }
+        refused<WaymarkException.InvalidInput>("invalid_input") {
+            people.grant(plan, theirs, "Therapy", "2001-01-01")
+        }
+        val id = people.grant(plan, theirs, "Therapy", until)
+        phone.syncNow()
+        tablet.syncNow()
+        val grant = tablet.people().grants(plan).single()
+        equal(
+            listOf(grant.id, grant.person, grant.name, grant.purpose, grant.until),
+            listOf(id, theirs, "Dr. Ada", "Therapy", until),
+        )
+        equal(grant.scope to grant.state, GrantScope.PLAN to GrantState.ACTIVE)
+
+        people.withdrawGrant(plan, id)
+        equal(people.grants(plan).single().state, GrantState.WITHDRAWN)
+        phone.syncNow()
+        equal(people.members(plan).map { it.name }.toSet(), setOf("Kim"))
+        phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        phone.syncNow()
+        refused<WaymarkException.Offline>("offline") { tablet.syncNow() }
+        equal(allCheckIns(tablet, plan).map { it.id }, listOf(seen))
+    },
+
+    "who begins anew takes along what was chosen, and the therapist follows" to {
+        val (phone, plan) = begin()
+        val setup = setUp(phone, plan)
+        phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        phone.goals().create(plan, GoalDraft("between us"))
+        val tablet = inviteTherapist(phone, plan)
+        refused<WaymarkException.NotFound>("not_found") {
+            phone.people().beginAnew(plan, Keep(goals = listOf(UNKNOWN), checkInsFrom = null))
+        }
+        val keep = Keep(goals = listOf(setup.goal), checkInsFrom = null)
+        val new = phone.people().beginAnew(plan, keep)
+        repeat(3) { listOf(phone, tablet).forEach { it.syncNow() } }
+
+        equal(tablet.people().plans(), listOf(plan, new))
+        same(phone.projectionHash(new), tablet.projectionHash(new))
+        equal(phone.people().history(plan).last().changes.last(), MembershipChange.Closed(new))
+        equal(phone.people().whoCanRead(setup.goal).map { it.plan }.toSet(), setOf(plan, new))
+        equal(phone.status().single { it.plan == plan }.followedBy, new)
+        for (device in listOf(phone, tablet)) {
+            equal(device.goals().list(new).map { it.statement }, listOf(STATEMENT))
+            equal(allCheckIns(device, new).size to allCheckIns(device, plan).size, 0 to 1)
+            val closed = refused<WaymarkException.NotAllowed>("not_allowed") {
+                device.goals().create(plan, GoalDraft("too late"))
+            }
+            check(new in closed.reason) { "it does not say where it goes on: ${closed.reason}" }
         }
     },
 

@@ -22,9 +22,12 @@ from waymark import (
     Comparison,
     ErrorClass,
     GoalDraft,
+    GrantScope,
+    GrantState,
     InvitationEnd,
     InvitationPurpose,
     InvitationStage,
+    Keep,
     KeyHolder,
     KeyProvider,
     KeyProviderError,
@@ -275,6 +278,7 @@ class MainJob(Case):
                 ("Kim", Role.CLIENT, KeyHolder.DEVICE, False),
                 ("Kim", Role.CLIENT, KeyHolder.RESERVE, False),
                 ("Dr. Ada", Role.THERAPIST, KeyHolder.DEVICE, True),
+                ("Dr. Ada", Role.THERAPIST, KeyHolder.RESERVE, False),
             },
         )
 
@@ -358,7 +362,11 @@ class Sharing(Case):
             for m in device.people().members(plan)
         ] for device in (phone, tablet))
         self.assertEqual(members, theirs)
-        therapists = [m for m in phone.people().members(plan) if m.role == Role.THERAPIST]
+        therapists = [
+            m
+            for m in phone.people().members(plan)
+            if (m.role, m.holder) == (Role.THERAPIST, KeyHolder.DEVICE)
+        ]
         self.assertEqual(
             [(m.name, m.device_name, m.rights) for m in therapists], [("Dr. Ada", "tablet", "write")]
         )
@@ -426,8 +434,8 @@ class Sharing(Case):
         await phone.sync_now()
         self.assertEqual({m.name for m in people.members(plan)}, {"Kim"})
         (step,) = [s for s in people.history(plan) if MembershipChange.NEW_KEY() in s.changes]
-        (removed,) = [c for c in step.changes if isinstance(c, MembershipChange.REMOVED)]
-        self.assertEqual((step.signer_name, removed.name), ("Kim", "Dr. Ada"))
+        removed = {c.name for c in step.changes if isinstance(c, MembershipChange.REMOVED)}
+        self.assertEqual((step.signer_name, removed), ("Kim", {"Dr. Ada"}))
 
         before = tablet.projection_hash(plan)
         unseen = phone.check_ins().log(plan, check_in(goal, mood))
@@ -441,6 +449,102 @@ class Sharing(Case):
         self.assertEqual({c.id for c in all_check_ins(phone, plan)}, {seen, unseen})
         self.assertIn("Dr. Ada", {m.name for m in tablet.people().members(plan)})
         self.assertNotEqual(people.safety_number(plan), tablet.people().safety_number(plan))
+
+    async def test_a_grant_that_is_withdrawn_ends_with_the_next_sync_and_what_came_stays(self):
+        phone, plan = self.begin()
+        goal, _, mood = goal_and_measures(phone, plan)
+        seen = phone.check_ins().log(plan, check_in(goal, mood))
+        tablet = await self.invite_therapist(phone, plan)
+        people = phone.people()
+        theirs = next(m.person for m in people.members(plan) if m.role == Role.THERAPIST)
+        until = (date.today() + timedelta(days=30)).isoformat()
+        for kind, code, call in [
+            (
+                WaymarkError.NotAllowed,
+                "not_allowed",
+                lambda: tablet.people().grant(plan, theirs, "Therapy", until),
+            ),
+            (
+                WaymarkError.InvalidInput,
+                "invalid_input",
+                lambda: people.grant(plan, theirs, "Therapy", "2001-01-01"),
+            ),
+        ]:
+            self.refused(kind, code, call)
+        granted = people.grant(plan, theirs, "Therapy", until)
+        await phone.sync_now()
+        await tablet.sync_now()
+        (grant,) = tablet.people().grants(plan)
+        self.assertEqual(
+            (grant.id, grant.person, grant.name, grant.purpose, grant.until),
+            (granted, theirs, "Dr. Ada", "Therapy", until),
+        )
+        self.assertEqual((grant.scope, grant.state), (GrantScope.PLAN, GrantState.ACTIVE))
+
+        people.withdraw_grant(plan, granted)
+        self.assertEqual([g.state for g in people.grants(plan)], [GrantState.WITHDRAWN])
+        await phone.sync_now()
+        self.assertEqual({m.name for m in people.members(plan)}, {"Kim"})
+        phone.check_ins().log(plan, check_in(goal, mood))
+        await phone.sync_now()
+        with self.assertRaises(WaymarkError.Offline) as caught:
+            await tablet.sync_now()
+        self.assertEqual(caught.exception.code(), "offline")
+        self.assertEqual([c.id for c in all_check_ins(tablet, plan)], [seen], "what came stays")
+
+    async def test_who_begins_anew_takes_along_what_was_chosen_and_the_therapist_follows(self):
+        phone, plan = self.begin()
+        goal, _, mood = goal_and_measures(phone, plan)
+        phone.check_ins().log(plan, check_in(goal, mood))
+        phone.goals().create(plan, GoalDraft(statement="between us"))
+        tablet = await self.invite_therapist(phone, plan)
+        new = phone.people().begin_anew(plan, Keep(goals=[goal], check_ins_from=None))
+        for _ in range(3):
+            await phone.sync_now()
+            await tablet.sync_now()
+
+        self.assertEqual(tablet.people().plans(), [plan, new])
+        self.assertEqual(phone.projection_hash(new), tablet.projection_hash(new))
+        end = phone.people().history(plan)[-1].changes[-1]
+        self.assertEqual(end, MembershipChange.CLOSED(successor=new))
+        readers = phone.people().who_can_read(goal)
+        self.assertEqual({item.plan for item in readers}, {plan, new})
+        self.assertEqual([s.followed_by for s in phone.status() if s.plan == plan], [new])
+        for device in (phone, tablet):
+            self.assertEqual([g.statement for g in device.goals().list(new)], [STATEMENT])
+            self.assertEqual(all_check_ins(device, new), [])
+            self.assertEqual(len(all_check_ins(device, plan)), 1, "the old one stays readable")
+            error = self.refused(
+                WaymarkError.NotAllowed,
+                "not_allowed",
+                lambda: device.goals().create(plan, GoalDraft(statement="too late")),
+            )
+            self.assertIn(new, error.reason, "it does not say where it goes on")
+
+    async def test_who_lost_everything_starts_again_from_the_therapists_copy(self):
+        lost, old = self.begin("lost")
+        goal, _, mood = goal_and_measures(lost, old)
+        logged = lost.check_ins().log(old, check_in(goal, mood))
+        tablet = await self.invite_therapist(lost, old)
+        lost.lock()
+
+        phone, new = self.begin()
+        card = tablet.people().card("Dr. Ada", "tablet")
+        phone.people().add_therapist(new, card)
+        await phone.sync_now()
+        tablet.people().accept(phone.people().welcome(card))
+        await tablet.sync_now()
+        tablet.people().offer_copy(old, new)
+        await tablet.sync_now()
+        await phone.sync_now()
+        self.assertEqual(all_check_ins(phone, new), [], "it counts before the client says so")
+        (offer,) = phone.people().offers(new)
+        self.assertEqual(
+            (offer.name, offer.source, offer.goals, offer.check_ins),
+            ("Dr. Ada", old, [STATEMENT], 1),
+        )
+        self.assertEqual(phone.people().take_over(new, offer.person), offer.missing)
+        self.assertEqual([c.id for c in all_check_ins(phone, new)], [logged])
 
     async def test_words_bring_everything_back_and_a_misspelt_one_is_named(self):
         phone, plan = self.begin()

@@ -11,9 +11,11 @@
 //! to their end also where the caller's task is cancelled. After [`Waymark::lock`] every call
 //! gives `locked`.
 
+mod anew;
 mod check_ins;
 mod config;
 mod goals;
+mod grants;
 mod invitations;
 mod key;
 mod listening;

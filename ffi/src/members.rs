@@ -1,6 +1,7 @@
 //! Who reads a space: seen, decided, and taken back.
 
-use waymark_core::client::{MemberView, MembershipStep, PlanId, WaymarkError};
+use waymark_core::client::{ItemReaders, MemberView, MembershipStep, PlanId, WaymarkError};
+use waymark_core::model::RecordId;
 
 use crate::People;
 
@@ -13,6 +14,15 @@ impl People {
     /// `not_found`, `locked`.
     pub fn members(&self, plan: PlanId) -> Result<Vec<MemberView>, WaymarkError> {
         self.0.call(|c| c.people().members(plan))
+    }
+
+    /// Who can read a goal, a check-in or any other record: the plans that hold it on this device,
+    /// with their readers. A record is in one plan, and as a copy in those that went on in its place.
+    ///
+    /// # Errors
+    /// `not_found` where no plan here holds it, `locked`, or the storage's.
+    pub fn who_can_read(&self, item: RecordId) -> Result<Vec<ItemReaders>, WaymarkError> {
+        self.0.call(|c| c.people().who_can_read(item))
     }
 
     /// This person's devices, as home knows them, with the recovery phrase if there is one.
@@ -69,6 +79,16 @@ impl People {
     /// `not_found`, `not_allowed` where this device may only read, `locked`, or the storage's.
     pub fn rotate(&self, plan: PlanId) -> Result<(), WaymarkError> {
         self.0.call(|c| c.people().rotate(plan))
+    }
+
+    /// Hands a member the key of a space once more, with the next sync: for one that lacks it and
+    /// nobody has heard of. A device that finds out by itself asks by itself.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown space or number, `not_allowed` where this device may only read or
+    /// the number is its own, `locked`, or the storage's.
+    pub fn hand_key(&self, plan: PlanId, number: u16) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().hand_key(plan, number))
     }
 
     /// Sixty digits that are equal on two devices exactly if they see the same membership of a

@@ -1,5 +1,6 @@
-//! People: who shares what with whom. How that is seen and taken back is in `members`, what is left
-//! when every device is lost in `recovery`.
+//! People: who shares what with whom. How that is seen and taken back is in `members`, what for and
+//! how long in `grants`, how a plan goes on in the place of another in `anew`, what is left when every
+//! device is lost in `recovery`.
 
 use std::sync::Arc;
 

@@ -6,6 +6,9 @@
     reason = "a test stops where its own set-up fails"
 )]
 
+#[path = "anew/races.rs"]
+mod races;
+
 use chrono::NaiveDate;
 use waymark_core::client::{Keep, KeyHolder, MemberView, PlanId};
 use waymark_core::crypto::{EpochKey, open};

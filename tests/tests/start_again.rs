@@ -6,9 +6,16 @@
 )]
 
 use waymark_core::client::PlanId;
-use waymark_core::model::{GoalView, NewRevision, NewWithdrawal, PersonTag};
+use waymark_core::engine::Engine;
+use waymark_core::gate::DocumentName;
+use waymark_core::model::{
+    Author, DocumentKey, GoalView, NewProvenance, NewRevision, NewVerdict, NewWithdrawal,
+    PersonTag, Plan, RevisionId, SourceRecord, Stamp, Verdict,
+};
+use waymark_core::role::Role;
 use waymark_tests::story::{assert_same, goal, log, notes, settle};
 use waymark_tests::{Device, TestRelay, begin, hand_over, link_therapist};
+use waymark_wire::ids::SpaceId;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
@@ -153,4 +160,101 @@ async fn a_therapist_offers_and_only_the_client_takes() {
     );
     settle(&[&tablet, &phone]).await;
     assert!(notes(&phone, new).is_empty() && notes(&tablet, new).is_empty());
+}
+
+/// A therapist would have the client agree to what the client never agreed to, and need no asking
+/// ever after.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_says_nothing_about_what_is_the_plans_own() {
+    let relay = TestRelay::start().await;
+    let (phone, plan) = begin(&relay);
+    let mut tablet = link_therapist(&phone, plan).await;
+    settle(&[&phone, &tablet]).await;
+    for device in [&phone, &tablet] {
+        device.clock().advance(DAY);
+    }
+    let walk = goal(&phone, plan, "walk");
+    settle(&[&phone, &tablet]).await;
+    let first = phone.client().goals().get(plan, walk).unwrap().in_force;
+    let wanted = NewRevision {
+        goal: walk,
+        replaces: vec![first.unwrap().id],
+        statement: "run".into(),
+        target: None,
+        schedule: None,
+        effective_from: None,
+        rationale: None,
+    };
+    let open = tablet.client().goals().propose(plan, &wanted).unwrap();
+    settle(&[&phone, &tablet]).await;
+
+    let members = phone.client().people().members(plan).unwrap();
+    let therapist = members.iter().find(|m| m.rights == "write").unwrap();
+    let tag = therapist.person.clone();
+    tablet.inside(|engine| forge_an_offer(engine, plan, open));
+    settle(&[&tablet, &phone]).await;
+    let offers = phone.client().people().offers(plan).unwrap();
+    assert_eq!((offers.len(), offers[0].missing), (1, 0), "{offers:?}");
+    assert_eq!(phone.client().people().take_over(plan, &tag).unwrap(), 0);
+    let goal = phone.client().goals().get(plan, walk).unwrap();
+    assert_eq!(goal.in_force.unwrap().statement, "walk");
+    // The forged say of a therapist for ever came to nothing too.
+    phone.client().people().revoke(plan, &tag).unwrap();
+    settle(&[&phone]).await;
+    assert_eq!(phone.client().people().members(plan).unwrap().len(), 2);
+}
+
+/// Writes into the offered plan that the client agrees to a revision of the plan itself.
+fn forge_an_offer(engine: &mut Engine, plan: PlanId, open: RevisionId) {
+    let id = SpaceId(plan.0);
+    let (space, store, _) = engine.space_mut(&id).unwrap();
+    let stamp = Stamp {
+        person: PersonTag([7; 16]),
+        role: Role::Client,
+        at: chrono::DateTime::from_timestamp_millis(1_777_636_800_000).unwrap(),
+        time_zone: "UTC".into(),
+    };
+    let plan = DocumentName { kind: 1, part: 0 };
+    let document = space.document(store, plan).unwrap();
+    let records: Vec<_> = document.records().collect();
+    let authors = [Author {
+        person: stamp.person,
+        role: Role::Client,
+    }];
+    let sources = records.iter().map(|record| SourceRecord {
+        id: record.id,
+        document: DocumentKey::PLAN,
+        authors: &authors,
+        bytes: &record.bytes,
+    });
+    let folded = Plan::fold(sources, None);
+    let verdict = NewVerdict {
+        revision: open,
+        verdict: Verdict::Agree,
+        date: None,
+    };
+    let verdict = verdict.record(&folded, &stamp).unwrap();
+    let mut all: Vec<Vec<u8>> = records.iter().map(|r| r.bytes.to_vec()).collect();
+    let mut ids: Vec<_> = records.iter().map(|record| record.id).collect();
+    all.push(verdict.bytes);
+    ids.push(verdict.id);
+    let told = NewProvenance {
+        source: SpaceId([3; 32]),
+        person: stamp.person,
+        role: Role::Client,
+        records: ids,
+        say: Some(
+            chrono::NaiveDate::from_ymd_opt(2026, 5, 1).unwrap()
+                ..chrono::NaiveDate::from_ymd_opt(9999, 1, 1).unwrap(),
+        ),
+    };
+    let offered = DocumentKey::PLAN.offered().unwrap();
+    all.push(told.record(offered, &stamp).unwrap().bytes);
+    let name = DocumentName { kind: 9, part: 0 };
+    space
+        .edit(store, name, |document| {
+            let all: Vec<&[u8]> = all.iter().map(Vec::as_slice).collect();
+            Ok(document.put_records(&all)?.into_iter().collect())
+        })
+        .unwrap();
 }

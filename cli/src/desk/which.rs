@@ -1,7 +1,7 @@
 //! Which plan is meant.
 
 use clap::Args;
-use waymark_core::client::{Client, PlanId};
+use waymark_core::client::{Client, PlanId, WaymarkError};
 use waymark_core::membership::SpaceKind;
 
 use super::{Desk, DeskError};
@@ -10,7 +10,7 @@ use super::{Desk, DeskError};
 #[derive(Args, Debug)]
 pub(crate) struct Which {
     /// The plan, support space or circle: its id or the beginning of it. It may be left out where
-    /// the device has one plan.
+    /// the device has one plan that is not closed.
     #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     plan: Option<String>,
 }
@@ -21,7 +21,7 @@ impl Which {
     /// # Errors
     /// [`DeskError::Wrong`] where it is none or more than one.
     pub(crate) fn of(&self, desk: &Desk) -> Result<PlanId, DeskError> {
-        choose(&spaces(&desk.client), self.plan.as_deref())
+        choose(&desk.client, &spaces(&desk.client), self.plan.as_deref())
     }
 }
 
@@ -40,19 +40,52 @@ pub(crate) fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
 
-/// The one whose id begins so; without a beginning the only plan, or the only space.
+/// The plans that are closed.
+///
+/// # Errors
+/// The database's.
+pub(crate) fn closed(client: &Client) -> Result<Vec<PlanId>, WaymarkError> {
+    let spaces = client.status()?.into_iter();
+    let closed = spaces.filter(|space| space.closed);
+    Ok(closed.filter_map(|space| space.plan).collect())
+}
+
+/// The one whose id begins so; without a beginning the only plan that is not closed, or the only
+/// space.
 pub(crate) fn choose(
+    client: &Client,
     spaces: &[(SpaceKind, PlanId)],
+    begins: Option<&str>,
+) -> Result<PlanId, DeskError> {
+    let closed = match begins {
+        None if spaces.len() > 1 => closed(client)?,
+        _ => Vec::new(),
+    };
+    pick(spaces, &closed, begins)
+}
+
+fn pick(
+    spaces: &[(SpaceKind, PlanId)],
+    closed: &[PlanId],
     begins: Option<&str>,
 ) -> Result<PlanId, DeskError> {
     let fits = |(_, id): &&(SpaceKind, PlanId)| {
         begins.is_none_or(|begins| id.to_string().starts_with(begins))
     };
-    let found: Vec<_> = spaces.iter().filter(fits).collect();
-    let plans: Vec<_> = found
+    let is_open = |(_, id): &&(SpaceKind, PlanId)| !closed.contains(id);
+    let (mut plans, mut others): (Vec<_>, Vec<_>) = spaces
         .iter()
-        .filter(|(kind, _)| *kind == SpaceKind::Care)
-        .collect();
+        .filter(fits)
+        .partition(|(kind, _)| *kind == SpaceKind::Care);
+    if begins.is_none() {
+        // What is closed is only meant where nothing of the kind is open.
+        for of_kind in [&mut plans, &mut others] {
+            if of_kind.iter().any(&is_open) {
+                of_kind.retain(&is_open);
+            }
+        }
+    }
+    let found = [plans.as_slice(), &others].concat();
     match (found.as_slice(), plans.as_slice(), begins) {
         ([(_, one)], _, _) | (_, [(_, one)], None) => Ok(*one),
         ([], _, None) => Err(DeskError::Wrong("this device has no plan yet".into())),
@@ -82,6 +115,7 @@ mod tests {
         let plan = |id| (SpaceKind::Care, id);
         let circle = |id| (SpaceKind::Circle, id);
         let text = |id: PlanId| id.to_string();
+        let choose = |spaces: &[_], begins: Option<&str>| pick(spaces, &[], begins);
         assert_eq!(choose(&[plan(a)], None).ok(), Some(a));
         assert_eq!(choose(&[plan(a), circle(b)], None).ok(), Some(a));
         assert_eq!(choose(&[circle(b)], None).ok(), Some(b));
@@ -101,6 +135,33 @@ mod tests {
             assert!(
                 matches!(refused, Err(DeskError::Wrong(_))),
                 "{spaces:?} {begins:?}"
+            );
+        }
+    }
+
+    /// Whoever began anew means the plan that goes on, unless they say otherwise.
+    #[test]
+    fn a_closed_plan_is_only_chosen_by_its_id_or_where_no_other_is_open() {
+        let (a, b, c) = (PlanId([0; 32]), PlanId([1; 32]), PlanId([2; 32]));
+        let plan = |id| (SpaceKind::Care, id);
+        let circle = |id| (SpaceKind::Circle, id);
+        let both = [plan(a), plan(b)];
+        assert_eq!(pick(&both, &[a], None).ok(), Some(b));
+        assert_eq!(pick(&both, &[b], None).ok(), Some(a));
+        let id = a.to_string();
+        assert_eq!(pick(&both, &[a], Some(&id)).ok(), Some(a));
+        assert_eq!(pick(&[plan(a)], &[a], None).ok(), Some(a));
+        assert_eq!(pick(&[plan(a), circle(b)], &[a], None).ok(), Some(a));
+        assert_eq!(pick(&[circle(b), circle(c)], &[b], None).ok(), Some(c));
+        for (spaces, closed, begins) in [
+            (both.to_vec(), vec![a, b], None),
+            (both.to_vec(), vec![a], Some("A")),
+            (vec![plan(a), plan(b), plan(c)], vec![b], None),
+        ] {
+            let refused = pick(&spaces, &closed, begins);
+            assert!(
+                matches!(refused, Err(DeskError::Wrong(_))),
+                "{spaces:?} {closed:?}"
             );
         }
     }

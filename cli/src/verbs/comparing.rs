@@ -76,12 +76,8 @@ impl Again {
         let waiting = Waiting::new("syncing");
         desk.block_on(async {
             loop {
-                let view = desk.client.invitations().get(id)?;
-                let synced = if view.stage == InvitationStage::Agreed {
-                    desk.syncing(&waiting).await
-                } else {
-                    desk.client.sync().now().await
-                };
+                // Within one sync a new device can get in and find all of its person's spaces.
+                let synced = desk.syncing(&waiting).await;
                 let view = desk.client.invitations().get(id)?;
                 let goes_on = matches!(
                     view.stage,

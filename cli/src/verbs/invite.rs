@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Invite, talk: Talk) -> Result<(), DeskError> {
             supporter: true, ..
         } => support(&desk, Role::Supporter, args.days)?,
         To { plan: Some(id), .. } => {
-            let plan = choose(&of(&desk, SpaceKind::Care), id.as_deref())?;
+            let plan = choose(&desk.client, &of(&desk, SpaceKind::Care), id.as_deref())?;
             invite(&desk, InvitationPurpose::Plan { plan }, args.days)?
         }
         To {
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Invite, talk: Talk) -> Result<(), DeskError> {
             let circles = of(&desk, SpaceKind::Circle);
             let space = match circles.is_empty() && id.is_none() {
                 true => desk.client.people().create_space(SpaceKind::Circle)?,
-                false => choose(&circles, id.as_deref())?,
+                false => choose(&desk.client, &circles, id.as_deref())?,
             };
             invite(&desk, InvitationPurpose::Circle { space }, args.days)?
         }

@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::json;
 use waymark_core::client::{MembershipChange, MembershipStep, PlanId};
 
-use super::people;
+use super::{grant, people};
 use crate::desk::{Desk, DeskError, Place, Which};
-use crate::page::count;
+use crate::page::{Ink, count};
 use crate::talk::Talk;
 
 /// Whose members.
@@ -34,11 +34,21 @@ pub(crate) fn run(args: &Members, talk: Talk) -> Result<(), DeskError> {
         return history(&desk, plan);
     }
     let members = desk.client.people().members(plan)?;
+    // Grants are a plan's; a support space or a circle has none.
+    let is_plan = desk.client.people().plans().contains(&plan);
+    let grants = match is_plan && !members.is_empty() {
+        true => desk.client.people().grants(plan)?,
+        false => Vec::new(),
+    };
     for member in &members {
+        let granted = grant::active(&grants, &member.person);
         let mut fields = people::fields(member);
         fields["plan"] = json!(plan);
+        fields["grant"] = json!(granted);
         talk.tell("member", fields, |page| {
-            page.line(people::line(page, member));
+            let granted = granted.map(|granted| format!("  {}", grant::told(granted)));
+            let granted = page.ink(Ink::Dim, granted.unwrap_or_default());
+            page.line(format_args!("{}{granted}", people::line(page, member)));
         });
     }
     talk.note(match members.len() {
@@ -89,6 +99,9 @@ fn told(change: &MembershipChange) -> String {
         MembershipChange::NewKey => "replaced the key".into(),
         MembershipChange::KeyHandedOut { number } => format!("gave the key to member {number}"),
         MembershipChange::Left => "left".into(),
-        MembershipChange::Closed { .. } => "closed it".into(),
+        MembershipChange::Closed { successor: None } => "closed it".into(),
+        MembershipChange::Closed {
+            successor: Some(next),
+        } => format!("closed it; plan {next} goes on in its place"),
     }
 }

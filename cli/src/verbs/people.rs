@@ -47,21 +47,33 @@ pub(super) fn person<'m>(
     members: &'m [MemberView],
     meant: &str,
 ) -> Result<&'m MemberView, DeskError> {
-    let has_name = |member: &&MemberView| {
-        let name = member.name.as_deref().unwrap_or_default();
+    named(members, meant, |member| {
+        (member.person.clone(), member.name.clone())
+    })
+}
+
+/// The first that is a person's with this name, or whose tag begins so; `of` says the tag and the
+/// name.
+///
+/// # Errors
+/// [`DeskError::Wrong`] where it is nobody or could be two.
+pub(super) fn named<'m, T>(
+    all: &'m [T],
+    meant: &str,
+    of: impl Fn(&T) -> (String, Option<String>),
+) -> Result<&'m T, DeskError> {
+    let has_name = |one: &&T| {
+        let name = of(one).1.unwrap_or_default();
         name.to_lowercase() == meant.to_lowercase()
     };
-    let has_tag = |member: &&MemberView| {
-        meant.len() >= TAG_LEAST && member.person.starts_with(&meant.to_lowercase())
-    };
-    let named: Vec<_> = members.iter().filter(has_name).collect();
-    let tagged: Vec<_> = members.iter().filter(has_tag).collect();
+    let has_tag =
+        |one: &&T| meant.len() >= TAG_LEAST && of(one).0.starts_with(&meant.to_lowercase());
+    let named: Vec<_> = all.iter().filter(has_name).collect();
+    let tagged: Vec<_> = all.iter().filter(has_tag).collect();
     let found = if named.is_empty() { tagged } else { named };
     match found.as_slice() {
         [] => Err(DeskError::Wrong(format!("nobody here is \"{meant}\""))),
-        [first, others @ ..] if others.iter().all(|other| other.person == first.person) => {
-            Ok(first)
-        }
+        [first, others @ ..] if others.iter().all(|other| of(other).0 == of(first).0) => Ok(first),
         _ => Err(DeskError::Wrong(format!(
             "more than one person is \"{meant}\": say the tag that `waymark members` shows"
         ))),

@@ -80,6 +80,11 @@ fn show(page: Page, space: &SpaceStatus) {
         .map(|(number, what)| format!(", {number} {what}"))
         .collect();
     page.line(format_args!("  {read}{counts}"));
+    match space.followed_by {
+        Some(next) => page.line(format_args!("  closed: plan {next} goes on in its place")),
+        None if space.closed => page.line("  closed"),
+        None => {}
+    }
     if let (Some(code), Some(detail)) = (&space.problem, &space.problem_detail) {
         let text = page.ink(Ink::Yellow, format_args!("{detail} ({code})"));
         page.line(format_args!("  {text}"));

@@ -7,7 +7,7 @@ use crate::harness::{Desk, Relay};
 fn what_cannot_be_meant_ends_with_2() {
     let relay = Relay::start();
     let kim = Desk::client(&relay, "Kim");
-    let cases: [&[&str]; 26] = [
+    let cases: [&[&str]; 39] = [
         &["init", "--name"],
         &["init", "--plan"],
         &["invite"],
@@ -23,6 +23,19 @@ fn what_cannot_be_meant_ends_with_2() {
         &["devices", "remove", "999", "--yes"],
         &["members", "--plan", "x"],
         &["members", "--plan", "!"],
+        &["grant", "Kim"],
+        &["grant", "nobody", "--purpose", "Therapy"],
+        &["grant", "--purpose", "Therapy"],
+        &["grant", "Kim", "--purpose", "Therapy", "--until", "soon"],
+        &["grant", "--withdraw", "x", "--yes"],
+        &["grant", "Kim", "--purpose", "x", "--withdraw", "x"],
+        &["begin-anew", "--goal", "nothing", "--yes"],
+        &["begin-anew", "--check-ins-from", "2026-05-01", "--yes"],
+        &["begin-anew", "--all-goals", "--goal", "x"],
+        &["offer-copy", "--of", "x"],
+        &["offer-copy", "--of", "!", "--to", "!", "--yes"],
+        &["take-over", "--yes"],
+        &["take-over", "nobody", "--yes"],
         &["revoke"],
         &["revoke", "nobody", "--yes"],
         &["revoke", "Kim", "--plan", "!", "--yes"],
@@ -48,7 +61,16 @@ fn what_cannot_be_meant_ends_with_2() {
 fn a_directory_without_a_device_stays_as_it_is() {
     let nobody = Desk::empty();
     for verb in [
-        "accept", "devices", "members", "rotate", "status", "sync", "link",
+        "accept",
+        "begin-anew",
+        "devices",
+        "grant",
+        "link",
+        "members",
+        "rotate",
+        "status",
+        "sync",
+        "take-over",
     ] {
         let said = nobody.run(&[verb]).failed(2, "wrong_use");
         assert!(said.complaint.contains("holds no device"), "{verb}");

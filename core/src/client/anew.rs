@@ -10,7 +10,6 @@ use super::cache::{care, log_months};
 use super::copying::{Purpose, Taken};
 use super::people::own_profile;
 use super::{Inner, People, PlanId, WaymarkError, space_of};
-use crate::driver::Shares;
 use crate::engine::Engine;
 use crate::membership::{Book, SpaceKind};
 use crate::model::{DocumentKey, GoalId};
@@ -43,7 +42,6 @@ impl People<'_> {
         let old = space_of(plan);
         let today = self.0.calendar_date();
         let inner = &mut *self.0.shared.lock();
-        give_up_unfinished(inner, old)?;
         self.0.may_begin_anew(&mut inner.engine, old)?;
         let taken = self.0.take_along(&mut inner.engine, old, keep, today)?;
         let (number, new) = self.0.found_after(&mut inner.engine, old)?;
@@ -64,9 +62,15 @@ impl People<'_> {
 impl Inner {
     fn may_begin_anew(&self, engine: &mut Engine, old: SpaceId) -> Result<(), WaymarkError> {
         let stamp = self.stamp(engine, old, None)?;
-        let follows = |space: &Space| space.book().and_then(Book::follows) == Some(old);
+        // Anybody can found a space that says it follows this one.
+        let follows = |space: &Space| {
+            space.book().and_then(Book::follows) == Some(old) && succession::is_founder(space)
+        };
+        let is_closed = engine.space(&old).is_some_and(Space::is_closed);
         let refused = if stamp.role != Role::Client {
             Some("only the client begins anew")
+        } else if is_closed {
+            Some("the plan is closed")
         } else if engine.spaces().iter().any(follows) {
             Some("another plan goes on in the place of this one already")
         } else {
@@ -104,7 +108,7 @@ impl Inner {
                 }
             }
         }
-        let chosen = plan.chosen(&goals, &named);
+        let chosen = plan.chosen(&goals, &named, today);
         let texts = plan.texts_of(&chosen);
         taken.take(engine, old, DocumentKey::PLAN, chosen, &texts)?;
         taken.take_says(engine, old, &plan, today)?;
@@ -160,22 +164,4 @@ impl Inner {
         space.edit_with(store, transaction, edits)?;
         Ok(())
     }
-}
-
-/// Erases a space that was being founded to follow `old` when the device went off.
-fn give_up_unfinished(inner: &mut Shares, old: SpaceId) -> Result<(), WaymarkError> {
-    let engine = &mut inner.engine;
-    let mut unfinished = Vec::new();
-    for space in engine.spaces() {
-        let follows = space.book().and_then(Book::follows) == Some(old);
-        if follows && succession::is_marked(engine.store.as_ref(), &space.id())? {
-            unfinished.push((space.number(), space.id()));
-        }
-    }
-    for (number, id) in unfinished {
-        let mut transaction = Transaction::new();
-        succession::unmark(&mut transaction, &id);
-        engine.forget(transaction, number)?;
-    }
-    Ok(())
 }

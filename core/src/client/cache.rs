@@ -193,6 +193,11 @@ impl People {
         all.find(|author| author.role == Role::Client).copied()
     }
 
+    /// Everybody who is or was there.
+    pub(crate) fn persons(&self) -> BTreeSet<PersonTag> {
+        self.authors.values().map(|author| author.person).collect()
+    }
+
     /// The therapists who are or were there.
     pub(crate) fn therapists(&self) -> BTreeSet<Author> {
         let all = self.authors.values().copied();

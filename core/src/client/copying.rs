@@ -14,7 +14,8 @@ use super::write::Edit;
 use crate::engine::Engine;
 use crate::gate::{Document, DocumentName, GateError};
 use crate::model::{
-    Author, Chosen, DocumentKey, NewProvenance, NewRecord, Plan, RecordId, Stamp, TextId,
+    Author, Chosen, DocumentKey, DocumentKind, NewProvenance, NewRecord, Plan, RecordId, Stamp,
+    TextId, copies_in, spoken_of,
 };
 use crate::role::Role;
 
@@ -96,6 +97,38 @@ impl Taken {
         Ok(())
     }
 
+    /// Leaves out what speaks of something that is a space's own: nobody gives a copy of what was
+    /// never in another plan, and what it says would be the client's word.
+    pub(super) fn leave_out_claims(
+        &mut self,
+        engine: &mut Engine,
+        space: SpaceId,
+    ) -> Result<(), WaymarkError> {
+        let (space, store, _) = care(engine, space)?;
+        let names: Vec<DocumentName> = space.document_names().collect();
+        let offered = u16::from(DocumentKind::Offered.code());
+        let mut own = BTreeSet::new();
+        for name in names.into_iter().filter(|name| name.kind != offered) {
+            let records: Vec<_> = space.document(store, name)?.records().collect();
+            let copied = records.iter().flat_map(|record| copies_in(&record.bytes));
+            let copied: BTreeSet<RecordId> = copied.collect();
+            let here = records.iter().map(|record| record.id);
+            own.extend(here.filter(|id| !copied.contains(id)));
+        }
+        for part in self.parts.values_mut() {
+            part.records.retain(|(_, bytes, _)| {
+                let links = spoken_of(bytes).map(|(links, _)| links);
+                links.is_some_and(|links| links.iter().all(|link| !own.contains(link)))
+            });
+        }
+        Ok(())
+    }
+
+    /// The first days of the months with check-ins, in order.
+    pub(super) fn months(&self) -> Vec<NaiveDate> {
+        self.parts.keys().filter_map(|key| key.month()).collect()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
@@ -105,8 +138,7 @@ impl Taken {
         self.parts.values().map(|part| part.records.len()).sum()
     }
 
-    /// The edits that put all of it into the documents of a space, with whose it was in `source`:
-    /// nothing is said of what `stamp`'s person wrote alone.
+    /// The edits that put all of it into the documents of a space, with whose it was in `source`.
     pub(super) fn edits(
         self,
         source: SpaceId,
@@ -123,10 +155,8 @@ impl Taken {
             let place = purpose.place(key);
             let mut whose: BTreeMap<Author, Vec<RecordId>> = BTreeMap::new();
             for (id, _, authors) in &part.records {
-                if authors.as_slice() != [own] {
-                    for author in authors {
-                        whose.entry(*author).or_default().push(*id);
-                    }
+                for author in authors {
+                    whose.entry(*author).or_default().push(*id);
                 }
             }
             let mut stated = Vec::new();

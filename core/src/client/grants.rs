@@ -176,11 +176,10 @@ impl Inner {
         let known = space.wishes(store)?;
         let mut transaction = Transaction::new();
         for person in over {
-            for device in devices_of(book, waymark_wire::ids::PersonTag(person.0)) {
-                let wish = Wish::Remove(device);
-                if !known.contains(&wish) {
-                    space.wish(&mut transaction, &wish)?;
-                }
+            let wish = Wish::RemovePerson(waymark_wire::ids::PersonTag(person.0));
+            let is_there = !devices_of(book, waymark_wire::ids::PersonTag(person.0)).is_empty();
+            if is_there && !known.contains(&wish) {
+                space.wish(&mut transaction, &wish)?;
             }
         }
         if transaction.is_empty() {

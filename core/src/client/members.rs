@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::home;
 use crate::membership::{Book, SpaceKind, Use, Wish};
 use crate::model::RecordId;
-use crate::space::{Space, devices_of};
+use crate::space::Space;
 use crate::store::Transaction;
 
 /// One step of a space's membership, signed by a member and verified by this device.
@@ -168,10 +168,7 @@ impl People<'_> {
                     reason: "one's own devices are removed from home".into(),
                 });
             }
-            Ok(devices_of(book, tag)
-                .into_iter()
-                .map(Wish::Remove)
-                .collect())
+            Ok(vec![Wish::RemovePerson(tag)])
         })
     }
 

@@ -55,8 +55,8 @@ impl People<'_> {
     /// more.
     ///
     /// # Errors
-    /// `not_found` for either plan; `not_allowed` for anybody but a therapist of both, and where
-    /// `to` is closed; or the storage's.
+    /// `not_found` for either plan; `not_allowed` for anybody but a therapist of both, where anybody
+    /// but the client and the therapist reads `to`, and where that is closed; or the storage's.
     pub fn offer_copy(&self, of: PlanId, to: PlanId) -> Result<(), WaymarkError> {
         let (of, to) = (space_of(of), space_of(to));
         let today = self.0.calendar_date();
@@ -66,6 +66,10 @@ impl People<'_> {
         let there = own_author(engine, of)?;
         if of == to || [stamp.role, there.role] != [Role::Therapist; 2] {
             let reason = "a therapist of both plans offers a copy";
+            return Err(SpaceError::NotAllowed(reason).into());
+        }
+        if has_third(engine, to) {
+            let reason = "somebody else reads the plan too, and would read the copy";
             return Err(SpaceError::NotAllowed(reason).into());
         }
         let mut taken = self.0.take_everything(engine, of, today)?;
@@ -95,15 +99,15 @@ impl People<'_> {
     /// `not_found`, or the storage's.
     pub fn offers(&self, plan: PlanId) -> Result<Vec<OfferView>, WaymarkError> {
         let id = space_of(plan);
+        let today = self.0.calendar_date();
         let inner = &mut *self.0.shared.lock();
         let engine = &mut inner.engine;
         let mut views = Vec::new();
         for Offered { by, offer, texts } in self.0.read_offers(engine, id)? {
-            let taken = taken(&offer, texts);
-            let mut missing = self::taken(&offer, Vec::new());
+            let mut missing = taken(&offer, texts, today);
+            missing.leave_out_claims(engine, id)?;
+            let months = missing.months();
             missing.leave_out_known(engine, id, Purpose::Take)?;
-            let logs = taken.parts.keys().filter_map(|key| key.month());
-            let months: Vec<NaiveDate> = logs.collect();
             let check_ins = offer.logs().iter().map(crate::model::Log::len).sum();
             let goals = offer.plan().goals(NaiveDate::MAX).into_iter();
             let book = engine.space(&id).and_then(Space::book);
@@ -144,7 +148,9 @@ impl People<'_> {
         let found = of_person.next();
         let found = found.ok_or_else(|| WaymarkError::not_found("an offer"))?;
         let Offered { offer, texts, .. } = found;
-        let mut taken = taken(&offer, texts);
+        let today = self.0.calendar_date();
+        let mut taken = taken(&offer, texts, today);
+        taken.leave_out_claims(engine, id)?;
         taken.leave_out_known(engine, id, Purpose::Take)?;
         let count = u32::try_from(taken.records()).unwrap_or(u32::MAX);
         let Some(source) = offer.source().filter(|_| !taken.is_empty()) else {
@@ -188,6 +194,7 @@ impl Inner {
         let client = known
             .client()
             .ok_or(SpaceError::NotAllowed("the membership cannot be read yet"))?;
+        let members = known.persons();
         let kind = u16::from(DocumentKind::Offered.code());
         let names: Vec<_> = space
             .document_names()
@@ -210,7 +217,7 @@ impl Inner {
                         .collect();
                 }
                 with_records(space, store, &known, key, &[], |sources| {
-                    offer.read(key, by, client, sources);
+                    offer.read(key, by, client, &members, sources);
                 })?;
             }
             if !offer.is_empty() {
@@ -221,10 +228,12 @@ impl Inner {
     }
 }
 
-/// What of an offer would count.
-fn taken(offer: &Offer, texts: Vec<(TextId, String)>) -> Taken {
+/// What of an offer would count. A therapist's say in another plan is over today at the latest.
+fn taken(offer: &Offer, texts: Vec<(TextId, String)>, today: NaiveDate) -> Taken {
+    let says = offer.says().iter();
+    let says = says.map(|(from, until)| (*from, today.min(*until)));
     let mut taken = Taken {
-        says: offer.says().clone(),
+        says: says.filter(|(from, until)| from < until).collect(),
         ..Taken::default()
     };
     for (key, chosen) in offer.chosen() {
@@ -244,6 +253,19 @@ fn taken(offer: &Offer, texts: Vec<(TextId, String)>) -> Taken {
         taken.parts.insert(key, part);
     }
     taken
+}
+
+/// Whether a plan is read by somebody who is neither its client nor this device's person.
+fn has_third(engine: &Engine, id: SpaceId) -> bool {
+    let Some(space) = engine.space(&id) else {
+        return false;
+    };
+    let own = space.own_member().ok().map(|(person, _)| person);
+    let mut people = space.book().into_iter().flat_map(Book::people);
+    people.any(|(member, known)| {
+        let is_client = known.is_some_and(|known| known.role == Role::Client);
+        Some(member.person) != own && !is_client
+    })
 }
 
 fn own_author(engine: &mut Engine, id: SpaceId) -> Result<Author, WaymarkError> {

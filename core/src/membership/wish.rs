@@ -3,7 +3,7 @@
 
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::Bytes;
-use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
+use waymark_wire::ids::{DeviceNumber, Height, PersonTag, SpaceId};
 
 use super::{Entrance, NewMember};
 
@@ -40,6 +40,9 @@ pub enum Wish {
     /// it, it is done.
     #[n(9)]
     Renew(#[n(0)] Height),
+    /// Every membership of another person is to end, also those that come until then.
+    #[n(10)]
+    RemovePerson(#[n(0)] PersonTag),
 }
 
 /// What goes on in the place of a space that is closed.
@@ -91,6 +94,7 @@ impl Wish {
             Self::Enrol(_) => vec![7],
             Self::ReplacePhrase(..) => vec![8],
             Self::Renew(_) => vec![9],
+            Self::RemovePerson(person) => [&[10], person.0.as_slice()].concat(),
         }
     }
 }

@@ -12,7 +12,9 @@ use chrono::NaiveDate;
 use crate::model::ids::{GoalId, RecordId, TextId};
 use crate::model::kinds::check_in::CheckIn;
 use crate::model::kinds::goal::Goal;
+use crate::model::kinds::measure::Measure;
 use crate::model::kinds::note::Note;
+use crate::model::kinds::withdrawal::Withdrawal;
 use crate::model::kinds::{Kind, Record};
 use crate::model::log::Log;
 use crate::model::plan::Plan;
@@ -25,9 +27,17 @@ pub type Chosen = BTreeMap<RecordId, Vec<Author>>;
 
 impl Plan {
     /// The records of the plan that belong to some goals, and those `named` by what is copied of the
-    /// logs.
-    pub fn chosen(&self, goals: &BTreeSet<GoalId>, named: &BTreeSet<RecordId>) -> Chosen {
+    /// logs. Grants that are over by `today` stay behind.
+    pub fn chosen(
+        &self,
+        goals: &BTreeSet<GoalId>,
+        named: &BTreeSet<RecordId>,
+        today: NaiveDate,
+    ) -> Chosen {
         let records = self.records();
+        let over = self.grants(today).into_iter();
+        let over = over.filter(|grant| grant.state.is_over());
+        let over: BTreeSet<RecordId> = over.map(|grant| grant.id.record()).collect();
         let mut belong: BTreeSet<RecordId> = goals.iter().map(|goal| goal.record()).collect();
         belong.retain(|goal| records.find(*goal).is_some());
         // Until nothing more names what belongs already.
@@ -42,22 +52,27 @@ impl Plan {
             }
             belong.extend(more);
         }
-        belong.extend(
-            live(records)
-                .filter(|(_, record)| record.is_of_plan())
-                .map(|(id, _)| id),
-        );
+        let of_plan =
+            live(records).filter(|(id, record)| record.is_of_plan() && !over.contains(id));
+        belong.extend(of_plan.map(|(id, _)| id));
         let mut start = belong.clone();
         start.extend(named);
+        let mut chosen = with_named(records, start);
+        // A measure is known by its first version, and shows as the last.
+        let later = records.of::<Measure>().filter(|entry| {
+            let first = entry.record.measure(entry.id).record();
+            chosen.contains_key(&first) && !records.is_withdrawn(entry.id)
+        });
+        let later: BTreeSet<RecordId> = later.map(|entry| entry.id).collect();
+        chosen.extend(with_named(records, later));
         // A chain that leads to another goal ends there.
         let is_other = |id: RecordId| records.get::<Goal>(id).is_some() && !belong.contains(&id);
         let of_others = |record: &Record| record.links().into_iter().any(is_other);
-        let named = with_named(records, start);
-        let stays = |id: &RecordId| {
+        chosen.retain(|id, _| {
             let record = records.find(*id).map(|(record, _)| record);
             !is_other(*id) && !record.is_some_and(of_others)
-        };
-        named.into_iter().filter(|(id, _)| stays(id)).collect()
+        });
+        chosen
     }
 
     /// Every record of the plan that counts, but what is between people there: grants, and where
@@ -80,7 +95,8 @@ impl Plan {
 
 impl Log {
     /// The check-ins on some goals from a date on, with what they correct, and what they name in the
-    /// plan.
+    /// plan. Where one of those was withdrawn, its withdrawal goes along; where that speaks of others
+    /// too, which it would show, the check-in stays behind with them.
     pub fn chosen(
         &self,
         goals: &BTreeSet<GoalId>,
@@ -93,7 +109,35 @@ impl Log {
             let live = !records.is_withdrawn(entry.id);
             live && of_goals(entry.record) && is_late(entry.record)
         });
-        let chosen = with_named(records, belong.map(|entry| entry.id).collect());
+        let mut belong: BTreeSet<RecordId> = belong.map(|entry| entry.id).collect();
+        let (mut chosen, withdrawals) = loop {
+            let chosen = with_named(records, belong.clone());
+            let withdrawals: Vec<_> = records
+                .of::<Withdrawal>()
+                .filter(|entry| !records.is_withdrawn(entry.id))
+                .filter(|entry| {
+                    entry
+                        .record
+                        .records
+                        .iter()
+                        .all(|id| chosen.contains_key(id))
+                })
+                .collect();
+            let told = withdrawals.iter().flat_map(|entry| &entry.record.records);
+            let told: BTreeSet<RecordId> = told.copied().collect();
+            let before = belong.len();
+            belong.retain(|id| {
+                let corrected = with_named(records, [*id].into());
+                let mut withdrawn = corrected.keys().filter(|id| records.is_withdrawn(**id));
+                withdrawn.all(|id| told.contains(id))
+            });
+            if belong.len() == before {
+                break (chosen, withdrawals);
+            }
+        };
+        for withdrawal in withdrawals {
+            chosen.insert(withdrawal.id, withdrawal.authors.to_vec());
+        }
         let named = chosen.keys().filter_map(|id| records.find(*id));
         let named = named.flat_map(|(record, _)| record.links());
         let elsewhere = named.filter(|id| !chosen.contains_key(id)).collect();
@@ -137,8 +181,10 @@ fn with_named(records: &Records, belong: BTreeSet<RecordId>) -> Chosen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::testing::{Space, client, day, revision, therapist};
-    use crate::model::{NewCheckIn, NewNote, NewWithdrawal, Outcome};
+    use crate::model::testing::{Space, client, day, mood, per_day, revision, therapist};
+    use crate::model::{
+        GrantScope, NewCheckIn, NewGrant, NewMeasure, NewNote, NewRevision, NewWithdrawal, Outcome,
+    };
 
     fn check_in(space: &mut Space, goal: GoalId, date: u32) -> RecordId {
         space.clock += 1;
@@ -179,7 +225,7 @@ mod tests {
         let withdrawal = space.put(therapist(), |plan, stamp| plan.withdraw(&withdrawal, stamp));
 
         let plan = space.plan();
-        let chosen = plan.chosen(&[kept].into(), &BTreeSet::new());
+        let chosen = plan.chosen(&[kept].into(), &BTreeSet::new(), day(9));
         for id in [kept.record(), wording.record(), on_kept] {
             assert!(chosen.contains_key(&id), "{id}");
         }
@@ -214,5 +260,93 @@ mod tests {
         let mut expected = [early, late, other];
         expected.sort_unstable();
         assert_eq!(all, expected);
+    }
+
+    /// A mood that was rated on the newer scale would be out of range.
+    #[test]
+    fn a_measure_comes_along_in_all_its_versions() {
+        let mut space = Space::default();
+        let goal = space.goal(client());
+        let define = |space: &mut Space, new: &NewMeasure| {
+            space.clock += 1;
+            space.put(client(), |plan, stamp| new.record(plan, stamp))
+        };
+        let first = define(&mut space, &mood());
+        let wider = NewMeasure {
+            measure: Some(first.into()),
+            max: 100,
+            ..mood()
+        };
+        let second = define(&mut space, &wider);
+        let target = NewRevision {
+            target: Some(per_day(1.0, first.into())),
+            ..revision(goal)
+        };
+        space.clock += 1;
+        space.propose(client(), target, 1);
+        let chosen = space.plan().chosen(&[goal].into(), &[].into(), day(9));
+        assert!(chosen.contains_key(&first) && chosen.contains_key(&second));
+    }
+
+    /// What somebody took back would show again, to new people.
+    #[test]
+    fn what_was_withdrawn_and_corrected_goes_along_as_withdrawn_or_not_at_all() {
+        let mut space = Space::default();
+        let kept = space.goal(client());
+        space.clock += 1;
+        let left = space.goal(client());
+        let wrong = check_in(&mut space, kept, 3);
+        let correct = |space: &mut Space, old: RecordId| {
+            space.clock += 1;
+            let (plan, log) = (space.plan(), space.log());
+            let new = NewCheckIn {
+                date: Some(day(3)),
+                replaces: vec![old.into()],
+                ..NewCheckIn::new(kept, Outcome::Partial)
+            };
+            let stamp = Space::stamp(client(), space.clock);
+            let record = new.record(&plan, Some(&log), &stamp).unwrap();
+            space.store(record, client())
+        };
+        let right = correct(&mut space, wrong);
+        let other = check_in(&mut space, left, 3);
+        let withdraw = |space: &mut Space, records: Vec<RecordId>| {
+            space.clock += 1;
+            let stamp = Space::stamp(client(), space.clock);
+            let withdrawal = NewWithdrawal { records };
+            let record = space.log().withdraw(&withdrawal, &stamp).unwrap();
+            space.store(record, client())
+        };
+        let mut alone = space.clone();
+        let taken_back = withdraw(&mut alone, vec![wrong]);
+        let (chosen, _) = alone.log().chosen(&[kept].into(), day(1));
+        let mut expected = [wrong, right, taken_back];
+        expected.sort_unstable();
+        assert_eq!(chosen.into_keys().collect::<Vec<_>>(), expected);
+        // Together with what is not to be seen.
+        withdraw(&mut space, vec![wrong, other]);
+        let (chosen, _) = space.log().chosen(&[kept].into(), day(1));
+        assert_eq!(chosen.into_keys().collect::<Vec<_>>(), []);
+    }
+
+    /// The new people would read what the ones before were there for.
+    #[test]
+    fn grants_that_are_over_stay_behind() {
+        let mut space = Space::default();
+        let grant = |space: &mut Space, until| {
+            space.clock += 1;
+            let new = NewGrant {
+                person: therapist().person,
+                scope: GrantScope::Plan,
+                purpose: "Therapy".into(),
+                from: Some(day(1)),
+                until,
+            };
+            space.put(client(), |_, stamp| new.record(stamp))
+        };
+        let over = grant(&mut space, Some(day(5)));
+        let holds = grant(&mut space, None);
+        let chosen = space.plan().chosen(&[].into(), &[].into(), day(9));
+        assert!(chosen.contains_key(&holds) && !chosen.contains_key(&over));
     }
 }

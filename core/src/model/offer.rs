@@ -10,7 +10,7 @@ use waymark_wire::ids::SpaceId;
 
 use crate::model::choosing::Chosen;
 use crate::model::document::{DocumentKey, DocumentKind};
-use crate::model::ids::RecordId;
+use crate::model::ids::{PersonTag, RecordId};
 use crate::model::kinds::Record;
 use crate::model::kinds::provenance::says;
 use crate::model::log::Log;
@@ -35,12 +35,14 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Reads what `by` offers in one document. What was the client's there becomes `client`'s.
+    /// Reads what `by` offers in one document. What was the client's there becomes `client`'s. Nobody
+    /// speaks for another of this space's `members`: what is said to be theirs is passed over.
     pub fn read<'a>(
         &mut self,
         document: DocumentKey,
         by: Author,
         client: Author,
+        members: &BTreeSet<PersonTag>,
         sources: impl IntoIterator<Item = SourceRecord<'a>>,
     ) {
         let Some(offers) = document.offers() else {
@@ -68,8 +70,15 @@ impl Offer {
                 Role::Client => client,
                 _ => author,
             };
+            let is_forged = author.role != Role::Client
+                && author.person != by.person
+                && members.contains(&author.person);
             for record in &provenance.records {
-                whose.entry(*record).or_default().insert(author);
+                if is_forged {
+                    copies.retain(|copy| copy.id != *record);
+                } else {
+                    whose.entry(*record).or_default().insert(author);
+                }
             }
         }
         let part = self.parts.entry(offers).or_default();

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use minicbor::{Decode, Encode};
 
 use crate::model::document::{DocumentKey, DocumentKind};
-use crate::model::ids::{PersonTag, RecordId};
+use crate::model::ids::{PersonTag, RecordId, TextId};
 use crate::model::input::{InputError, NewRecord, Stamp, role_name};
 use crate::model::kinds::kind_of::Of;
 use crate::model::kinds::{Kind, Record};
@@ -92,6 +92,17 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Record, Reason> {
     let record = Record::decode(Kind::of_number(kind).ok_or(Reason::NeedsNewerApp)?, bytes)?;
     record.check()?;
     Ok(record)
+}
+
+/// The records that a record speaks of, and the text that it names; `None` for what this version
+/// cannot read.
+pub(crate) fn spoken_of(bytes: &[u8]) -> Option<(Vec<RecordId>, Option<TextId>)> {
+    let record = read(bytes).ok()?;
+    let text = match &record {
+        Record::Note(note) => Some(note.text),
+        _ => None,
+    };
+    Some((record.links(), text))
 }
 
 /// The number of a record's kind, if the bytes begin like a record.

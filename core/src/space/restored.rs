@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::receive::Page;
 use super::{Space, SpaceError, damaged, keys};
 use crate::crypto::{Entropy, MembershipKeys};
-use crate::gate::{ActorId, DocumentName, PlainChange, RecordView, Section, decode_batch};
+use crate::gate::{ActorId, DocumentName, PlainChange, RecordView, Section, TextId, decode_batch};
 use crate::membership::{Newcomer, SpaceKind, Wish};
 use crate::store::{Store, Table, Transaction};
 
@@ -42,6 +42,15 @@ impl Unsettled {
             from: u32::from_be_bytes(from.try_into().ok()?),
         })
     }
+}
+
+/// What a device wrote in a document and its log has not shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unsent {
+    /// Records.
+    pub records: Vec<Vec<u8>>,
+    /// Texts: what each said without it, if it was there, and what it says here.
+    pub texts: Vec<(TextId, Option<String>, String)>,
 }
 
 impl Space {
@@ -125,26 +134,33 @@ impl Space {
         Ok(())
     }
 
-    /// The records of this device's that the log has not shown, by document.
+    /// What this device wrote and the log has not shown, by document.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails or is damaged.
-    pub fn unconfirmed_records(
+    pub fn unsent_words(
         &mut self,
         store: &dyn Store,
-    ) -> Result<BTreeMap<DocumentName, Vec<Vec<u8>>>, SpaceError> {
+    ) -> Result<BTreeMap<DocumentName, Unsent>, SpaceError> {
         self.refresh(store)?;
         let own = self.actor();
-        let mut lost = BTreeMap::new();
+        let mut all = BTreeMap::new();
         for (name, from) in self.unconfirmed(store)? {
             let local = self.documents.open(store, name, own)?;
             let confirmed = local.without(&|actor, seq| actor == own && seq >= from)?;
             let is_new = |record: &RecordView<'_>| !confirmed.has_record(&record.id);
             let records = local.records().filter(is_new);
-            let bytes = records.map(|record| record.bytes.into_owned());
-            lost.insert(name, bytes.collect());
+            let texts = local.texts().into_iter().filter_map(|id| {
+                let (before, now) = (confirmed.text(&id), local.text(&id)?);
+                (before.as_ref() != Some(&now)).then_some((id, before, now))
+            });
+            let unsent = Unsent {
+                records: records.map(|record| record.bytes.into_owned()).collect(),
+                texts: texts.collect(),
+            };
+            all.insert(name, unsent);
         }
-        Ok(lost)
+        Ok(all)
     }
 
     /// Has nothing of this device's wait to be sent any more. What it wrote stays here.

@@ -1,5 +1,6 @@
 //! How what is wanted stands to the membership as it is.
 
+use waymark_wire::ids::DeviceNumber;
 use waymark_wire::limits;
 use waymark_wire::membership::{Member, Membership, Rights};
 use waymark_wire::signature::VerifyingKey;
@@ -13,6 +14,8 @@ pub(super) enum Standing {
     Open,
     Done,
     Refused(&'static str),
+    /// It is kept, for another space than this one.
+    Waits,
 }
 
 impl Space {
@@ -25,6 +28,10 @@ impl Space {
         if membership.is_closed() {
             return match wish {
                 Wish::Close(_) => Standing::Done,
+                // Whoever was to go must not come along.
+                Wish::Remove(_) | Wish::RemovePerson(_) if membership.successor().is_some() => {
+                    Standing::Waits
+                }
                 _ => Standing::Refused("the space is closed"),
             };
         }
@@ -48,25 +55,18 @@ impl Space {
                 }
             }
             Wish::Enrol(_) if !self.is_enrolling() => Standing::Done,
-            Wish::Remove(device) => match membership.member(*device) {
-                None => Standing::Done,
-                Some(other) if other.rights == Rights::RECOVERY && other.device != own.device => {
-                    Standing::Refused("only the recovery phrase itself can end its membership")
-                }
-                Some(other)
-                    if !is_admin
-                        && (other.person != own.person || !own.rights.include(other.rights)) =>
-                {
-                    Standing::Refused("only the client removes other people")
-                }
-                Some(other) if other.device != own.device && !writes => {
-                    Standing::Refused("it may only read")
-                }
-                Some(other) if other.device == own.device && !stays_led(membership, &is_own) => {
-                    Standing::Refused("the last who leads a space closes it instead of leaving")
-                }
-                Some(_) => Standing::Open,
-            },
+            Wish::Remove(device) => standing_of_removal(membership, own, *device),
+            Wish::RemovePerson(person) => {
+                let devices = membership.members().filter(|m| m.person == *person);
+                let each = devices.map(|m| standing_of_removal(membership, own, m.device));
+                // One that may not go keeps the others from going: they are one person's.
+                each.fold(Standing::Done, |all, one| match (all, one) {
+                    (Standing::Refused(why), _) | (_, Standing::Refused(why)) => {
+                        Standing::Refused(why)
+                    }
+                    (_, one) => one,
+                })
+            }
             Wish::Seal(device) if membership.member(*device).is_none() => Standing::Done,
             Wish::Renew(epoch) if *epoch != membership.epoch_start() => Standing::Done,
             Wish::Renew(_) | Wish::Rotate | Wish::Seal(_) if !writes => {
@@ -91,6 +91,27 @@ impl Space {
             | Wish::Rotate
             | Wish::Seal(_) => Standing::Open,
         }
+    }
+}
+
+/// How the end of one membership stands.
+fn standing_of_removal(membership: &Membership, own: &Member, device: DeviceNumber) -> Standing {
+    let is_admin = own.rights.include(Rights::ADMIN);
+    let Some(other) = membership.member(device) else {
+        return Standing::Done;
+    };
+    let is_itself = other.device == own.device;
+    let may = is_admin || (other.person == own.person && own.rights.include(other.rights));
+    if other.rights == Rights::RECOVERY && !is_itself {
+        Standing::Refused("only the recovery phrase itself can end its membership")
+    } else if !may {
+        Standing::Refused("only the client removes other people")
+    } else if !is_itself && !own.rights.include(Rights::WRITE) {
+        Standing::Refused("it may only read")
+    } else if is_itself && !stays_led(membership, &|m| m.device == own.device) {
+        Standing::Refused("the last who leads a space closes it instead of leaving")
+    } else {
+        Standing::Open
     }
 }
 

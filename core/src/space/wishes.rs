@@ -59,6 +59,7 @@ impl Space {
         match self.standing(wish) {
             Standing::Open => {}
             Standing::Done => return Err(SpaceError::NotAllowed("it is so already")),
+            Standing::Waits => return Err(SpaceError::NotAllowed("the space is closed")),
             Standing::Refused(reason) => return Err(SpaceError::NotAllowed(reason)),
         }
         transaction.put(
@@ -122,6 +123,7 @@ impl Space {
             match self.standing(&wish) {
                 Standing::Open => open.push(wish),
                 Standing::Done => forgotten.push(place),
+                Standing::Waits => {}
                 Standing::Refused(reason) => {
                     forgotten.push(place);
                     drafted.unfulfilled.push(Unfulfilled { wish, reason });
@@ -337,11 +339,18 @@ impl Space {
                 Wish::Add(new) => steps.add.push(new.clone()),
                 Wish::Enrol(newcomer) => steps.add.extend(self.newcomer(newcomer, own)?),
                 Wish::Remove(device) => steps.remove.push(*device),
+                Wish::RemovePerson(person) => {
+                    let book = self.book.as_ref();
+                    steps
+                        .remove
+                        .extend(book.iter().flat_map(|book| devices_of(book, *person)));
+                }
                 Wish::Seal(device) => steps.seal.push(*device),
                 _ => {}
             }
         }
         steps.remove.sort_unstable();
+        steps.remove.dedup();
         steps.seal.retain(|device| !steps.remove.contains(device));
         steps.seal.sort_unstable();
         steps.add.truncate(AT_ONCE.min(room));

@@ -243,7 +243,9 @@ impl Machine {
             return;
         }
         self.upkeep_due = false;
-        let succeeded = succession::upkeep(engine);
+        let spaces = &self.spaces;
+        let is_read = |number| spaces.get(&number).is_some_and(|sync| sync.caught_up);
+        let succeeded = succession::upkeep(engine, &is_read);
         match home::upkeep(engine) {
             Ok(touched) => {
                 self.meet(engine);

@@ -12,6 +12,7 @@ use super::{Event, Machine, Problem, RequestId, Timestamp};
 use crate::engine::Engine;
 use crate::membership::{BookError, SpaceKind};
 use crate::space::{Item, Space, SpaceError};
+use crate::succession;
 impl Machine {
     pub(super) fn handle_greeting(
         &mut self,
@@ -371,7 +372,7 @@ impl Machine {
         }
         let sync = self.spaces.entry(number).or_default();
         let first = !sync.caught_up;
-        self.upkeep_due |= first;
+        self.upkeep_due |= first || succession::waits_for(engine, number);
         sync.caught_up = true;
         sync.whole = false;
         sync.synced = Some(now);

@@ -18,10 +18,10 @@ use crate::model::document::DocumentKey;
 use crate::model::ids::{PersonTag, RecordId};
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::json;
-use crate::model::kinds::Kind;
+use crate::model::kinds::{Kind, Record};
 use crate::model::left_out::Reason;
 use crate::model::plan::Plan;
-use crate::model::record::{Author, Home, RecordKind, write_beside};
+use crate::model::record::{Author, Home, RecordKind, read, write_beside};
 use crate::model::text::{LINK_LIMIT, check_count, in_range, read_links};
 use crate::model::time::{read_date, read_instant, write_date, write_instant};
 use crate::role::Role;
@@ -244,6 +244,14 @@ impl Copies {
             authors.extend(originals);
         }
         authors
+    }
+}
+
+/// The copies that a record speaks of, if it is one that does.
+pub(crate) fn copies_in(bytes: &[u8]) -> Vec<RecordId> {
+    match read(bytes) {
+        Ok(Record::Provenance(stated)) => stated.records,
+        _ => Vec::new(),
     }
 }
 

@@ -1,0 +1,153 @@
+//! `begin-anew`: a plan that goes on in the place of another, "from now on".
+
+use chrono::NaiveDate;
+use clap::Args;
+use serde_json::json;
+use waymark_core::client::{Keep, PlanId};
+use waymark_core::model::{GoalId, GoalView};
+
+use super::carry_out;
+use crate::desk::{Desk, DeskError, Place, Which, closed, short};
+use crate::page::count;
+use crate::talk::Talk;
+
+/// What is taken along.
+#[derive(Args, Debug)]
+pub(crate) struct BeginAnew {
+    /// A goal that comes along: its wording, its id or the beginning of it. Can be given again.
+    #[arg(long, value_name = "GOAL", allow_hyphen_values = true)]
+    goal: Vec<String>,
+
+    /// All goals come along.
+    #[arg(long, conflicts_with = "goal")]
+    all_goals: bool,
+
+    /// The check-ins on these goals from this day on come along; else none.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    check_ins_from: Option<NaiveDate>,
+
+    #[command(flatten)]
+    which: Which,
+
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Begins anew.
+///
+/// # Errors
+/// [`DeskError`]; [`DeskError::Pending`] where the old plan is not closed yet.
+pub(crate) fn run(args: &BeginAnew, talk: Talk) -> Result<(), DeskError> {
+    if args.check_ins_from.is_some() && args.goal.is_empty() && !args.all_goals {
+        let text = "--check-ins-from needs --goal or --all-goals: check-ins come with their goals";
+        return Err(DeskError::Wrong(text.into()));
+    }
+    let desk = Desk::open(&args.place, talk)?;
+    let old = args.which.of(&desk)?;
+    let goals = desk.client.goals().list(old)?;
+    let keep = Keep {
+        goals: chosen(args, &goals)?,
+        check_ins_from: args.check_ins_from,
+    };
+    let check_ins = args.check_ins_from.map_or_else(
+        || "no check-ins".into(),
+        |from| format!("their check-ins from {from} on"),
+    );
+    talk.note(format_args!(
+        "A new plan goes on in the place of {}, with {} and {check_ins}.\n\
+         Everybody who is in the plan comes along. Whoever is invited later reads what was taken \
+         along and nothing older.\n\
+         The old plan is closed for good: it stays readable to those who were in it.",
+        short(&old.to_string()),
+        count(keep.goals.len(), "goal"),
+    ));
+    talk.consent(args.yes, "Begin anew?")?;
+    let new = desk.client.people().begin_anew(old, &keep)?;
+    let fields = json!({
+        "plan": new, "follows": old, "goals": keep.goals,
+        "check_ins_from": keep.check_ins_from.map(|from| from.to_string()),
+    });
+    talk.tell("begun_anew", fields, |page| {
+        page.line(format_args!("plan {new}"));
+    });
+    carry_out(&desk)?;
+    tell_closed(&desk, old, new)
+}
+
+fn tell_closed(desk: &Desk, old: PlanId, new: PlanId) -> Result<(), DeskError> {
+    if !closed(&desk.client)?.contains(&old) {
+        let text = "the old plan is not closed yet: run `waymark sync`";
+        return Err(DeskError::Pending(text.into()));
+    }
+    let fields = json!({ "plan": old, "followed_by": new });
+    desk.talk.tell("closed", fields, |page| {
+        page.line("the old plan is closed");
+    });
+    Ok(())
+}
+
+fn chosen(args: &BeginAnew, goals: &[GoalView]) -> Result<Vec<GoalId>, DeskError> {
+    if args.all_goals {
+        return Ok(goals.iter().map(|goal| goal.id).collect());
+    }
+    let known: Vec<_> = goals
+        .iter()
+        .map(|goal| (goal.id, goal.statement.as_str()))
+        .collect();
+    let mut chosen = Vec::new();
+    for meant in &args.goal {
+        let id = find(&known, meant)?;
+        if !chosen.contains(&id) {
+            chosen.push(id);
+        }
+    }
+    Ok(chosen)
+}
+
+/// The goal with this wording, or whose id begins so.
+fn find(goals: &[(GoalId, &str)], meant: &str) -> Result<GoalId, DeskError> {
+    let is_worded =
+        |(_, statement): &&(GoalId, &str)| statement.to_lowercase() == meant.trim().to_lowercase();
+    let is_named =
+        |(id, _): &&(GoalId, &str)| meant.len() >= ID_LEAST && id.to_string().starts_with(meant);
+    let worded: Vec<_> = goals.iter().filter(is_worded).collect();
+    let named: Vec<_> = goals.iter().filter(is_named).collect();
+    let found = if worded.is_empty() { named } else { worded };
+    match found.as_slice() {
+        [(id, _)] => Ok(*id),
+        [] => Err(DeskError::Wrong(format!("no goal here is \"{meant}\""))),
+        _ => {
+            let ids: Vec<_> = found.iter().map(|(id, _)| id.to_string()).collect();
+            let ids = ids.join(", ");
+            Err(DeskError::Wrong(format!(
+                "more than one goal is \"{meant}\": say which id, {ids}"
+            )))
+        }
+    }
+}
+
+/// Less of an id is too easily a slip.
+const ID_LEAST: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What was taken along by mistake is read by whoever is invited later.
+    #[test]
+    fn a_goal_is_only_taken_along_where_no_other_can_be_meant() {
+        let (a, b, c) = (GoalId([1; 16]), GoalId([2; 16]), GoalId([3; 16]));
+        let goals = [(a, "Walk"), (b, "Sleep"), (c, "sleep")];
+        let found = |meant: &str| find(&goals, meant).ok();
+        assert_eq!(found(" walk"), Some(a));
+        assert_eq!(found(&c.to_string()), Some(c));
+        assert_eq!(found(&c.to_string()[..4]), Some(c));
+        for nothing in ["", "Sleep", "Wal", &c.to_string()[..3]] {
+            assert_eq!(found(nothing), None, "{nothing}");
+        }
+    }
+}
