@@ -25,6 +25,7 @@ pub struct Keep {
     /// The goals, with their statuses, wordings, verdicts, and the notes about them.
     pub goals: Vec<GoalId>,
     /// The check-ins on these goals from this local date on; none where it is not given.
+    #[cfg_attr(feature = "uniffi", uniffi(default))]
     pub check_ins_from: Option<NaiveDate>,
 }
 
