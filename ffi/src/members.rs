@@ -81,6 +81,17 @@ impl People {
         self.0.call(|c| c.people().rotate(plan))
     }
 
+    /// Ends one membership of a space, by its number there, with a new key for those who stay: one
+    /// device of somebody who has several, or one of this person's own that home does not list. It
+    /// happens with the next sync. What was received there before stays there.
+    ///
+    /// # Errors
+    /// `not_found`, also for a number that nobody has; `not_allowed` for this device itself, for
+    /// home, and where this device may not; `locked`, or the storage's.
+    pub fn remove_member(&self, plan: PlanId, number: u16) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().remove_member(plan, number))
+    }
+
     /// Hands a member the key of a space once more, with the next sync: for one that lacks it and
     /// nobody has heard of. A device that finds out by itself asks by itself.
     ///

@@ -209,6 +209,12 @@ fn child() {
     }
 }
 
+/// How often the process is killed: `$WAYMARK_KILLS` times for a long run.
+fn kills() -> usize {
+    let asked = std::env::var("WAYMARK_KILLS").ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(20)
+}
+
 /// Systems kill apps without asking.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_that_is_killed_has_kept_what_it_said_it_kept() {
@@ -216,7 +222,7 @@ async fn a_process_that_is_killed_has_kept_what_it_said_it_kept() {
     let (mut phone, plan) = begin_at(&relay.url());
     let _ = goal(&phone, plan, "walk");
     let mut kept: Vec<String> = Vec::new();
-    for round in 0..3 {
+    for round in 0..kills() {
         phone.close();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["child", "--exact", "--ignored", "--nocapture"])
@@ -227,7 +233,7 @@ async fn a_process_that_is_killed_has_kept_what_it_said_it_kept() {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let said = lines.map_while(Result::ok);
         let told = said.filter_map(|line| Some(line.split_once("kept ")?.1.to_owned()));
-        let told: Vec<_> = told.take(20 + round * 7).collect();
+        let told: Vec<_> = told.take(5 + round * 7 % 31).collect();
         child.kill().unwrap();
         child.wait().unwrap();
         kept.extend(told);

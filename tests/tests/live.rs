@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use waymark_core::client::{Change, LiveSync, PlanId};
 use waymark_core::model::{GoalId, RecordId};
-use waymark_tests::story::{assert_same, assert_settled, goal, log, meet, notes};
+use waymark_tests::story::{assert_same, assert_settled, goal, log, meet, notes, status};
 use waymark_tests::{
     Device, Heard, TestRelay, begin, hand_over, link_phone, link_therapist, until,
 };
@@ -222,4 +222,17 @@ async fn a_device_that_is_added_while_others_are_live_reads_and_is_read() {
     end(live.0).await;
     end(live.1).await;
     end(third).await;
+}
+
+/// A desk tool, which is another process each time, would say "never" of what was read a minute ago.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_it_was_last_in_sync_is_known_after_the_app_was_closed() {
+    let relay = TestRelay::start().await;
+    let (mut phone, plan) = begin(&relay);
+    assert_eq!(status(&phone, plan).synced, None);
+    phone.client().sync().now().await.unwrap();
+    let synced = status(&phone, plan).synced;
+    assert!(synced.is_some());
+    phone.reopen();
+    assert_eq!(status(&phone, plan).synced, synced);
 }

@@ -14,7 +14,7 @@ use waymark_core::model::{
 };
 use waymark_core::role::Role;
 use waymark_tests::story::{
-    assert_same, assert_settled, goal, log, measure, meet, notes, readers, status, sync,
+    assert_same, assert_settled, goal, log, measure, meet, notes, readers, settle, status, sync,
 };
 use waymark_tests::{Device, TestRelay, begin, hand_over, link_phone, link_therapist};
 use waymark_wire::ids::SpaceId;
@@ -276,4 +276,38 @@ async fn a_diary_imported_on_two_phones_is_there_once() {
         assert_eq!(notes(device, plan).len(), 50);
     }
     assert_same(plan, &[&phone, &second]);
+}
+
+/// A tablet that was left on a train would read on, or its owner be thrown out with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_device_of_somebody_is_removed_and_the_other_stays() {
+    let relay = TestRelay::start().await;
+    let (phone, plan) = begin(&relay);
+    let walk = goal(&phone, plan, "walk");
+    let tablet = link_therapist(&phone, plan).await;
+    sync(&tablet).await.unwrap();
+    let other = Device::new(&relay);
+    let card = other.client().people().card("Dr. Ada", "desk").unwrap();
+    tablet.client().people().add_own_device(&card).unwrap();
+    hand_over(&tablet, &other, &card).await;
+    settle(&[&tablet, &other, &phone]).await;
+    let members = readers(&phone, plan);
+    let lost = members
+        .iter()
+        .find(|m| m.device_name.as_deref() == Some("desk"));
+    let lost = lost.unwrap().number;
+    let refused = |device: &Device, number| {
+        let people = device.client().people();
+        people.remove_member(plan, number).unwrap_err().code()
+    };
+    assert_eq!(refused(&phone, 99), "not_found");
+    assert_eq!(refused(&phone, 0), "not_allowed", "this device itself");
+    phone.client().people().remove_member(plan, lost).unwrap();
+    settle(&[&phone, &tablet]).await;
+    log(&phone, plan, walk, "after it");
+    settle(&[&phone, &tablet]).await;
+    assert_eq!(notes(&tablet, plan), ["after it"]);
+    let gone = sync(&other).await.unwrap_err();
+    assert_eq!(gone.code(), "offline");
+    assert!(notes(&other, plan).is_empty());
 }

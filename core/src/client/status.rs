@@ -7,6 +7,7 @@ use serde::Serialize;
 use waymark_wire::ids::SpaceId;
 use waymark_wire::membership::Membership;
 
+use super::synced::last_synced;
 use super::{Client, Inner, PlanId, WaymarkError};
 use crate::membership::{Book, SpaceKind};
 use crate::space::Space;
@@ -32,7 +33,7 @@ pub struct Status {
     pub waiting: u32,
     /// What was held back as not acceptable.
     pub held: u32,
-    /// When the relay's log was last read to its end.
+    /// When the relay's log was last read to its end, as far as this device remembers.
     #[serde(serialize_with = "rfc3339")]
     pub synced: Option<DateTime<Utc>>,
     /// The code of the problem that keeps it from being in sync.
@@ -131,7 +132,9 @@ fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
         held: count(space.quarantined(store)?.len()),
         synced: sync
             .synced
-            .and_then(|at| DateTime::from_timestamp_millis(at.0)),
+            .map(|at| at.0)
+            .or(last_synced(&inner.engine, id)?)
+            .and_then(DateTime::from_timestamp_millis),
         problem: problem.as_ref().map(|problem| problem.code().into()),
         problem_detail: problem.map(|problem| problem.to_string()),
     })

@@ -19,11 +19,12 @@ impl Sync<'_> {
     /// problem of any space. The others were brought up to date, and nothing is lost.
     pub async fn now(&self) -> Result<(), WaymarkError> {
         self.0.look_at_the_date();
-        let synced = self.0.driver.sync().await;
+        let mut synced = self.0.driver.sync().await;
         // Only now is known what this person's other devices granted meanwhile.
         if self.0.end_grants() {
-            return Ok(self.0.driver.sync().await?);
+            synced = self.0.driver.sync().await;
         }
+        self.0.remember_synced();
         Ok(synced?)
     }
 
@@ -37,6 +38,7 @@ impl Sync<'_> {
             let look = || {
                 inner.look_at_the_date();
                 inner.end_grants();
+                inner.remember_synced();
             };
             inner.driver.live_with(look).await;
         }))

@@ -14,8 +14,10 @@ pub(crate) fn append_requests(effort: Effort) -> Vec<Row> {
     let relay = runtime.block_on(TestRelay::start());
     let proxy = Proxy::to(&relay.url());
     let mut phone = Phone::begin(&proxy.url());
-    // The first push carries how the spaces began.
-    runtime.block_on(phone.client.sync().now()).expect("synced");
+    // The first pushes carry how the spaces began, and their reserves.
+    for _ in 0..4 {
+        runtime.block_on(phone.client.sync().now()).expect("synced");
+    }
     let mut largest = |count: usize| {
         let requests = (0..effort.of(20, 3)).map(|_| {
             phone.log(count);
