@@ -40,7 +40,10 @@ mod offers;
 mod people;
 mod plan_id;
 mod recovery;
+#[cfg(feature = "simulation")]
+mod simulated;
 mod status;
+mod synced;
 mod syncing;
 mod texts;
 mod write;
@@ -179,12 +182,21 @@ impl Client {
         entropy: Box<dyn Entropy>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, WaymarkError> {
+        let http = Http::new(&config.roots)?;
+        Self::with_http(config, (store, entropy), clock, http)
+    }
+
+    fn with_http(
+        config: Config,
+        (store, entropy): (Box<dyn Store>, Box<dyn Entropy>),
+        clock: Arc<dyn Clock>,
+        http: Http,
+    ) -> Result<Self, WaymarkError> {
         crate::model::zone(&config.time_zone)?;
         if !config.relay.is_plain() {
             let why = "the relay's address is http or https, a host and perhaps a port";
             return Err(WaymarkError::invalid(why));
         }
-        let http = Http::new(&config.roots)?;
         let engine = Engine::open(store, entropy)?;
         let shared = Arc::new(Shared::new(engine, clock.as_ref()));
         let driver = Driver::new(Arc::clone(&shared), http);

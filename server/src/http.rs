@@ -50,6 +50,22 @@ async fn ready<L: Log, B: Bus>(State(node): State<Arc<Node<L, B>>>) -> Response 
     }
 }
 
+/// What the routes do, without the router.
+#[cfg(feature = "simulation")]
+pub(crate) async fn answer<L: Log + Mailboxes, B: Bus>(
+    path: &str,
+    node: State<Arc<Node<L, B>>>,
+    from: axum::extract::ConnectInfo<InFlight>,
+    request: axum::http::Request<Body>,
+) -> Response {
+    match path {
+        APPEND_PATH => append::append(node, from, request).await,
+        MAILBOX_PATH => mailbox::mailbox(node, from, request).await,
+        PULL_PATH => pull::pull(node, from, request).await,
+        _ => no_route(node).await,
+    }
+}
+
 async fn no_route<L: Log, B: Bus>(State(node): State<Arc<Node<L, B>>>) -> Response {
     refuse(&node, RefusalCode::NotFound, "there is no such route")
 }

@@ -13,6 +13,7 @@
 
 pub mod bus;
 mod cache;
+mod clock;
 mod config;
 mod data_dir;
 mod http;
@@ -23,6 +24,8 @@ pub mod mailbox;
 mod node;
 mod nonce;
 mod relay;
+#[cfg(feature = "simulation")]
+mod simulated;
 #[cfg(test)]
 mod testing;
 

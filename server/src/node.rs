@@ -1,7 +1,6 @@
 //! What every request works with.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ring::digest::{SHA256, digest};
 use tokio::sync::{Semaphore, watch};
@@ -15,6 +14,7 @@ use waymark_wire::receipt::Receipt;
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 
 use crate::bus::Bus;
+use crate::clock::Clock;
 use crate::config::Limits;
 use crate::log::{Append, AppendOutcome, Log, LogError, NOBODY};
 use crate::mailbox::Mailboxes;
@@ -38,6 +38,8 @@ pub(crate) struct Node<L, B> {
     key: SigningKey,
     public: VerifyingKey,
     nonces: Nonces,
+    /// The time.
+    pub(crate) clock: Clock,
 }
 
 impl<L: Log, B: Bus> Node<L, B> {
@@ -60,6 +62,7 @@ impl<L: Log, B: Bus> Node<L, B> {
             public: key.verifying_key(),
             key,
             nonces: Nonces::new(secret),
+            clock: Clock::system(),
         }
     }
 
@@ -70,12 +73,12 @@ impl<L: Log, B: Bus> Node<L, B> {
 
     /// A nonce for the next read proof.
     pub(crate) fn nonce(&self) -> Bytes {
-        self.nonces.give(now())
+        self.nonces.give(self.clock.now())
     }
 
     /// Whether a proof's nonce is good. Comes before every look-up.
     pub(crate) fn is_fresh(&self, proof: &ReadProof) -> bool {
-        self.nonces.is_good(&proof.nonce, now())
+        self.nonces.is_good(&proof.nonce, self.clock.now())
     }
 
     /// The relay's word that `space`'s log stands so at `position`.
@@ -156,7 +159,7 @@ impl<L: Log + Mailboxes, B> Node<L, B> {
     /// Removes the mailboxes that have ended.
     pub(crate) async fn sweep(&self) {
         loop {
-            match self.log.sweep(now_ms()).await {
+            match self.log.sweep(self.clock.now_ms()).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 // They stay longer; nobody can open them.
@@ -172,20 +175,4 @@ pub(crate) fn unavailable(error: LogError) -> RefusalCode {
         tracing::error!(%error, "the log failed");
     }
     RefusalCode::Unavailable
-}
-
-/// Milliseconds since the Unix epoch, by the relay's clock.
-pub(crate) fn now_ms() -> i64 {
-    i64::try_from(since_epoch().as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Seconds since the Unix epoch, by the relay's clock.
-fn now() -> u64 {
-    since_epoch().as_secs()
-}
-
-fn since_epoch() -> Duration {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
 }

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 
 use crate::bus::LocalBus;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::{DataDir, OpenError};
 use crate::http::{self, InFlight, Listener};
@@ -22,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A relay over a data directory, which is its own until it is dropped.
 #[derive(Debug)]
 pub struct Relay {
-    node: Arc<Node<SqliteLog, LocalBus>>,
+    pub(crate) node: Arc<Node<SqliteLog, LocalBus>>,
     stop: watch::Sender<bool>,
     // Dropped last: the lock is held as long as anything is written.
     _data: DataDir,
@@ -35,6 +36,11 @@ impl Relay {
     /// [`OpenError`] where it cannot be used, each in one sentence.
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let data = DataDir::open(&config.data)?;
+        Self::over(data, config, Clock::system())
+    }
+
+    /// A relay over its directory, by a clock.
+    pub(crate) fn over(data: DataDir, config: Config, clock: Clock) -> Result<Self, OpenError> {
         let log = SqliteLog::open(&data.path, data.new_generation, config.limits.queue);
         let log = log.map_err(|why| OpenError::Database {
             path: data.path.clone(),
@@ -42,13 +48,14 @@ impl Relay {
         })?;
         let key = SigningKey::from_seed(&data.key_seed).ok_or(OpenError::Random)?;
         let (stop, stopping) = watch::channel(false);
-        let node = Node::new(
+        let mut node = Node::new(
             (log, LocalBus::default()),
             (config.limits, config.admission),
             key,
             &data.nonce_secret,
             stopping,
         );
+        node.clock = clock;
         Ok(Self {
             node: Arc::new(node),
             stop,

@@ -6,6 +6,7 @@
 //! - [`Stage`], [`Liar`]: a relay that lies; [`forge`]: entries that no device of ours would make; [`post`]:
 //!   requests that none would send.
 //! - [`fixture`]: databases that older versions made; [`hostile`]: bytes that kill or swell what reads them.
+//! - [`sim`]: a fleet in one thread, everything from one number.
 //! - [`Heard`], [`until`]: waiting for what arrives.
 #![forbid(unsafe_code)]
 #![expect(
@@ -22,6 +23,7 @@ pub mod hostile;
 mod http;
 mod liar;
 mod relay;
+pub mod sim;
 mod stage;
 pub mod story;
 

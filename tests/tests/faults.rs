@@ -228,7 +228,10 @@ fn a_disk_that_can_only_be_read_is_named_and_nothing_is_pretended() {
     assert!(said.kept.is_empty(), "{said:?}");
     let codes: Vec<&str> = said.refused.iter().map(|(_, code)| code.as_str()).collect();
     assert!(!codes.is_empty());
-    assert!(codes.iter().all(|code| *code == "storage_failed"), "{said:?}");
+    assert!(
+        codes.iter().all(|code| *code == "storage_failed"),
+        "{said:?}"
+    );
     phone.reopen();
     assert_kept(&phone, &said, "readonly");
 }

@@ -395,3 +395,21 @@ async fn only_a_signature_makes_a_phone_believe_that_it_is_a_copy() {
     assert_eq!(readers(&phone, plan).len(), 1);
     assert_settled(&phone);
 }
+
+/// A phone restored from before its first sync would ask its relay without end, as fast as that answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_restored_from_before_its_first_sync_comes_to_rest() {
+    let relay = TestRelay::start().await;
+    let (mut phone, plan) = begin(&relay);
+    let restored = phone.copy();
+    sync(&phone).await.unwrap();
+    phone.client().people().close(plan).unwrap();
+    sync(&phone).await.unwrap();
+    phone.close();
+    let _ = goal(&restored, plan, "walk");
+    for _ in 0..3 {
+        // Whatever it says, it says it in time.
+        let _ = sync(&restored).await;
+    }
+    assert!(status(&restored, plan).closed);
+}

@@ -128,10 +128,12 @@ impl Inner {
         if !rights.include(Rights::ADMIN) {
             return Err(SpaceError::NotAllowed("only the client begins anew").into());
         }
+        // Whoever follows knows no other relay than the one that they are at.
+        let relay = space.relay().clone();
         let number = engine.next_number()?;
         let founding = Founding {
             kind: SpaceKind::Care,
-            relay: self.config.relay.clone(),
+            relay,
             follows: Some(old),
         };
         let mut transaction = Transaction::new();

@@ -136,6 +136,15 @@ impl PlainChange {
             .ok_or(GateError::Overflow)
     }
 
+    /// The Automerge change that it is rebuilt to, for those who hold the gate against Automerge.
+    ///
+    /// # Errors
+    /// [`GateError::Overflow`] where a number would leave its range.
+    #[cfg(feature = "fuzzing")]
+    pub fn to_chunk(&self) -> Result<Vec<u8>, GateError> {
+        super::chunk::write(self).map(|chunk| chunk.bytes)
+    }
+
     /// All dependencies in ascending order, as they stand in the Automerge change.
     #[must_use]
     pub fn deps(&self) -> Vec<ChangeHash> {

@@ -59,8 +59,8 @@ impl Offer {
             }
         }
         self.says.extend(says(stated.iter()));
-        let first = stated.first().map(|provenance| provenance.source);
-        self.source = self.source.or(first);
+        let sources = stated.iter().map(|provenance| provenance.source);
+        self.source = sources.chain(self.source).min();
         let mut whose: BTreeMap<RecordId, BTreeSet<Author>> = BTreeMap::new();
         for provenance in &stated {
             let Ok(author) = provenance.author() else {

@@ -73,19 +73,15 @@ pub(super) fn put_batch(transaction: &mut Transaction, number: u32, counter: u32
 }
 
 impl Space {
-    /// Changes that are in no entry yet; counted up to 4,096.
+    /// Changes that are in no entry yet; counted up to 4,096. A document whose unsent changes are to be
+    /// written again under new keys counts for one more.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails.
     pub fn unsent(&self, store: &dyn Store) -> Result<usize, SpaceError> {
-        Ok(store
-            .scan(
-                Table::Outbox,
-                &keys::unsent(self.number),
-                None,
-                limits::CHANGES,
-            )?
-            .len())
+        let marks = keys::unsent(self.number);
+        let marks = store.scan(Table::Outbox, &marks, None, limits::CHANGES)?;
+        Ok(marks.len() + self.unsettled.len())
     }
 
     /// Entries that the log has not shown yet, in order of their counters.
@@ -114,7 +110,7 @@ impl Space {
     }
 
     /// Whether a batch that is sealed now would count.
-    fn may_seal(&self) -> bool {
+    pub(super) fn may_seal(&self) -> bool {
         let Some((book, own)) = self.book.as_ref().zip(self.state.device) else {
             return false;
         };

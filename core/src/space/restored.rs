@@ -126,10 +126,10 @@ impl Space {
             transaction.delete(Table::Intent, place);
         }
         Self::wish_to_enrol(transaction, self.number, newcomer);
+        // An agreement key that is on its way may be in the log already: what comes is sealed to it.
         let mut state = self.state.clone();
         let own = MembershipKeys::generate(entropy);
         state.becomes = Some(Zeroizing::new(own.to_bytes().to_vec()));
-        state.renewed = None;
         transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
         Ok(())
     }

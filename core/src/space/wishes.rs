@@ -134,6 +134,15 @@ impl Space {
             // What else is wanted waits until this device speaks for itself.
             open.retain(|wish| matches!(wish, Wish::Enrol(_)));
         }
+        let is_last = |wish: &Wish| match wish {
+            Wish::Leave | Wish::Close(_) => true,
+            Wish::Remove(device) => Some(*device) == self.state.device,
+            _ => false,
+        };
+        if open.iter().any(is_last) && self.may_seal() && self.unsent(store)? > 0 {
+            // What was written before goes first: afterwards nobody would take it.
+            open.retain(|wish| !is_last(wish));
+        }
         let Some((book, own)) = self.book.as_ref().zip(self.own()) else {
             return Ok(drafted);
         };

@@ -74,6 +74,9 @@ pub(super) struct SpaceSync {
     pub(super) counted_at: Option<u64>,
     /// The relay named an entry as this device's that it does not know: own entries are to come whole.
     pub(super) whole: bool,
+    /// The relay has the space, although this device has read nothing of it: it was restored from
+    /// before it heard that.
+    pub(super) heard_of: bool,
     /// The relay refused or hid what was sent, and has shown none of it since: that its log can be
     /// read is no reason to try again sooner.
     pub(super) balks: bool,

@@ -68,7 +68,7 @@ impl Machine {
             .filter(|space| space.relay().url == url && space.relay().key == Some(key))
             .filter(|space| !space.has_ended())
             // A space that this device founded and nobody has heard of is pushed first.
-            .filter(|space| !is_unheard_of(space) || self.is_sent_to(space.number()))
+            .filter(|space| !is_unheard_of(space) || self.has_heard_of(space.number()))
             .map(Space::number)
             .filter(|number| {
                 self.spaces.get(number).is_some_and(|sync| {
@@ -148,11 +148,11 @@ impl Machine {
         self.relays.entry(url.to_owned()).or_default().pull = Some((id, pull));
     }
 
-    /// Whether the relay took an entry of the space since it was last asked.
-    fn is_sent_to(&self, number: u32) -> bool {
+    /// Whether the relay took an entry of the space since it was last asked, or had it before.
+    fn has_heard_of(&self, number: u32) -> bool {
         self.spaces
             .get(&number)
-            .is_some_and(|sync| sync.sent_below.is_some())
+            .is_some_and(|sync| sync.heard_of || sync.sent_below.is_some())
     }
 
     /// B: a piece of a pull's answer.

@@ -32,6 +32,7 @@ impl Machine {
             }
             let unheard_of = is_unheard_of(space);
             let sync = self.spaces.entry(number).or_default();
+            let unheard_of = unheard_of && !sync.heard_of;
             let ready = sync.caught_up || unheard_of;
             if !sync.wants_push || sync.pushing || !ready || !sync.backoff.is_over(now) {
                 continue;
@@ -186,6 +187,7 @@ impl Machine {
                 }
                 sync.moved_at = height;
                 sync.caught_up = false;
+                sync.heard_of = true;
                 let url = space.relay().url.clone();
                 self.cancel_pull(&url);
             }
@@ -193,6 +195,7 @@ impl Machine {
             RefusalCode::Counter if sync.counted_at != read_to => {
                 sync.counted_at = read_to;
                 sync.caught_up = false;
+                sync.heard_of = true;
                 let url = engine
                     .space_by_number(number)
                     .map(|s| s.relay().url.clone());

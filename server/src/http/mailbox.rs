@@ -15,7 +15,7 @@ use super::body::receive;
 use crate::bus::Bus;
 use crate::log::{Log, LogError};
 use crate::mailbox::{Mailboxes, Put, PutOutcome, PutRefused};
-use crate::node::{Node, now_ms, unavailable};
+use crate::node::{Node, unavailable};
 
 pub(super) async fn mailbox<L: Log + Mailboxes, B: Bus>(
     State(node): State<Arc<Node<L, B>>>,
@@ -41,7 +41,7 @@ async fn answer<L: Log + Mailboxes, B: Bus>(
     node: &Node<L, B>,
     request: MailboxRequest,
 ) -> Result<PutOutcome, LogError> {
-    let now = now_ms();
+    let now = node.clock.now_ms();
     match request.put {
         Some(slot) => {
             let put = Put {

@@ -144,3 +144,19 @@ proptest! {
         }
     }
 }
+
+/// What somebody wrote last would be read by nobody.
+#[test]
+fn who_leaves_or_closes_says_first_what_there_is_to_say() {
+    for wish in [Wish::Leave, Wish::Close(None)] {
+        let mut fleet = Fleet::of(&[(2, Rights::ADMIN)]);
+        fleet.devices[1].note("last words");
+        fleet.wish(1, wish);
+        fleet.sync(1);
+        fleet.sync(0);
+        let records = fleet.devices[0].records();
+        assert!(records.contains(b"last words".as_slice()));
+        let membership = fleet.membership();
+        assert!(membership.is_closed() || fleet.current() == [0]);
+    }
+}

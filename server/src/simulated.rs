@@ -1,0 +1,52 @@
+//! A relay without a socket, for a simulation that hands it one request after another: the routes, the
+//! rules and the database are the real ones; the time, the keys and the way of a request are not.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, State};
+use axum::http::Request;
+use waymark_wire::ids::Generation;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::data_dir::{DataDir, OpenError};
+use crate::http;
+use crate::log::Log;
+use crate::relay::Relay;
+
+impl Relay {
+    /// Opens the data directory, or makes it with a known key, under a clock that shows the time since
+    /// the Unix epoch. Only what is made now depends on `seed`.
+    ///
+    /// # Errors
+    /// As [`Relay::open`].
+    pub fn simulated(
+        config: Config,
+        seed: [u8; 32],
+        clock: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Result<Self, OpenError> {
+        let mut data = DataDir::open(&config.data)?;
+        data.key_seed = seed;
+        data.nonce_secret = seed;
+        let mut generation = [0; 16];
+        generation.copy_from_slice(&seed[..16]);
+        data.new_generation = Generation(generation);
+        Self::over(data, config, Clock::of(clock))
+    }
+
+    /// Answers one request: HTTP status and body. A live pull is not for this: its answer has no end.
+    pub async fn answer(&self, path: &str, body: Vec<u8>) -> (u16, Vec<u8>) {
+        let state = State(self.node.clone());
+        let connection = ConnectInfo(http::InFlight::default());
+        let response = http::answer(path, state, connection, Request::new(Body::from(body))).await;
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await;
+        (status, body.unwrap_or_default().into())
+    }
+
+    /// Writes what is queued and gives the directory up.
+    pub async fn stop(self) {
+        self.node.log.close().await;
+    }
+}

@@ -1,0 +1,92 @@
+//! A whole fleet in one thread, everything from one number: devices through the real facade, machine,
+//! crypto and documents, relays with the real routes, rules and database, and between them a network
+//! and a time of their own. Equal seeds give equal runs, to the byte.
+//!
+//! A run has two phases. First people write and decide who reads what, while the network loses, delays,
+//! doubles and cuts, devices die between any two effects and in the middle of commits, are restored from
+//! backups and cloned, and relays restart. Then the faults stop, everybody syncs until nothing new
+//! comes, and what must be true is looked at.
+//!
+//! - `world`, `net`, `play`: the run, event by event.
+//! - `device`, `disk`, `relays`: what it is made of.
+//! - `acts`, `edits`, `membership`: what people do.
+//! - `oracle`, `ledger`, `checks`: what must be true at the end, by code that shares nothing with what
+//!   it checks but the formats of the wire.
+//! - `chance`: where all of it comes from.
+
+mod acts;
+mod chance;
+mod checks;
+mod device;
+mod disk;
+mod edits;
+mod ledger;
+mod membership;
+mod net;
+mod oracle;
+mod play;
+mod relays;
+mod report;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use self::report::{Group, Outcome, Tally};
+use self::world::World;
+
+/// What nobody but members may ever see: all words of all runs begin with it.
+const NEEDLE: &str = "Xyloquartz";
+
+/// How a run goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How much is done.
+    pub steps: usize,
+    /// Whether devices are restored from backups.
+    pub restores: bool,
+    /// Whether devices are cloned.
+    pub clones: bool,
+    /// Whether everything that happens is printed.
+    pub verbose: bool,
+    /// What is broken on purpose, to see that it is found.
+    pub sabotage: Option<Sabotage>,
+}
+
+/// A fault that no rule allows: a run that has it must fail.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sabotage {
+    /// Disks say that something is safe before it is.
+    DisksLie,
+    /// Everybody who was ever in a space gets everybody's keys.
+    KeysShared,
+    /// A device is set back by one operation, and nobody is told.
+    SetBack,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            steps: 300,
+            restores: true,
+            clones: true,
+            verbose: false,
+            sabotage: None,
+        }
+    }
+}
+
+/// Plays one run.
+#[must_use]
+pub fn run(seed: u64, options: Options) -> Outcome {
+    let played = catch_unwind(AssertUnwindSafe(|| World::new(seed, options).play(seed)));
+    played.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Outcome {
+            seed,
+            trace: [0; 32],
+            tally: Tally::default(),
+            failure: Some(format!("panic: {}", text.unwrap_or_default())),
+        }
+    })
+}

@@ -1,0 +1,145 @@
+//! The two phases of a run: first everything goes wrong that can, then nothing does.
+
+use super::report::{Group, Outcome};
+use super::world::{Event, World};
+
+/// Rounds of syncs after which everybody has to have everything.
+const ROUNDS: usize = 40;
+/// What may happen in one round.
+const EVENTS: usize = 50_000;
+/// Milliseconds that one round may take.
+const ROUND_MS: i64 = 15 * 60 * 1_000;
+
+impl World {
+    /// Plays the run to its end.
+    pub(super) fn play(mut self, seed: u64) -> Outcome {
+        self.safety();
+        self.tally
+            .add(Group::Run, "devices", count(self.devices.len()));
+        if self.failure.is_none() {
+            self.liveness();
+        }
+        if self.failure.is_none() {
+            self.check();
+        }
+        if self.options.verbose && self.failure.is_some() {
+            self.ledger.print();
+            self.print_numbers();
+        }
+        self.tally.count(Group::Run, "seeds");
+        self.tally
+            .add(Group::Run, "entries", count(self.ledger.len()));
+        self.tally.add(
+            Group::Run,
+            "records and words written",
+            count(self.oracle.len()),
+        );
+        let forced: Vec<_> = self.chance.forced().collect();
+        for (point, times) in forced {
+            self.tally.add(Group::Forced, point, times);
+        }
+        Outcome {
+            seed,
+            trace: self.trace(),
+            tally: self.tally,
+            failure: self.failure,
+        }
+    }
+
+    fn safety(&mut self) {
+        let mut steps = self.options.steps;
+        self.after(0, Event::Act);
+        while let Some(event) = self.next() {
+            if self.failure.is_some() {
+                return;
+            }
+            if !matches!(event, Event::Act) {
+                self.happen(event);
+                continue;
+            }
+            if steps == 0 {
+                return;
+            }
+            steps -= 1;
+            self.act();
+            let wait = match self.chance.below(20) {
+                0 => self.chance.millis(3 * 86_400_000),
+                1..4 => self.chance.millis(600_000),
+                _ => self.chance.millis(3_000),
+            };
+            self.after(wait, Event::Act);
+        }
+    }
+
+    fn print_numbers(&self) {
+        for (number, device) in self.devices.iter().enumerate() {
+            for (space, own) in &device.identities {
+                let Some(standing) = self.ledger.standing(space) else {
+                    continue;
+                };
+                let places = standing.places.iter().zip(0..);
+                let own: Vec<u16> = places
+                    .filter(|(place, _)| own.contains(&place.key))
+                    .map(|(_, n)| n)
+                    .collect();
+                println!("{number} of {} is or was {own:?} in {space}", device.person);
+            }
+        }
+    }
+
+    fn liveness(&mut self) {
+        self.say("faults stop");
+        self.is_calm = true;
+        self.chance.calm();
+        for relay in &mut self.relays {
+            relay.down_until = i64::MIN;
+        }
+        for number in 0..self.devices.len() {
+            self.devices[number].apart_until = i64::MIN;
+            self.devices[number].disk.calm();
+            if self.devices[number].client.is_none() {
+                self.open(number);
+            }
+        }
+        let mut quiet = 0;
+        for round in 0..ROUNDS {
+            let before = self.ledger.len();
+            for number in 0..self.devices.len() {
+                self.start_sync(number);
+                self.until_rest();
+                if self.failure.is_some() {
+                    return;
+                }
+            }
+            let is_quiet = !self.bring_welcomes() && self.ledger.len() == before;
+            quiet = if is_quiet { quiet + 1 } else { 0 };
+            if quiet == 2 {
+                self.tally
+                    .add(Group::Run, "rounds until rest", count(round));
+                return;
+            }
+        }
+        self.fail(format!("they do not come to rest in {ROUNDS} rounds"));
+    }
+
+    /// Lets happen what is to happen, until no sync runs.
+    fn until_rest(&mut self) {
+        let end = self.time() + ROUND_MS;
+        for _ in 0..EVENTS {
+            if self.failure.is_some() || !self.devices.iter().any(|device| device.is_running) {
+                return;
+            }
+            if self.next_at().is_none_or(|at| at > end) {
+                return self.fail("a sync does not end");
+            }
+            if let Some(event) = self.next() {
+                self.happen(event);
+            }
+        }
+        self.fail("a sync goes on and on");
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}

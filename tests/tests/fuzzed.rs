@@ -1,0 +1,111 @@
+//! The fuzz targets' bodies as ordinary tests: over their seeds, over what once failed, and over
+//! deterministic mutations of both. `fuzz/run` lets libFuzzer call the same bodies.
+#![forbid(unsafe_code)]
+#![allow(
+    unreachable_pub,
+    reason = "what stands below is public for the package `fuzz/`, which mounts it too"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a target stops where something is wrong"
+)]
+
+mod fuzzed {
+    pub(super) mod changes;
+    pub(super) mod choices;
+    pub(super) mod codec;
+    pub(super) mod gate;
+    pub(super) mod record;
+    pub(super) mod seeds;
+    pub(super) mod wire;
+}
+
+use self::fuzzed::choices::SplitMix64;
+use self::fuzzed::{codec, gate, record, seeds, wire};
+
+const MUTATIONS: usize = 2_000;
+
+/// Whoever is sent such bytes would lose the app at every start.
+#[test]
+fn wire() {
+    over_seeds("wire", wire::check, MUTATIONS);
+}
+
+/// A batch that reads as something else than was written is a diary that differs by device.
+#[test]
+fn codec() {
+    over_seeds("codec", codec::check, MUTATIONS);
+}
+
+/// A change that one device takes and another does not parts their documents for good.
+#[test]
+fn gate() {
+    over_seeds("gate", gate::check, MUTATIONS);
+}
+
+/// A plan must read alike on all devices, whatever order the log came in.
+#[test]
+fn record() {
+    over_seeds("record", record::check, MUTATIONS);
+}
+
+/// A target that accepts nothing finds nothing: forged changes must reach Automerge.
+#[test]
+fn forged_changes_pass_the_gate_now_and_then() {
+    let mut dice = SplitMix64(7);
+    let mut applied = 0;
+    for _ in 0..300 {
+        let bytes: Vec<u8> = (0..120).map(|_| drawn(&mut dice)).collect();
+        applied += gate::forged_and_accepted(&bytes);
+    }
+    assert!(applied >= 20, "only {applied} forged changes were accepted");
+}
+
+fn over_seeds(target: &str, check: fn(&[u8]), mutations: usize) {
+    let mut inputs = seeds::seeds(target);
+    assert!(inputs.len() > 4, "only {} seeds", inputs.len());
+    for (name, bytes) in seeds::regressions(target) {
+        println!("{name}");
+        check(&bytes);
+        inputs.push(bytes);
+    }
+    inputs.iter().for_each(|input| check(input));
+    let mut dice = SplitMix64(0);
+    for number in 0..mutations {
+        let mut bytes = inputs[dice.below(inputs.len())].clone();
+        for _ in 0..=dice.below(4) {
+            mutate(&mut bytes, &inputs, &mut dice);
+        }
+        // On failure this line says which one it was.
+        println!("{target} {number}: {bytes:02x?}");
+        check(&bytes);
+    }
+}
+
+fn mutate(bytes: &mut Vec<u8>, inputs: &[Vec<u8>], dice: &mut SplitMix64) {
+    let at = dice.below(bytes.len() + 1);
+    let end = (at + dice.below(8)).min(bytes.len());
+    match dice.below(5) {
+        0 if at < bytes.len() => bytes[at] ^= 1 << dice.below(8),
+        1 => bytes.truncate(at),
+        2 => {
+            let drawn: Vec<u8> = (0..dice.below(8)).map(|_| drawn(dice)).collect();
+            bytes.splice(at..end, drawn);
+        }
+        3 => {
+            let other = &inputs[dice.below(inputs.len())];
+            let from = dice.below(other.len() + 1);
+            let until = (from + dice.below(64)).min(other.len());
+            bytes.splice(at..end, other[from..until].iter().copied());
+        }
+        _ => {
+            let again = bytes[at..end].to_vec();
+            bytes.splice(at..at, again);
+        }
+    }
+}
+
+fn drawn(dice: &mut SplitMix64) -> u8 {
+    u8::try_from(dice.below(256)).unwrap_or(0)
+}
