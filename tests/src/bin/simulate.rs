@@ -4,6 +4,7 @@
 //! cargo run --release -p waymark-tests --bin simulate -- --seeds 1000
 //! cargo run --release -p waymark-tests --bin simulate -- --seed 17 --verbose
 //! ```
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 use std::sync::Mutex;
