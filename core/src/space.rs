@@ -10,14 +10,19 @@
 //! - [`Space::receive`]: a page of the log is verified, stored, opened and applied in one
 //!   transaction, or refused whole.
 //! - [`Space::refuse_key`]: where the key of an epoch did not come.
+//! - [`Space::returned_after`], [`Space::rewind`]: where the relay's log is not what it was.
 //! - [`Space::renounce`]: where this device turns out to be a copy of another one, or restored.
 //! - [`Space::wish`] and what follows it: changes of the membership that this device wants.
 
+mod carry;
 mod documents;
 mod entering;
 mod error;
+mod fork;
+mod heal;
 mod keys;
 mod learn;
+mod lost;
 mod open;
 mod outbox;
 mod receive;
@@ -25,6 +30,7 @@ mod refusal;
 mod renewal;
 mod reseal;
 mod restored;
+mod rewind;
 mod standing;
 mod state;
 mod wishes;
@@ -47,6 +53,8 @@ use zeroize::Zeroizing;
 use self::documents::Documents;
 pub use self::entering::Founding;
 pub use self::error::SpaceError;
+pub use self::heal::Returned;
+use self::lost::Lost;
 pub use self::open::{Change, Quarantined};
 pub use self::outbox::Sealed;
 pub use self::receive::{Item, Received};
@@ -73,6 +81,8 @@ pub struct Space {
     waiting: Vec<((u64, u32), Section)>,
     /// Documents with changes under keys that were given up, which the log has not shown.
     unsettled: BTreeMap<DocumentName, Unsettled>,
+    /// Entries that the relay's log had and has no more, in their old order.
+    lost: Vec<Lost>,
     /// What is in memory may be ahead of what is stored: it is read again before it is used.
     stale: bool,
 }
@@ -113,6 +123,7 @@ impl Space {
             documents: Documents::load(store, number)?,
             waiting: Vec::new(),
             unsettled: BTreeMap::new(),
+            lost: Vec::new(),
             stale: false,
             signing,
             keys,
@@ -121,6 +132,7 @@ impl Space {
         space.load_book(store)?;
         space.load_waiting(store)?;
         space.load_unsettled(store)?;
+        space.load_lost(store)?;
         Ok(space)
     }
 

@@ -110,6 +110,9 @@ pub enum LogError {
 /// Entries for one space, in order, as they came.
 #[derive(Clone, Debug)]
 pub struct Append {
+    /// Sealed epoch keys that the entries name may be missing: a relay lost them, and gets them back
+    /// from somebody to whom they were not sealed.
+    pub heals: bool,
     /// The space.
     pub space: SpaceId,
     /// Bytes that claim to be entries.

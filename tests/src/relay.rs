@@ -59,6 +59,21 @@ impl TestRelay {
         self.serve(listener);
     }
 
+    /// A backup of what it holds now.
+    pub async fn backup(&mut self) -> TempDir {
+        self.stop().await;
+        let backup = fixture::copy_of(self.directory());
+        self.restart().await;
+        backup
+    }
+
+    /// Puts a backup in the place of what it holds: everything since is lost.
+    pub async fn put_back(&mut self, backup: TempDir) {
+        self.stop().await;
+        self.directory = backup;
+        self.restart().await;
+    }
+
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {

@@ -153,6 +153,7 @@ async fn append(stage: &Stage, entry: &[u8]) -> u16 {
         entries: vec![codec::Bytes(entry.to_vec())],
         attachments: Vec::new(),
         admission: None,
+        heals: false,
     };
     let body = codec::encode(&request);
     let answer = post(stage.liar.honest(), APPEND_PATH, &body).await;

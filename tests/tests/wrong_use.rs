@@ -303,6 +303,7 @@ async fn what_is_no_members_entry_is_refused_by_the_relay() {
             entries: vec![Bytes(entry.to_vec())],
             attachments: Vec::new(),
             admission: None,
+            heals: false,
         });
         let answer = post(&address, APPEND_PATH, &request).await.unwrap();
         assert_eq!(answer.0, status, "an entry of {} bytes", entry.len());

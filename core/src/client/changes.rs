@@ -12,6 +12,13 @@ use crate::sync::Event;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
 pub enum Change {
+    /// The relay had lost a part of a plan's log, and has it again. Nothing is lost.
+    Healed {
+        /// The plan, or home as a space.
+        plan: PlanId,
+        /// The relay says that it was restored from a backup; otherwise its operator should be asked.
+        restored: bool,
+    },
     /// An invitation went on: the other person did something, or something is to be done or shown
     /// here.
     Invitation {
@@ -98,6 +105,10 @@ fn translate(event: Event) -> Vec<Change> {
                 .flat_map(|change| section(plan, change))
                 .collect()
         }
+        Event::Healed { space, is_restored } => vec![Change::Healed {
+            plan: PlanId(space.0),
+            restored: is_restored,
+        }],
         Event::Membership { space } => vec![Change::Members {
             plan: PlanId(space.0),
         }],

@@ -31,6 +31,13 @@ pub enum SpaceError {
         /// Its place.
         seq: u64,
     },
+    /// The relay's log goes on from before somebody was removed, and with an entry of whoever it was.
+    /// Nothing more is taken or sent until a person decides.
+    #[error("the log goes back to before {by} was removed, and on with an entry of it")]
+    Forked {
+        /// Who signed what now stands there.
+        by: DeviceNumber,
+    },
     /// The gate refused an edit.
     #[error(transparent)]
     Gate(#[from] GateError),

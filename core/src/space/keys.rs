@@ -74,6 +74,16 @@ pub(super) fn unsettled(number: u32, document: u32) -> Vec<u8> {
     [all_unsettled(number), document.to_be_bytes().to_vec()].concat()
 }
 
+/// The prefix of entries that a relay's log had and has no more.
+pub(super) fn lost(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[3]].concat()
+}
+
+/// One of them, by its place among them.
+pub(super) fn lost_entry(number: u32, index: u32) -> Vec<u8> {
+    [lost(number), index.to_be_bytes().to_vec()].concat()
+}
+
 /// The prefix of the marks of one document's changes that are in no entry yet.
 pub(super) fn unsent_of(number: u32, document: u32) -> Vec<u8> {
     [unsent(number), document.to_be_bytes().to_vec()].concat()

@@ -14,6 +14,10 @@ use crate::crypto::MembershipKeys;
 use crate::membership::{Book, BookError, Wish};
 use crate::store::{Store, Table};
 
+/// Agreement keys of before that are kept: of the renewal that a relay may lose, and of the one that
+/// is wanted again then.
+const FORMER: usize = 2;
+
 impl Space {
     pub(super) fn learn(
         &mut self,
@@ -112,6 +116,7 @@ impl Space {
             self.state.device = Some(own.device);
             self.state.counter = 0;
             self.state.renewed = None;
+            self.state.former.clear();
             if let Some(own) = self.state.becomes.take() {
                 self.state.keys = own;
             }
@@ -145,7 +150,9 @@ impl Space {
         if own.is_some_and(|own| own.agreement_key == hash) {
             self.keys = fresh;
             if let Some(renewed) = self.state.renewed.take() {
-                self.state.keys = renewed;
+                let before = std::mem::replace(&mut self.state.keys, renewed);
+                self.state.former.insert(0, before);
+                self.state.former.truncate(FORMER);
             }
         }
         Ok(())
@@ -165,6 +172,15 @@ impl Space {
         if start == height {
             page.epochs.insert(height, entry.clone());
             self.state.doubtful = None;
+            // A relay that had lost it has no key for this device, which has opened it before.
+            if let Some(key) = self.lost_key(store, &entry.id(&self.state.id))? {
+                let place = keys::epoch(self.number, start);
+                page.transaction
+                    .put(Table::Epoch, place, key.expose().as_slice());
+                if let Some(book) = &mut self.book {
+                    book.restore_key(start, key);
+                }
+            }
         }
         let Some(own) = self.state.device.filter(|_| !self.holds_key()) else {
             return Ok(());
@@ -173,7 +189,14 @@ impl Space {
         let Some(book) = &mut self.book else {
             return Ok(());
         };
-        match book.take_key(entry, &self.keys, own, attachments) {
+        let mut taken = book.take_key(entry, &self.keys, own, attachments);
+        for former in &self.state.former {
+            if taken == Err(BookError::KeyRefused) {
+                let keys = MembershipKeys::from_bytes(former)?;
+                taken = book.take_key(entry, &keys, own, attachments);
+            }
+        }
+        match taken {
             Ok(Some((_, key))) if book.check_key(&starter, start)? => {
                 let bytes = key.expose().as_slice();
                 page.transaction

@@ -100,6 +100,10 @@ impl Space {
                 Kind::Batch if !self.is_own(header.device) => {
                     self.open_batch(store, page, seq, &entry)?;
                 }
+                Kind::Carry if self.is_refused(store, page, seq)? => {}
+                Kind::Carry if !self.is_own(header.device) => {
+                    self.open_carry(store, page, seq, &entry)?;
+                }
                 _ => {}
             }
             self.state.opened = seq;
@@ -165,7 +169,18 @@ impl Space {
                 return Ok(());
             }
         };
-        for (index, section) in (0..).zip(&sections) {
+        self.apply_all(store, page, (seq, entry), &sections)
+    }
+
+    /// Offers the sections of an entry, and holds back those that are refused.
+    pub(super) fn apply_all(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        (seq, entry): (u64, &Entry),
+        sections: &[Section],
+    ) -> Result<(), SpaceError> {
+        for (index, section) in (0..).zip(sections) {
             if let Err(error) = self.apply(store, page, section, (seq, index))? {
                 let device = entry.header().device;
                 self.hold(page, (seq, index), device, error.reason(), section.raw());

@@ -102,7 +102,7 @@ impl Space {
         let mut batches = Vec::new();
         for (key, row) in rows {
             let sealed = sealed(keys::number_at(&key, 5, Table::Outbox)?, &row)?;
-            if sealed.entry.header().kind == Kind::Batch {
+            if matches!(sealed.entry.header().kind, Kind::Batch | Kind::Carry) {
                 batches.push(sealed);
             }
         }
@@ -137,7 +137,7 @@ impl Space {
                 return Ok(false);
             }
         }
-        Ok(true)
+        Ok(!self.has_lost())
     }
 
     /// The counter of the first entry that the log has not shown yet.
@@ -246,9 +246,18 @@ impl Space {
         let place = keys::sealed_entry(self.number, counter);
         let row = store.get(Table::Outbox, &place)?;
         match row.map(|row| sealed(counter, &row)).transpose()? {
-            Some(sealed) if is_it(&sealed) => Ok(Some(sealed)),
-            _ => Ok(self.outbox(store)?.into_iter().find(is_it)),
+            Some(sealed) if is_it(&sealed) => return Ok(Some(sealed)),
+            _ => {}
         }
+        if let Some(sealed) = self.outbox(store)?.into_iter().find(is_it) {
+            return Ok(Some(sealed));
+        }
+        // A relay had lost it.
+        Ok(self.own_lost(store, id)?.map(|entry| Sealed {
+            counter: entry.header().counter,
+            entry,
+            attachments: Vec::new(),
+        }))
     }
 }
 

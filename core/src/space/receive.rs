@@ -197,7 +197,7 @@ impl Space {
                     return taken.ok_or(SpaceError::Restored { seq });
                 }
                 // Kinds of later versions are kept and skipped.
-                if kind == Kind::Batch
+                if matches!(kind, Kind::Batch | Kind::Carry)
                     && let Err(refusal) = book.membership().admit_signed(&header)
                 {
                     self.hold_entry(page, seq, &entry, refusal.reason());
@@ -234,6 +234,7 @@ impl Space {
             let founded = Book::found(entry).map_err(refuse)?;
             self.book.get_or_insert(founded);
         } else {
+            self.judge_fork(store, entry)?;
             let book = self
                 .book
                 .as_mut()
@@ -293,6 +294,7 @@ impl Space {
         page.transaction
             .put(Table::Entry, keys::entry(self.number, seq), entry.bytes());
         self.state.cursor = self.state.cursor.after(id);
+        self.found_again(&mut page.transaction, id);
         page.entries.insert(seq, entry);
         let promised = self.state.welcome.map(|(_, reaches)| reaches);
         match promised.filter(|reaches| reaches.seq == seq) {

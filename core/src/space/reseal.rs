@@ -98,9 +98,9 @@ impl Space {
         let text = self.text_of(&sealed.entry)?;
         let header = sealed.entry.header();
         let entry = if self.holds_key() {
-            self.seal_batch(text, counter, entropy)?
+            self.seal_kind(header.kind, text, counter, entropy)?
         } else {
-            self.seal_batch_at(text, counter, header.height, entropy)?
+            self.seal_at(header.kind, text, counter, header.height, entropy)?
         };
         outbox::put_batch(transaction, self.number, counter, entry);
         Ok(())
@@ -130,13 +130,25 @@ impl Space {
         counter: u32,
         entropy: &mut dyn Entropy,
     ) -> Result<Entry, SpaceError> {
+        self.seal_kind(Kind::Batch, text, counter, entropy)
+    }
+
+    /// The same for what is sealed like a batch.
+    pub(super) fn seal_kind(
+        &self,
+        kind: Kind,
+        text: Vec<u8>,
+        counter: u32,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Entry, SpaceError> {
         let height = self.book.as_ref().map(|book| book.membership().height());
-        self.seal_batch_at(text, counter, height.unwrap_or_default(), entropy)
+        self.seal_at(kind, text, counter, height.unwrap_or_default(), entropy)
     }
 
     /// The same under the key of the epoch at a height.
-    fn seal_batch_at(
+    fn seal_at(
         &self,
+        kind: Kind,
         text: Vec<u8>,
         counter: u32,
         height: Height,
@@ -152,7 +164,7 @@ impl Space {
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
         let header = Header {
-            kind: Kind::Batch,
+            kind,
             device,
             counter,
             height,

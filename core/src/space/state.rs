@@ -52,6 +52,13 @@ pub(crate) struct SpaceState {
     pub(super) asking: Asking,
     /// A key that came for an epoch and is another one than its entry commits to.
     pub(super) doubtful: Option<Doubtful>,
+    /// When this device last gave the whole log back to a relay that knew nothing of it.
+    pub(super) returned: Option<i64>,
+    /// A person decided to follow the relay's log although it undoes a removal.
+    pub(super) follows_fork: bool,
+    /// Keys with the agreement keys that this device had before, newest first: a relay that loses the
+    /// entry which renewed one brings it back into force.
+    pub(super) former: Vec<Zeroizing<Vec<u8>>>,
 }
 
 /// Who said in an epoch to lack its key.
@@ -130,6 +137,12 @@ struct Row {
     asking: Option<Asking>,
     #[n(23)]
     doubtful: Option<DoubtfulRow>,
+    #[n(24)]
+    returned: Option<i64>,
+    #[n(25)]
+    follows_fork: Option<bool>,
+    #[n(26)]
+    former: Option<Vec<Bytes>>,
 }
 
 #[derive(Decode, Encode)]
@@ -171,6 +184,9 @@ impl SpaceState {
             refused: None,
             asking: Asking::default(),
             doubtful: None,
+            returned: None,
+            follows_fork: false,
+            former: Vec::new(),
         }
     }
 
@@ -203,6 +219,14 @@ impl SpaceState {
                 start: doubtful.start,
                 by: doubtful.by,
                 key: Bytes(doubtful.key.to_vec()),
+            }),
+            returned: self.returned,
+            follows_fork: self.follows_fork.then_some(true),
+            former: (!self.former.is_empty()).then(|| {
+                self.former
+                    .iter()
+                    .map(|keys| Bytes(keys.to_vec()))
+                    .collect()
             }),
         })
     }
@@ -239,6 +263,14 @@ impl SpaceState {
                 by: doubtful.by,
                 key: Zeroizing::new(doubtful.key.0),
             }),
+            returned: row.returned,
+            follows_fork: row.follows_fork.unwrap_or_default(),
+            former: row
+                .former
+                .into_iter()
+                .flatten()
+                .map(|keys| Zeroizing::new(keys.0))
+                .collect(),
         })
     }
 }

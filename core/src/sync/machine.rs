@@ -11,6 +11,7 @@ use waymark_wire::message::{
 use waymark_wire::signature::VerifyingKey;
 
 use super::backoff::Backoff;
+use super::heal::{Branch, Healing};
 use super::mail::MailSync;
 use super::reading::Pull;
 use super::{Effect, Event, Failure, Problem, RequestId, SpaceStatus, Timestamp};
@@ -82,6 +83,8 @@ pub(super) struct SpaceSync {
     pub(super) balks: bool,
     /// Something is wanted that cannot be done with what the relay has shown.
     pub(super) withheld: bool,
+    /// How it stands with what the relay lost.
+    pub(super) healing: Healing,
     pub(super) backoff: Backoff,
     pub(super) problem: Option<Problem>,
     pub(super) synced: Option<Timestamp>,
@@ -108,6 +111,13 @@ pub(super) enum Purpose {
     },
     Greet {
         relay: String,
+    },
+    /// So many entries that the relay lost are given back.
+    Heal {
+        relay: String,
+        space: u32,
+        branch: Branch,
+        count: usize,
     },
     /// What was put into which slot, or nothing.
     Mail {
@@ -145,7 +155,7 @@ impl Machine {
     pub fn is_settled(&self, engine: &Engine) -> bool {
         let busy = self.requests.values().any(|purpose| match purpose {
             Purpose::Pull { relay } => self.live.is_none() || self.is_behind(relay),
-            Purpose::Append { .. } | Purpose::Greet { .. } => true,
+            Purpose::Append { .. } | Purpose::Greet { .. } | Purpose::Heal { .. } => true,
             Purpose::Mail { .. } => false,
         });
         !busy
@@ -166,6 +176,7 @@ impl Machine {
         waits
             || space.has_ended()
             || (!sync.wants_pull
+                && sync.healing.agreed.is_none()
                 && (space.is_closed()
                     || (!sync.wants_push && (sync.withheld || is_sent(engine, space)))))
     }
@@ -211,6 +222,7 @@ impl Machine {
         for sync in self.spaces.values_mut() {
             sync.wants_push |= sync.pushing;
             sync.pushing = false;
+            sync.healing.is_busy = false;
         }
     }
 
@@ -317,6 +329,14 @@ impl Machine {
                 self.handle_appended(engine, &relay, space, below, body, now);
             }
             Purpose::Greet { relay } => self.handle_greeting(engine, &relay, body, now),
+            Purpose::Heal {
+                relay,
+                space,
+                branch,
+                count,
+            } => {
+                self.handle_healed(engine, (&relay, space), (branch, count), body, now);
+            }
             Purpose::Mail { .. } => {}
             // A pull's answer comes in pieces.
             Purpose::Pull { relay } => self.pull_ended(engine, &relay, now),
@@ -336,9 +356,10 @@ impl Machine {
         };
         tracing::debug!(?failure, "a request failed");
         let relay = match &purpose {
-            Purpose::Append { relay, .. } | Purpose::Greet { relay } | Purpose::Pull { relay } => {
-                relay.clone()
-            }
+            Purpose::Append { relay, .. }
+            | Purpose::Greet { relay }
+            | Purpose::Heal { relay, .. }
+            | Purpose::Pull { relay } => relay.clone(),
             Purpose::Mail { mailbox, .. } => {
                 return self.mail_lost(engine, *mailbox, failure, now);
             }
@@ -347,6 +368,9 @@ impl Machine {
             let sync = self.spaces.entry(space).or_default();
             sync.pushing = false;
             sync.wants_push = true;
+        }
+        if let Purpose::Heal { space, .. } = purpose {
+            self.spaces.entry(space).or_default().healing.is_busy = false;
         }
         let problem = match failure {
             Failure::TooLarge => Problem::Garbled("it is longer than answers are".into()),
@@ -363,8 +387,10 @@ impl Machine {
         body: &[u8],
         now: Timestamp,
     ) {
-        let (Purpose::Append { relay, .. } | Purpose::Greet { relay } | Purpose::Pull { relay }) =
-            purpose
+        let (Purpose::Append { relay, .. }
+        | Purpose::Greet { relay }
+        | Purpose::Heal { relay, .. }
+        | Purpose::Pull { relay }) = purpose
         else {
             return;
         };
@@ -373,6 +399,9 @@ impl Machine {
             Err(error) => {
                 if let Purpose::Append { space, .. } = purpose {
                     self.spaces.entry(*space).or_default().pushing = false;
+                }
+                if let Purpose::Heal { space, .. } = purpose {
+                    self.spaces.entry(*space).or_default().healing.is_busy = false;
                 }
                 // A proxy before a relay that is not there says so in words of its own.
                 let problem = match status {
@@ -384,11 +413,16 @@ impl Machine {
         };
         let state = self.relays.entry(relay.clone()).or_default();
         // An append needs none: the one that there is stays, which a pull may be using.
-        if state.nonce.is_none() || !matches!(purpose, Purpose::Append { .. }) {
+        if state.nonce.is_none()
+            || !matches!(purpose, Purpose::Append { .. } | Purpose::Heal { .. })
+        {
             state.nonce = Some((answer.nonce.clone(), now));
         }
         match purpose {
             Purpose::Append { space, .. } => self.append_refused(engine, *space, &answer, now),
+            Purpose::Heal { space, branch, .. } => {
+                self.healing_refused(engine, *space, *branch, &answer, now);
+            }
             Purpose::Mail { .. } => {}
             Purpose::Greet { .. } | Purpose::Pull { .. } => {
                 let pull = if matches!(purpose, Purpose::Pull { .. }) {
@@ -462,7 +496,7 @@ impl Machine {
         let id = RequestId(self.next_request);
         self.next_request += 1;
         let (path, streamed) = match purpose {
-            Purpose::Append { .. } => (APPEND_PATH, false),
+            Purpose::Append { .. } | Purpose::Heal { .. } => (APPEND_PATH, false),
             Purpose::Greet { .. } => (PULL_PATH, false),
             Purpose::Mail { .. } => (MAILBOX_PATH, false),
             Purpose::Pull { .. } => (PULL_PATH, true),
@@ -491,7 +525,7 @@ impl Machine {
 
     /// Gives up what is being sent in some spaces.
     pub(super) fn cancel_appends(&mut self, numbers: &[u32]) {
-        let is_meant = |purpose: &Purpose| matches!(purpose, Purpose::Append { space, .. } if numbers.contains(space));
+        let is_meant = |purpose: &Purpose| matches!(purpose, Purpose::Append { space, .. } | Purpose::Heal { space, .. } if numbers.contains(space));
         for (id, _) in self.requests.extract_if(.., |_, purpose| is_meant(purpose)) {
             self.effects.push_back(Effect::Cancel(id));
         }

@@ -6,6 +6,7 @@ use waymark_wire::message::{Frame, PullRequest, PullSpace, RefusalCode};
 use waymark_wire::proof::ReadProof;
 use waymark_wire::receipt::Receipt;
 
+use super::heal::names_earlier;
 use super::machine::Purpose;
 use super::reading::{Pull, Reading};
 use super::{Event, Machine, Problem, RequestId, Timestamp};
@@ -72,7 +73,9 @@ impl Machine {
             .map(Space::number)
             .filter(|number| {
                 self.spaces.get(number).is_some_and(|sync| {
-                    sync.backoff.is_over(now) && (self.live.is_some() || sync.wants_pull)
+                    sync.backoff.is_over(now)
+                        && sync.healing.agreed.is_none()
+                        && (self.live.is_some() || sync.wants_pull)
                 })
             })
             .collect();
@@ -109,10 +112,16 @@ impl Machine {
             let after = space.cursor().position();
             let sync = self.spaces.get(&number);
             let whole = space.is_enrolling() || sync.is_some_and(|sync| sync.whole);
+            let healing = sync.map(|sync| sync.healing).unwrap_or_default();
+            let earlier = if names_earlier(space, healing) {
+                space.earlier(engine.store.as_ref()).unwrap_or_default()
+            } else {
+                Vec::new()
+            };
             request.spaces.push(PullSpace {
                 proof,
                 after,
-                earlier: Vec::new(),
+                earlier,
                 whole,
             });
             readings.push(Reading {
@@ -292,7 +301,11 @@ impl Machine {
                 }
                 pull.pending = pull.pending.saturating_sub(bytes);
             }
-            Frame::Refused { space, code, .. } => {
+            Frame::Refused {
+                space,
+                code,
+                agreed,
+            } => {
                 let reading = pull.reading(space)?;
                 if reading.refused {
                     return Err(Problem::Garbled("it refuses a space twice".into()));
@@ -302,10 +315,14 @@ impl Machine {
                     return Ok(());
                 }
                 let number = reading.number;
-                let problem = match code {
-                    RefusalCode::UnknownPosition => Problem::RolledBack,
-                    other => refused(engine, number, other),
-                };
+                if code == RefusalCode::UnknownPosition {
+                    self.place_unknown(engine, number, agreed, now);
+                    return Ok(());
+                }
+                if code == RefusalCode::NotFound && self.space_unknown(engine, number, now) {
+                    return Ok(());
+                }
+                let problem = refused(engine, number, code);
                 self.space_failed(engine, number, problem, now);
             }
         }
@@ -357,6 +374,8 @@ impl Machine {
             Some("it took an entry and shows another in its place")
         } else if at_end && !reaches {
             Some("it shows less than the welcome says there is")
+        } else if at_end && let Some(lie) = self.check_returned(engine, number) {
+            Some(lie)
         } else if at_end && reading.expects.is_some_and(|expected| seq < expected) {
             Some("it shows less than it took")
         } else {

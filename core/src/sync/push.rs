@@ -30,6 +30,12 @@ impl Machine {
             if key.is_none() || space.relay().key != key || is_over {
                 continue;
             }
+            if self.plan_healing(engine, url, number, now) {
+                continue;
+            }
+            let Some(space) = engine.space_by_number(number) else {
+                continue;
+            };
             let unheard_of = is_unheard_of(space);
             let sync = self.spaces.entry(number).or_default();
             let unheard_of = unheard_of && !sync.heard_of;
@@ -71,6 +77,7 @@ impl Machine {
                     .map(|s| Bytes(s.entry.into_bytes()))
                     .collect(),
                 admission: None,
+                heals: false,
             };
             let purpose = Purpose::Append {
                 relay: url.to_owned(),

@@ -51,6 +51,13 @@ pub enum Event {
         /// The changes.
         changes: Vec<Change>,
     },
+    /// A relay that had lost a part of a space's log has it again, from this device or another.
+    Healed {
+        /// The space.
+        space: SpaceId,
+        /// Its operator said that it was restored from a backup: its receipts are of a new history.
+        is_restored: bool,
+    },
     /// Who is in a space changed, or this device can now read it.
     Membership {
         /// The space.

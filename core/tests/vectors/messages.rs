@@ -44,6 +44,7 @@ impl Messages {
             entries: vec![Bytes(draft.entry.bytes().to_vec())],
             attachments: draft.attachments.iter().cloned().map(Bytes).collect(),
             admission: Some(Bytes(b"a token of the operator's".to_vec())),
+            heals: false,
         };
         let plain = AppendRequest {
             entries: vec![

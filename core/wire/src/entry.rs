@@ -31,7 +31,7 @@ pub enum Kind {
     Ack,
     /// What a device did in a space since its last push.
     Batch,
-    /// Another member's batch, vouched for by a current writer. Reserved.
+    /// Another member's batch, vouched for by a current writer: sealed like one.
     Carry,
     /// A place in the log from which a newcomer may start. Reserved.
     Checkpoint,
@@ -79,6 +79,7 @@ impl Kind {
             // Length of the core, core, commitment, private part.
             Self::Membership => 4 + limits::MEMBERSHIP_CORE + 32 + limits::MEMBERSHIP_CORE + TAG,
             Self::Ack => limits::ACK,
+            Self::Carry => limits::CARRY + TAG,
             Self::Snapshot => limits::SNAPSHOT_PART + TAG,
             _ => limits::BATCH + TAG,
         };

@@ -3,6 +3,8 @@
 
 /// Bytes of a batch's padded plaintext, at most.
 pub const BATCH: usize = 256 * 1024;
+/// Bytes of a carry's padded plaintext, at most: a whole batch with what has to be said of it.
+pub const CARRY: usize = 288 * 1024;
 /// Bytes of an ack's padded body, at most.
 pub const ACK: usize = 1024;
 /// Bytes of a membership entry's public core, at most; its padded private part has the same limit.

@@ -32,6 +32,7 @@ pub(super) async fn append<L: Log, B: Bus>(
     let request = received.value;
     let space = request.space;
     let append = Append {
+        heals: request.heals,
         space,
         may_create: node.admits(request.admission.as_ref()),
         entries: request.entries.into_iter().map(|entry| entry.0).collect(),

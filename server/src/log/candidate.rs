@@ -48,6 +48,8 @@ pub(crate) struct Prepared {
     pub(crate) attachments: Vec<Attachment>,
     /// Whether the first entry may create the space.
     pub(crate) may_create: bool,
+    /// Whether sealed epoch keys may be missing.
+    pub(crate) heals: bool,
 }
 
 impl Prepared {
@@ -80,6 +82,7 @@ impl Prepared {
             then,
             attachments,
             may_create: append.may_create,
+            heals: append.heals,
         })
     }
 }
@@ -163,7 +166,10 @@ fn candidate(
         Reason::new(code, error)
     })?;
     let kind = entry.header().kind;
-    if !matches!(kind, Kind::Ack | Kind::Batch | Kind::Membership) {
+    if !matches!(
+        kind,
+        Kind::Ack | Kind::Batch | Kind::Carry | Kind::Membership
+    ) {
         return Err(Reason::from(Refusal::Kind(kind.number())));
     }
     let is_founding = kind == Kind::Membership && entry.id(&SpaceId::ZERO) == EntryId::from(*space);

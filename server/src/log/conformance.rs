@@ -56,6 +56,7 @@ pub(crate) use log_conformance;
 
 fn request(space: &Space, entries: Vec<Vec<u8>>, attachments: &[Vec<u8>]) -> Append {
     Append {
+        heals: false,
         space: space.id,
         entries,
         attachments: attachments.to_vec(),

@@ -272,6 +272,7 @@ mod tests {
         ];
         for change in &changes {
             let append = Append {
+                heals: false,
                 space: space.id,
                 entries: vec![change.entry.clone()],
                 attachments: change.attachments.clone(),

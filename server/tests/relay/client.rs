@@ -337,6 +337,7 @@ impl Space {
             entries: entries.into_iter().map(Bytes).collect(),
             attachments: attachments.iter().cloned().map(Bytes).collect(),
             admission: None,
+            heals: false,
         }
     }
 }

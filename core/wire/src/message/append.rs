@@ -27,6 +27,19 @@ pub struct AppendRequest {
     /// Lets the request create a space where the operator asks for a token.
     #[n(3)]
     pub admission: Option<Bytes>,
+    /// These entries are given back to a relay that lost them: sealed epoch keys that nobody but those
+    /// who have opened them still has are not asked for. Absent: they are.
+    #[n(4)]
+    #[cbor(skip_if = "is_unset", default)]
+    pub heals: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the encoder hands over a reference"
+)]
+const fn is_unset(flag: &bool) -> bool {
+    !*flag
 }
 
 fn decode_entries<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<Bytes>, Error> {

@@ -114,6 +114,7 @@ async fn a_removal_that_comes_before_the_page_ends_it() {
 
 fn request(space: &Space, change: &Change) -> Append {
     Append {
+        heals: false,
         space: space.id,
         entries: vec![change.entry.clone()],
         attachments: change.attachments.clone(),

@@ -275,6 +275,7 @@ pub(crate) async fn many_devices_at_once_leave_no_hole(log: impl Log) {
                 let mut seqs = Vec::new();
                 for entry in entries {
                     let append = Append {
+                        heals: false,
                         space: id,
                         entries: vec![entry],
                         attachments: Vec::new(),

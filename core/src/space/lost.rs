@@ -1,0 +1,311 @@
+//! Entries that stood in a relay's log and stand in it no more, because it went back and others wrote
+//! before anybody gave it back what it had lost. They are appended again, in their old order, after
+//! what stands there now. What the log cannot take any more is taken up by those whom it concerns:
+//! everybody seals their own words again, and wants again what they wanted of the membership; what
+//! somebody else said is carried ([`super::carry`]); whoever was removed is removed.
+
+use minicbor::{Decode, Encode};
+use waymark_wire::codec::{self, Bytes};
+use waymark_wire::entry::{Entry, Kind};
+use waymark_wire::ids::{DeviceNumber, EntryId, Height};
+use waymark_wire::membership::{MembershipBody, Op, Rights};
+
+use super::heal::Returned;
+use super::{Space, SpaceError, damaged, keys, outbox};
+use crate::crypto::{Entropy, EpochKey, open};
+use crate::membership::Wish;
+use crate::store::{Store, Table, Transaction};
+
+/// What is known of a lost entry without reading it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lost {
+    index: u32,
+    pub(super) id: EntryId,
+    pub(super) device: DeviceNumber,
+    pub(super) kind: Kind,
+    pub(super) height: Height,
+    /// The relay refuses it, and nobody here can say for whom it speaks.
+    is_stranded: bool,
+}
+
+/// A lost entry as it is stored.
+#[derive(Decode, Encode)]
+#[cbor(map)]
+pub(super) struct LostRow {
+    #[n(0)]
+    entry: Bytes,
+    /// The membership entry at its height, as it then was.
+    #[n(1)]
+    pub(super) at: EntryId,
+    /// The key of its epoch; of a membership entry, where it starts one.
+    #[n(2)]
+    pub(super) key: Option<Bytes>,
+    #[n(3)]
+    wishes: Vec<Bytes>,
+    #[n(4)]
+    is_stranded: Option<bool>,
+}
+
+impl LostRow {
+    pub(super) fn new(entry: &Entry, at: EntryId, key: Option<Vec<u8>>, wishes: &[Wish]) -> Self {
+        Self {
+            entry: Bytes(entry.bytes().to_vec()),
+            at,
+            key: key.map(Bytes),
+            wishes: wishes
+                .iter()
+                .map(|wish| Bytes(codec::encode(wish)))
+                .collect(),
+            is_stranded: None,
+        }
+    }
+
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<(Self, Entry), SpaceError> {
+        let row: Self = codec::decode(bytes, usize::MAX).map_err(|_| broken())?;
+        let entry = Entry::parse(row.entry.0.clone()).map_err(|_| broken())?;
+        Ok((row, entry))
+    }
+}
+
+impl Space {
+    pub(super) fn load_lost(&mut self, store: &dyn Store) -> Result<(), SpaceError> {
+        for (key, value) in store.scan(Table::Outbox, &keys::lost(self.number), None, usize::MAX)? {
+            let (row, entry) = LostRow::from_bytes(&value)?;
+            let header = entry.header();
+            self.lost.push(Lost {
+                index: keys::number_at(&key, 5, Table::Outbox)?,
+                id: entry.id(&self.state.id),
+                device: header.device,
+                kind: header.kind,
+                height: header.height,
+                is_stranded: row.is_stranded.unwrap_or_default(),
+            });
+        }
+        Ok(())
+    }
+
+    /// The index of the next entry that is lost.
+    pub(super) fn next_lost(&self) -> u32 {
+        self.lost.last().map_or(0, |lost| lost.index + 1)
+    }
+
+    /// Whether entries that the relay had wait to be appended again.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.lost.iter().any(|lost| !lost.is_stranded)
+    }
+
+    /// The place of the first of them among all that are lost.
+    pub(crate) fn first_lost(&self) -> Option<u32> {
+        let mut waiting = self.lost.iter().filter(|lost| !lost.is_stranded);
+        waiting.next().map(|lost| lost.index)
+    }
+
+    /// The lost entries to append again next.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn lost_entries(&self, store: &dyn Store) -> Result<Returned, SpaceError> {
+        let mut returned = Returned::default();
+        for lost in self.lost.iter().filter(|lost| !lost.is_stranded) {
+            let (_, entry) = self.stored_lost(store, lost)?;
+            let attachments = self.agreement_keys_of(store, &entry)?;
+            if !returned.take(entry, attachments) {
+                break;
+            }
+        }
+        Ok(returned)
+    }
+
+    /// A lost entry of this device that has this id.
+    pub(super) fn own_lost(
+        &self,
+        store: &dyn Store,
+        id: &EntryId,
+    ) -> Result<Option<Entry>, SpaceError> {
+        let Some(lost) = self.lost.iter().find(|lost| lost.id == *id) else {
+            return Ok(None);
+        };
+        let (_, entry) = self.stored_lost(store, lost)?;
+        Ok(Some(entry))
+    }
+
+    /// The key of the epoch that a lost entry started.
+    pub(super) fn lost_key(
+        &self,
+        store: &dyn Store,
+        id: &EntryId,
+    ) -> Result<Option<EpochKey>, SpaceError> {
+        let Some(lost) = self.lost.iter().find(|lost| lost.id == *id) else {
+            return Ok(None);
+        };
+        let (row, _) = self.stored_lost(store, lost)?;
+        let key = row.key.map(|key| EpochKey::from_slice(&key.0));
+        Ok(key.transpose()?)
+    }
+
+    /// Notes that the log shows an entry, or carries it: it is lost no more.
+    pub(super) fn found_again(&mut self, transaction: &mut Transaction, id: &EntryId) {
+        let found = self.lost.iter().position(|lost| lost.id == *id);
+        if let Some(lost) = found.map(|place| self.lost.remove(place)) {
+            transaction.delete(Table::Outbox, keys::lost_entry(self.number, lost.index));
+        }
+    }
+
+    /// Takes up the first lost entry that waits, which the log takes no more. This device has read
+    /// the log to its end.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged; nothing has changed then.
+    pub fn take_up_lost(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        self.refresh(store)?;
+        let Some(lost) = self.lost.iter().find(|lost| !lost.is_stranded).copied() else {
+            return Ok(());
+        };
+        let mut transaction = Transaction::new();
+        let before = self.state.clone();
+        let done = self.take_up(store, &mut transaction, lost, entropy);
+        let done = done.and_then(|()| {
+            self.save(&mut transaction);
+            Ok(store.commit(transaction.into())?)
+        });
+        if let Err(error) = done {
+            self.state = before;
+            return Err(error);
+        }
+        *self = Self::load(store, self.number)?;
+        Ok(())
+    }
+
+    fn take_up(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        lost: Lost,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        let place = keys::lost_entry(self.number, lost.index);
+        let (mut row, entry) = self.stored_lost(store, &lost)?;
+        if self.is_closed() {
+            // Nothing is added any more. What it says stays in the documents of whoever read it.
+            transaction.delete_prefix(Table::Outbox, keys::lost(self.number));
+            return Ok(());
+        }
+        if self.is_own(lost.device) {
+            return self.say_again(store, transaction, entropy);
+        }
+        transaction.delete(Table::Outbox, place.clone());
+        match lost.kind {
+            Kind::Membership => self.remove_again(transaction, &entry),
+            Kind::Batch | Kind::Carry if self.may_seal() => {
+                let carried = self.carry(transaction, &row, &entry, entropy)?;
+                if !carried {
+                    row.is_stranded = Some(true);
+                    transaction.put(Table::Outbox, place, row.to_bytes());
+                }
+            }
+            Kind::Batch | Kind::Carry => {
+                row.is_stranded = Some(true);
+                transaction.put(Table::Outbox, place, row.to_bytes());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Seals again everything of this device that was lost, before what it has to say beside, and
+    /// wants again what it wanted.
+    fn say_again(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        let mut texts = Vec::new();
+        for lost in self.lost.clone() {
+            if !self.is_own(lost.device) {
+                continue;
+            }
+            let (row, entry) = self.stored_lost(store, &lost)?;
+            transaction.delete(Table::Outbox, keys::lost_entry(self.number, lost.index));
+            for wish in &row.wishes {
+                let wish: Wish = codec::decode(&wish.0, usize::MAX).map_err(|_| broken())?;
+                transaction.put(
+                    Table::Intent,
+                    keys::wish(self.number, &wish),
+                    codec::encode(&wish),
+                );
+            }
+            if let (Kind::Batch | Kind::Carry, Some(key)) = (lost.kind, &row.key) {
+                let key = EpochKey::from_slice(&key.0)?;
+                let header = entry.header().to_bytes();
+                let text = open(&key, &self.state.id.0, &row.at.0, &header, entry.body())?;
+                texts.push((lost.kind, text));
+            }
+        }
+        for sealed in self.batches(store)? {
+            let kind = sealed.entry.header().kind;
+            texts.push((kind, self.text_of(&sealed.entry)?));
+        }
+        transaction.delete_prefix(Table::Outbox, keys::sealed(self.number));
+        self.state.renewed = None;
+        let own = self.state.device.map_or(0, |own| usize::from(own.0));
+        let mut next = self.state.counters.get(own).copied().unwrap_or_default();
+        for (kind, text) in texts {
+            let entry = self.seal_kind(kind, text, next, entropy)?;
+            outbox::put_batch(transaction, self.number, next, entry);
+            next += 1;
+        }
+        self.state.counter = next;
+        Ok(())
+    }
+
+    /// An admin wants again that those are removed whom somebody else's lost entry removed.
+    fn remove_again(&self, transaction: &mut Transaction, entry: &Entry) {
+        let is_admin = self
+            .own()
+            .is_some_and(|own| own.rights.include(Rights::ADMIN));
+        let Ok(body) = MembershipBody::parse(entry.body()) else {
+            return;
+        };
+        let wishes = body.core.ops.iter().filter_map(|op| match op {
+            Op::Remove(device) => Some(Wish::Remove(*device)),
+            Op::Leave => Some(Wish::Remove(entry.header().device)),
+            _ => None,
+        });
+        for wish in wishes.filter(|_| is_admin) {
+            let place = keys::wish(self.number, &wish);
+            transaction.put(Table::Intent, place, codec::encode(&wish));
+        }
+    }
+
+    fn stored_lost(&self, store: &dyn Store, lost: &Lost) -> Result<(LostRow, Entry), SpaceError> {
+        let place = keys::lost_entry(self.number, lost.index);
+        let row = store.get(Table::Outbox, &place)?.ok_or_else(broken)?;
+        LostRow::from_bytes(&row)
+    }
+}
+
+/// What somebody wanted who signed these, apart from whom they add.
+pub(super) fn own_wishes(ops: &[Op]) -> Vec<Wish> {
+    let removes = ops.iter().any(|op| matches!(op, Op::Remove(_)));
+    let wish = |op: &Op| match op {
+        Op::Remove(device) => Some(Wish::Remove(*device)),
+        Op::Rotate(_) if !removes => Some(Wish::Rotate),
+        Op::Leave => Some(Wish::Leave),
+        _ => None,
+    };
+    ops.iter().filter_map(wish).collect()
+}
+
+fn broken() -> SpaceError {
+    damaged(Table::Outbox, "an entry that a relay lost cannot be read")
+}

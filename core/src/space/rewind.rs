@@ -1,0 +1,206 @@
+//! Where a relay's log goes on otherwise than this device has read it: back to the last place on
+//! which both agree. Nothing of what the documents hold is taken back; what stood behind that place is
+//! kept as lost, and appended again once the other branch has been read.
+
+use waymark_wire::chain::Cursor;
+use waymark_wire::entry::{Entry, Kind};
+use waymark_wire::ids::{DeviceNumber, EntryId, Height};
+use waymark_wire::membership::{MembershipBody, Op};
+
+use super::lost::{LostRow, own_wishes};
+use super::state::Asking;
+use super::{Space, SpaceError, keys};
+use crate::membership::{KeySet, NewMember, Wish};
+use crate::store::{Store, Table, Transaction};
+
+/// The log up to a place.
+struct Kept {
+    cursor: Cursor,
+    counters: Vec<u32>,
+    /// Membership entries up to there.
+    heights: u32,
+}
+
+impl Space {
+    /// Goes back to the place after the entry `seq`, all in one transaction.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged; nothing has changed then.
+    pub fn rewind(&mut self, store: &mut dyn Store, seq: u64) -> Result<(), SpaceError> {
+        self.refresh(store)?;
+        let mut kept = Kept {
+            cursor: Cursor::start(&self.state.id),
+            counters: Vec::new(),
+            heights: 0,
+        };
+        let mut lost = Vec::new();
+        self.walk(store, |(entry, id), cursor| {
+            if cursor.seq > seq {
+                lost.push((entry, id));
+                return;
+            }
+            kept.cursor = *cursor;
+            let header = entry.header();
+            kept.heights += u32::from(header.kind == Kind::Membership);
+            let index = usize::from(header.device.0);
+            if kept.counters.len() <= index {
+                kept.counters.resize(index + 1, 0);
+            }
+            kept.counters[index] = header.counter + 1;
+        })?;
+        let mut transaction = Transaction::new();
+        let mut place = seq;
+        let first = self.next_lost();
+        for (index, (entry, _)) in (first..).zip(&lost) {
+            place += 1;
+            transaction.delete(Table::Entry, keys::entry(self.number, place));
+            let row = self.lost_row(store, entry)?;
+            transaction.put(
+                Table::Outbox,
+                keys::lost_entry(self.number, index),
+                row.to_bytes(),
+            );
+        }
+        self.drop_heights(store, &mut transaction, kept.heights)?;
+        self.drop_held(store, &mut transaction, seq)?;
+        let before = self.state.clone();
+        self.go_back(&kept);
+        self.save(&mut transaction);
+        if let Err(error) = store.commit(transaction.into()) {
+            self.state = before;
+            return Err(error.into());
+        }
+        tracing::warn!(
+            space = self.number,
+            seq,
+            lost = lost.len(),
+            "the log goes on otherwise"
+        );
+        *self = Self::load(store, self.number)?;
+        Ok(())
+    }
+
+    /// The state as of the place up to which the log is kept.
+    fn go_back(&mut self, kept: &Kept) {
+        let is_kept = |height: Height| height.0 < kept.heights;
+        let state = &mut self.state;
+        state.cursor = kept.cursor;
+        state.opened = state.opened.min(kept.cursor.seq);
+        state.counters.clone_from(&kept.counters);
+        let membership = self.book.as_ref().map(|book| book.membership());
+        let newest = kept.heights.checked_sub(1).map(Height);
+        state.verified = newest.zip(newest.and_then(|at| membership?.id_at(at)));
+        let since = |own: DeviceNumber| Some(membership?.member_ever(own)?.since);
+        // The founder is one before the log says so.
+        let stays = |own: &DeviceNumber| since(*own).is_none_or(|at| at.0 == 0 || is_kept(at));
+        state.device = state.device.filter(stays);
+        // What the welcome promised was there once, and need not come again in this form.
+        let reached = kept.cursor.position();
+        state.welcome = state.welcome.filter(|_| state.device.is_some());
+        state.welcome = state.welcome.map(|(added, reaches)| {
+            let is_kept = reaches.seq <= reached.seq;
+            (added, if is_kept { reaches } else { reached })
+        });
+        state.epoch_seen = state.epoch_seen.filter(|(start, _)| is_kept(*start));
+        state.refused = state.refused.filter(|start| is_kept(*start));
+        if !is_kept(state.asking.start) {
+            state.asking = Asking::default();
+        }
+        state.doubtful = state
+            .doubtful
+            .take()
+            .filter(|doubtful| is_kept(doubtful.start));
+    }
+
+    /// An entry as it is kept while it is lost: with the key that opens it, which another branch may
+    /// not lead to, and with what this device wanted by it.
+    fn lost_row(&self, store: &dyn Store, entry: &Entry) -> Result<LostRow, SpaceError> {
+        let header = entry.header();
+        let follows = u32::from(header.kind == Kind::Membership && header.seen.seq > 0);
+        let height = Height(header.height.0.saturating_add(follows));
+        let book = self.book.as_ref();
+        let known = |book: &crate::membership::Book| {
+            let at = book.membership().id_at(header.height)?;
+            let starts = book.membership().epoch_start_at(height) == height;
+            let is_needed = header.kind != Kind::Membership || starts;
+            let key = book.key_at(height).filter(|_| is_needed);
+            Some((at, key.map(|key| key.expose().to_vec())))
+        };
+        let (at, key) = book.and_then(known).unwrap_or((EntryId::ZERO, None));
+        let wishes = if header.kind == Kind::Membership && self.is_own(header.device) {
+            self.wishes_of(store, entry)?
+        } else {
+            Vec::new()
+        };
+        Ok(LostRow::new(entry, at, key, &wishes))
+    }
+
+    /// What this device wanted by a membership entry of its own.
+    fn wishes_of(&self, store: &dyn Store, entry: &Entry) -> Result<Vec<Wish>, SpaceError> {
+        let Ok(body) = MembershipBody::parse(entry.body()) else {
+            return Ok(Vec::new());
+        };
+        let mut wishes = own_wishes(&body.core.ops);
+        for op in &body.core.ops {
+            let Op::Add(add) = op else { continue };
+            let Some(known) = self.book.as_ref().and_then(|book| book.roster(add.device)) else {
+                continue;
+            };
+            let place = keys::attachment(self.number, &add.agreement_key);
+            let Some(agreement_key) = store.get(Table::Attachment, &place)? else {
+                continue;
+            };
+            wishes.push(Wish::Add(NewMember {
+                person: add.person,
+                keys: KeySet {
+                    signing_key: add.signing_key,
+                    suite: add.suite,
+                    agreement_key: waymark_wire::codec::Bytes(agreement_key),
+                },
+                rights: add.rights,
+                role: known.role,
+                name: known.name.clone(),
+                device_name: known.device_name.clone(),
+                level: known.level,
+                since: known.since,
+                used_as: known.used_as,
+            }));
+        }
+        Ok(wishes)
+    }
+
+    fn drop_heights(
+        &self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        heights: u32,
+    ) -> Result<(), SpaceError> {
+        for table in [Table::Membership, Table::Epoch] {
+            let rows = store.scan(table, &keys::space(self.number), None, usize::MAX)?;
+            for (key, _) in rows {
+                if keys::height_of(&key)?.0 >= heights {
+                    transaction.delete(table, key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was held back or waited is looked at again when it comes again.
+    fn drop_held(
+        &self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        seq: u64,
+    ) -> Result<(), SpaceError> {
+        for table in [Table::Quarantine, Table::Waiting] {
+            let rows = store.scan(table, &keys::space(self.number), None, usize::MAX)?;
+            for (key, _) in rows {
+                if keys::place_of(&key)?.0 > seq {
+                    transaction.delete(table, key);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! A relay that was put back to an older state, by mistake, after a crash or with intent: its clients
+//! give it back what it lost.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test stops where its own set-up fails"
+)]
+
+use waymark_core::client::{Change, PlanId};
+use waymark_core::model::GoalId;
+use waymark_tests::story::{
+    assert_same, assert_settled, goal, log, notes, readers, settle, status, sync,
+};
+use waymark_tests::{Device, Heard, TestRelay, begin, link_phone, link_therapist};
+
+/// A client's phone, the therapist's tablet, and a check-in "0" that both have.
+async fn stage(relay: &TestRelay) -> (Device, Device, PlanId, GoalId) {
+    let (phone, plan) = begin(relay);
+    let tablet = link_therapist(&phone, plan).await;
+    let walk = goal(&phone, plan, "walk");
+    log(&phone, plan, walk, "0");
+    settle(&[&phone, &tablet]).await;
+    (phone, tablet, plan, walk)
+}
+
+fn was_healed(heard: &Heard) -> bool {
+    let healed = |change: &Change| {
+        matches!(
+            change,
+            Change::Healed {
+                restored: false,
+                ..
+            }
+        )
+    };
+    heard.all().iter().any(healed)
+}
+
+/// What was acknowledged would be gone for everybody who comes later.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_relay_lost_is_given_back_in_the_old_order() {
+    let mut relay = TestRelay::start().await;
+    let (phone, tablet, plan, walk) = stage(&relay).await;
+    let backup = relay.backup().await;
+    for note in ["1", "2", "3"] {
+        log(&phone, plan, walk, note);
+        let _ = goal(&tablet, plan, &format!("{note} by the therapist"));
+        settle(&[&phone, &tablet]).await;
+    }
+    let all = notes(&phone, plan);
+    relay.put_back(backup).await;
+
+    // The one who comes first gives back what both wrote; the other finds everything as it was.
+    let heard = Heard::from(&phone);
+    settle(&[&phone]).await;
+    assert!(was_healed(&heard), "{:?}", heard.all());
+    assert_settled(&phone);
+    let heard = Heard::from(&tablet);
+    settle(&[&tablet]).await;
+    assert!(!was_healed(&heard));
+    assert_settled(&tablet);
+
+    // It is the relay that has it again: a device that comes new reads everything.
+    let second = link_phone(&phone).await;
+    settle(&[&phone, &second, &tablet]).await;
+    assert_eq!(notes(&second, plan), all);
+    assert_same(plan, &[&phone, &tablet, &second]);
+}
+
+/// Two who heal at once would otherwise undo each other's work.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_heal_at_once() {
+    let mut relay = TestRelay::start().await;
+    let (phone, tablet, plan, walk) = stage(&relay).await;
+    let second = link_phone(&phone).await;
+    settle(&[&phone, &second, &tablet]).await;
+    let backup = relay.backup().await;
+    for day in 1..=60 {
+        log(&phone, plan, walk, &format!("{day}"));
+        sync(&phone).await.unwrap();
+    }
+    settle(&[&phone, &second, &tablet]).await;
+    relay.put_back(backup).await;
+    log(&second, plan, walk, "written since");
+    let (first, third, fourth) = tokio::join!(sync(&phone), sync(&tablet), sync(&second));
+    for synced in [first, third, fourth] {
+        synced.unwrap();
+    }
+    settle(&[&phone, &second, &tablet]).await;
+    for device in [&phone, &second, &tablet] {
+        assert_eq!(notes(device, plan).len(), 62);
+        assert_settled(device);
+    }
+    assert_same(plan, &[&phone, &tablet, &second]);
+}
+
+/// Somebody wrote before anybody noticed: the log goes on otherwise, and what it had lost follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_meanwhile_stays_and_the_lost_branch_follows() {
+    let mut relay = TestRelay::start().await;
+    let (phone, mut tablet, plan, walk) = stage(&relay).await;
+    let backup = relay.backup().await;
+    // The tablet has not seen what the relay loses.
+    for note in ["1", "2"] {
+        log(&phone, plan, walk, note);
+        settle(&[&phone]).await;
+    }
+    relay.put_back(backup).await;
+    let meanwhile = goal(&tablet, plan, "meanwhile");
+    settle(&[&tablet]).await;
+    assert_settled(&tablet);
+
+    log(&phone, plan, walk, "not sent");
+    settle(&[&phone, &tablet]).await;
+    for device in [&phone, &tablet] {
+        assert_eq!(notes(device, plan), ["0", "1", "2", "not sent"]);
+        assert!(device.client().goals().get(plan, meanwhile).is_ok());
+        assert_settled(device);
+    }
+    tablet.reopen();
+    let second = link_phone(&phone).await;
+    settle(&[&phone, &second, &tablet]).await;
+    assert_same(plan, &[&phone, &tablet, &second]);
+}
+
+/// Words under a key that only the lost branch knows would be closed to everybody else for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sealed_under_a_lost_key_is_read_by_everybody() {
+    let mut relay = TestRelay::start().await;
+    let (phone, tablet, plan, walk) = stage(&relay).await;
+    let second = link_phone(&phone).await;
+    settle(&[&phone, &second, &tablet]).await;
+    let backup = relay.backup().await;
+    // On the branch that is lost the phone renews the key and writes.
+    phone.client().people().rotate(plan).unwrap();
+    settle(&[&phone]).await;
+    log(&phone, plan, walk, "under the lost key");
+    settle(&[&phone]).await;
+    relay.put_back(backup).await;
+    // Meanwhile the second phone renews it too.
+    second.client().people().rotate(plan).unwrap();
+    settle(&[&second]).await;
+    log(&second, plan, walk, "meanwhile");
+    settle(&[&second]).await;
+
+    settle(&[&phone, &tablet, &second]).await;
+    for device in [&phone, &tablet, &second] {
+        assert_eq!(
+            notes(device, plan),
+            ["0", "meanwhile", "under the lost key"]
+        );
+        assert_settled(device);
+    }
+    assert_same(plan, &[&phone, &tablet, &second]);
+}
+
+/// Whoever was removed would be back, and read on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_removal_is_made_again() {
+    let mut relay = TestRelay::start().await;
+    let (phone, tablet, plan, walk) = stage(&relay).await;
+    let therapist = tablet.client().people().members(plan).unwrap();
+    let therapist = therapist.into_iter().find(|m| m.this_device).unwrap();
+    let backup = relay.backup().await;
+    phone
+        .client()
+        .people()
+        .revoke(plan, &therapist.person)
+        .unwrap();
+    settle(&[&phone]).await;
+    log(&phone, plan, walk, "not for the therapist");
+    settle(&[&phone]).await;
+    relay.put_back(backup).await;
+    // The tablet does not know yet, and goes on.
+    let meanwhile = goal(&tablet, plan, "meanwhile");
+    settle(&[&tablet]).await;
+
+    settle(&[&phone]).await;
+    let _ = sync(&tablet).await;
+    assert_eq!(readers(&phone, plan).len(), 1);
+    assert_settled(&phone);
+    assert!(phone.client().goals().get(plan, meanwhile).is_ok());
+    assert_eq!(notes(&phone, plan), ["0", "not for the therapist"]);
+    assert_eq!(notes(&tablet, plan), ["0"]);
+}
+
+/// A relay could otherwise undo a removal together with whoever was removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_goes_on_with_somebody_who_was_removed_is_not_followed() {
+    let mut relay = TestRelay::start().await;
+    let (phone, tablet, plan, walk) = stage(&relay).await;
+    let therapist = tablet.client().people().members(plan).unwrap();
+    let therapist = therapist.into_iter().find(|m| m.this_device).unwrap();
+    let backup = relay.backup().await;
+    phone
+        .client()
+        .people()
+        .revoke(plan, &therapist.person)
+        .unwrap();
+    settle(&[&phone]).await;
+    relay.put_back(backup).await;
+    tablet.client().people().rotate(plan).unwrap();
+    settle(&[&tablet]).await;
+
+    log(&phone, plan, walk, "said under nobody's key");
+    let refused = sync(&phone).await.unwrap_err();
+    assert!(refused.to_string().contains("was removed"), "{refused}");
+    let problem = status(&phone, plan);
+    assert_eq!(
+        problem.problem.as_deref(),
+        Some("relay_untrusted"),
+        "{problem:?}"
+    );
+    let detail = problem.problem_detail.unwrap();
+    assert!(detail.contains("was removed"), "{detail}");
+    settle(&[&tablet]).await;
+    assert_eq!(notes(&tablet, plan), ["0"]);
+    assert_eq!(notes(&phone, plan), ["0", "said under nobody's key"]);
+}
+
+/// What is closed stays closed: nothing is given back to a log that somebody has closed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_plan_is_not_given_back() {
+    let mut relay = TestRelay::start().await;
+    let (phone, tablet, plan, walk) = stage(&relay).await;
+    let backup = relay.backup().await;
+    log(&phone, plan, walk, "the last word");
+    settle(&[&phone, &tablet]).await;
+    phone.client().people().close(plan).unwrap();
+    settle(&[&phone, &tablet]).await;
+    relay.put_back(backup).await;
+    let heard = Heard::from(&phone);
+    settle(&[&phone, &tablet]).await;
+    assert!(!was_healed(&heard));
+    for device in [&phone, &tablet] {
+        assert!(status(device, plan).closed);
+        assert_eq!(status(device, plan).problem, None);
+        assert_eq!(notes(device, plan), ["0", "the last word"]);
+    }
+}
+
+/// A relay that lost the whole plan gets it whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_lost_the_plan_gets_it_back() {
+    let mut relay = TestRelay::start().await;
+    let empty = relay.backup().await;
+    let (phone, tablet, plan, walk) = stage(&relay).await;
+    log(&phone, plan, walk, "1");
+    let _ = goal(&tablet, plan, "rest");
+    settle(&[&tablet, &phone]).await;
+    relay.put_back(empty).await;
+    settle(&[&phone, &tablet]).await;
+    assert_settled(&phone);
+    assert_settled(&tablet);
+    let second = link_phone(&phone).await;
+    settle(&[&phone, &second]).await;
+    assert_eq!(notes(&second, plan), ["0", "1"]);
+    assert_same(plan, &[&phone, &tablet, &second]);
+}
