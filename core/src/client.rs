@@ -32,6 +32,7 @@ mod check_ins;
 mod copying;
 mod error;
 mod export;
+mod forked;
 mod goals;
 mod grants;
 mod invitations;

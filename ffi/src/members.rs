@@ -102,6 +102,17 @@ impl People {
         self.0.call(|c| c.people().hand_key(plan, number))
     }
 
+    /// Follows the relay's log of a space although it goes on from before somebody was removed, and
+    /// with an entry of whoever it was (the status says so, as `relay_untrusted`). Until then nothing
+    /// is sent there.
+    ///
+    /// # Errors
+    /// `not_found`; `not_allowed` where the log goes on as this device knows it; `locked`, or the
+    /// storage's.
+    pub fn follow_relay(&self, plan: PlanId) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().follow_relay(plan))
+    }
+
     /// Sixty digits that are equal on two devices exactly if they see the same membership of a
     /// space, with the same history: people compare them in person.
     ///

@@ -216,6 +216,46 @@ async fn a_log_that_goes_on_with_somebody_who_was_removed_is_not_followed() {
     settle(&[&tablet]).await;
     assert_eq!(notes(&tablet, plan), ["0"]);
     assert_eq!(notes(&phone, plan), ["0", "said under nobody's key"]);
+
+    // The person decides to go on there: the removal is made again before anything is said.
+    phone.client().people().follow_relay(plan).unwrap();
+    settle(&[&phone]).await;
+    let _ = sync(&tablet).await;
+    assert_settled(&phone);
+    assert_eq!(readers(&phone, plan).len(), 1);
+    assert_eq!(notes(&tablet, plan), ["0"]);
+    assert!(phone.client().people().follow_relay(plan).is_err());
+}
+
+/// The words of somebody who never comes back would be lost, because nobody else can sign for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_said_on_a_lost_branch_is_carried_by_others() {
+    let mut relay = TestRelay::start().await;
+    let (mut phone, tablet, plan, walk) = stage(&relay).await;
+    let second = link_phone(&phone).await;
+    settle(&[&phone, &second, &tablet]).await;
+    let backup = relay.backup().await;
+    phone.client().people().rotate(plan).unwrap();
+    settle(&[&phone]).await;
+    log(&phone, plan, walk, "the phone's last words");
+    // The tablet reads them, and the phone falls into the water.
+    settle(&[&phone, &tablet]).await;
+    phone.close();
+    relay.put_back(backup).await;
+    second.client().people().rotate(plan).unwrap();
+    settle(&[&second]).await;
+    assert_eq!(notes(&second, plan), ["0"]);
+
+    settle(&[&tablet, &second]).await;
+    for device in [&tablet, &second] {
+        assert_eq!(notes(device, plan), ["0", "the phone's last words"]);
+        assert_settled(device);
+    }
+    // Whoever comes later reads them too, as the phone's.
+    let third = link_phone(&second).await;
+    settle(&[&second, &third]).await;
+    assert_eq!(notes(&third, plan), ["0", "the phone's last words"]);
+    assert_same(plan, &[&tablet, &second, &third]);
 }
 
 /// What is closed stays closed: nothing is given back to a log that somebody has closed.

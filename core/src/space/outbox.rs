@@ -96,17 +96,21 @@ impl Space {
             .collect()
     }
 
-    /// The batches that the log has not shown yet, in order of their counters.
-    pub(super) fn batches(&self, store: &dyn Store) -> Result<Vec<Sealed>, SpaceError> {
+    /// The same without a limit.
+    pub(super) fn all_sealed(&self, store: &dyn Store) -> Result<Vec<Sealed>, SpaceError> {
         let rows = store.scan(Table::Outbox, &keys::sealed(self.number), None, usize::MAX)?;
-        let mut batches = Vec::new();
-        for (key, row) in rows {
-            let sealed = sealed(keys::number_at(&key, 5, Table::Outbox)?, &row)?;
-            if matches!(sealed.entry.header().kind, Kind::Batch | Kind::Carry) {
-                batches.push(sealed);
-            }
-        }
-        Ok(batches)
+        rows.iter()
+            .map(|(key, row)| sealed(keys::number_at(key, 5, Table::Outbox)?, row))
+            .collect()
+    }
+
+    /// The batches that the log has not shown yet, in order of their counters, and what is sealed like
+    /// them.
+    pub(super) fn batches(&self, store: &dyn Store) -> Result<Vec<Sealed>, SpaceError> {
+        let mut sealed = self.all_sealed(store)?;
+        let is_meant = |kind| matches!(kind, Kind::Batch | Kind::Carry);
+        sealed.retain(|sealed| is_meant(sealed.entry.header().kind));
+        Ok(sealed)
     }
 
     /// Whether a batch that is sealed now would count.

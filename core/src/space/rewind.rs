@@ -28,6 +28,16 @@ impl Space {
     /// [`SpaceError`] where the store fails or is damaged; nothing has changed then.
     pub fn rewind(&mut self, store: &mut dyn Store, seq: u64) -> Result<(), SpaceError> {
         self.refresh(store)?;
+        let before = self.state.clone();
+        let gone_back = self.try_rewind(store, seq);
+        match gone_back {
+            Ok(()) => *self = Self::load(store, self.number)?,
+            Err(_) => self.state = before,
+        }
+        gone_back
+    }
+
+    fn try_rewind(&mut self, store: &mut dyn Store, seq: u64) -> Result<(), SpaceError> {
         let mut kept = Kept {
             cursor: Cursor::start(&self.state.id),
             counters: Vec::new(),
@@ -61,22 +71,19 @@ impl Space {
                 row.to_bytes(),
             );
         }
+        let first = first.saturating_add(u32::try_from(lost.len()).unwrap_or(u32::MAX));
+        self.take_back_sealed(store, &mut transaction, first)?;
         self.drop_heights(store, &mut transaction, kept.heights)?;
         self.drop_held(store, &mut transaction, seq)?;
-        let before = self.state.clone();
         self.go_back(&kept);
         self.save(&mut transaction);
-        if let Err(error) = store.commit(transaction.into()) {
-            self.state = before;
-            return Err(error.into());
-        }
+        store.commit(transaction.into())?;
         tracing::warn!(
             space = self.number,
             seq,
             lost = lost.len(),
             "the log goes on otherwise"
         );
-        *self = Self::load(store, self.number)?;
         Ok(())
     }
 
@@ -101,8 +108,11 @@ impl Space {
             let is_kept = reaches.seq <= reached.seq;
             (added, if is_kept { reaches } else { reached })
         });
+        // What a person decided was about another fork.
+        state.follows_fork = false;
         state.epoch_seen = state.epoch_seen.filter(|(start, _)| is_kept(*start));
-        state.refused = state.refused.filter(|start| is_kept(*start));
+        // Where the key is still lacking, it is said again.
+        state.refused = None;
         if !is_kept(state.asking.start) {
             state.asking = Asking::default();
         }
@@ -133,6 +143,33 @@ impl Space {
             Vec::new()
         };
         Ok(LostRow::new(entry, at, key, &wishes))
+    }
+
+    /// What is on its way may be sealed with a key to which the log does not lead any more: it goes
+    /// with what was lost, behind that. Drafts are made anew from what is wanted.
+    fn take_back_sealed(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        first: u32,
+    ) -> Result<(), SpaceError> {
+        let mut index = first;
+        for sealed in self.all_sealed(store)? {
+            let header = sealed.entry.header();
+            if header.kind == Kind::Membership && header.seen.seq == 0 {
+                continue;
+            }
+            let place = keys::sealed_entry(self.number, sealed.counter);
+            transaction.delete(Table::Outbox, place);
+            if matches!(header.kind, Kind::Batch | Kind::Carry) {
+                let row = self.lost_row(store, &sealed.entry)?;
+                let place = keys::lost_entry(self.number, index);
+                transaction.put(Table::Outbox, place, row.to_bytes());
+                index += 1;
+            }
+        }
+        self.state.renewed = None;
+        Ok(())
     }
 
     /// What this device wanted by a membership entry of its own.

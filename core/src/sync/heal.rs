@@ -52,6 +52,13 @@ pub(super) struct Healing {
     went_back: bool,
 }
 
+impl Healing {
+    /// Whether the relay's log is known not to be what it was.
+    pub(super) const fn is_under_way(&self) -> bool {
+        self.names || self.agreed.is_some()
+    }
+}
+
 impl Machine {
     /// The relay says that this device's place is not on its log, but `agreed` is.
     pub(super) fn place_unknown(
@@ -148,10 +155,11 @@ impl Machine {
         };
         let sync = self.spaces.entry(number).or_default();
         if sync.healing.is_busy || !sync.backoff.is_over(now) {
-            return sync.healing.agreed.is_some() || sync.healing.is_busy;
+            return sync.healing.is_under_way() || sync.healing.is_busy;
         }
         let (branch, part) = match sync.healing.agreed {
             Some(after) => (Branch::Same { after }, space.returned_after(store, after)),
+            None if sync.healing.names => return true,
             None if space.has_lost() && sync.caught_up && sync.wants_push => {
                 // What the relay took is shown first.
                 if sync

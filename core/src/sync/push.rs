@@ -198,8 +198,11 @@ impl Machine {
                 let url = space.relay().url.clone();
                 self.cancel_pull(&url);
             }
-            // Perhaps another device with this one's keys has used it: the log will show.
-            RefusalCode::Counter if sync.counted_at != read_to => {
+            // It will be found out why: the log is not what it was.
+            _ if sync.healing.is_under_way() => {}
+            // Perhaps another device with this one's keys has used it, or the log has lost what stood
+            // before it: the log will show.
+            RefusalCode::Counter | RefusalCode::NotFound if sync.counted_at != read_to => {
                 sync.counted_at = read_to;
                 sync.caught_up = false;
                 sync.heard_of = true;
