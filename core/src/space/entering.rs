@@ -156,6 +156,8 @@ impl Space {
     ) {
         let mut state = self.state.clone();
         state.keys = Zeroizing::new(borrowed.to_bytes().to_vec());
+        // Whoever founded the space and has read nothing of it since has a number of its own there.
+        state.device = None;
         state.welcome = Some((welcome.added_by, welcome.reaches));
         state.welcomed_as = Some(welcome.device);
         transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
