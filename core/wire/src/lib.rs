@@ -12,6 +12,7 @@
 //! - [`chain`]: the hash over a log that lets a device prove what it has seen.
 //! - [`membership`]: the public part of membership entries and the rules that both sides enforce.
 //! - [`proof`] and [`receipt`]: how a reader shows who it is, and what a relay commits itself to.
+//! - [`evidence`]: what proves that a relay told two stories.
 //! - [`message`]: the bodies of requests and answers.
 //!
 //! `docs/protocol.md` says the same in prose and CDDL, with vectors.
@@ -21,6 +22,7 @@ pub mod ack;
 pub mod chain;
 pub mod codec;
 pub mod entry;
+pub mod evidence;
 pub mod ids;
 pub mod limits;
 pub mod membership;

@@ -61,3 +61,7 @@ pub const FRAME: usize = SNAPSHOT_PART + 4 * 1024;
 pub const EARLIER: usize = 8;
 /// Bytes of a nonce, at most.
 pub const NONCE: usize = 32;
+/// Entries in one story of evidence against a relay, at most.
+pub const EVIDENCE_IDS: usize = 16 * 1024;
+/// Bytes of evidence, at most: two such stories, each id with its head of two bytes, and the rest.
+pub const EVIDENCE: usize = 2 * EVIDENCE_IDS * (32 + 2) + 1024;
