@@ -20,6 +20,8 @@ use serde_json::Value;
 mod changes;
 #[path = "vectors/entries.rs"]
 mod entries;
+#[path = "vectors/evidence.rs"]
+mod evidence;
 #[path = "vectors/life.rs"]
 mod life;
 #[path = "vectors/membership.rs"]
@@ -95,6 +97,12 @@ fn pairing_is_as_published() {
 #[test]
 fn recovery_is_as_published() {
     hold("recovery", &recovery::vectors());
+}
+
+/// What one person's device kept of a relay that lies would prove nothing to anybody else.
+#[test]
+fn evidence_is_as_published() {
+    hold("evidence", &evidence::vectors());
 }
 
 /// A device and a relay of different versions could not talk.

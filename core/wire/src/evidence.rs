@@ -105,7 +105,12 @@ impl Evidence {
         one: Story,
         other: Story,
     ) -> Option<Self> {
-        let place = |story: &Story| (story.receipt.position.seq, story.receipt.position.chain);
+        // Of two for one place, it is the one whose entries are known that has to be told.
+        let place = |story: &Story| {
+            let position = story.receipt.position;
+            let is_told = !story.ids.is_empty() || position == from.position();
+            (position.seq, is_told, position.chain)
+        };
         let (shorter, longer) = if place(&one) <= place(&other) {
             (one, other)
         } else {
