@@ -6,7 +6,8 @@
 //! - [`mailbox`]: where mailboxes are kept: the trait [`mailbox::Mailboxes`], with SQLite behind it
 //!   too.
 //! - [`bus`]: how live readers hear that a space moved: the trait [`bus::Bus`].
-//! - [`inspect`]: what an operator sees in a data directory.
+//! - [`inspect`]: what an operator sees in a data directory; [`restore`]: what to do after putting a
+//!   backup back.
 //!
 //! Inside, `node` holds what every request works with, and `http` has a file for each route.
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod mailbox;
 mod node;
 mod nonce;
 mod relay;
+mod restore;
 #[cfg(feature = "simulation")]
 mod simulated;
 #[cfg(test)]
@@ -32,3 +34,4 @@ mod testing;
 pub use self::config::{Config, Limits};
 pub use self::data_dir::OpenError;
 pub use self::relay::Relay;
+pub use self::restore::{Restored, restore};

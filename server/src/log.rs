@@ -19,6 +19,7 @@ use waymark_wire::message::RefusalCode;
 
 pub(crate) use self::candidate::{Attachment, Candidate, Prepared, needed_by};
 pub(crate) use self::rules::NOBODY;
+pub(crate) use self::sqlite::renew;
 pub use self::sqlite::{DATABASE, SchemaError, SqliteLog};
 
 /// The logs of all spaces: in each a single order without holes, each entry once.

@@ -5,12 +5,12 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -21,11 +21,16 @@ use waymark_server::{Config, Limits, Relay};
 /// The Waymark relay. It puts the sealed entries of therapeutic plans into one order for each space
 /// and hands them to the members; it can read none of them.
 #[derive(Debug, Parser)]
-#[command(name = "waymark-server", version)]
+#[command(name = "waymark-server", version, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 struct Flags {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
     /// Directory for the logs and the relay's key; made if there is none. One relay at a time.
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required = true)]
+    data: Option<PathBuf>,
 
     /// Address and port to listen on; port 0 takes a free one, which is printed.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8447")]
@@ -71,6 +76,25 @@ struct Flags {
     log: String,
 }
 
+/// What an operator does while the relay does not run.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Go on from a backup: after its files have been put back, and before the relay is started.
+    ///
+    /// Gives the relay's history another name. Devices then know that it was restored, bring back
+    /// what the backup lacks, and do not take it for a relay that tells two stories.
+    Restore(Restore),
+}
+
+/// Where the backup's files are.
+#[derive(Args, Debug)]
+struct Restore {
+    /// The relay's directory, with the backup's `relay.db`, `relay.key` and `relay.secret`, and
+    /// nothing else of what was there before.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+}
+
 /// Why the program ends.
 enum End {
     CannotRun(String),
@@ -90,6 +114,9 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: Flags) -> Result<(), End> {
+    if let Some(Verb::Restore(restore)) = &flags.verb {
+        return go_on_from(&restore.data);
+    }
     if !flags.listen.ip().is_loopback() && !flags.allow_plaintext {
         return Err(End::WrongUse(format!(
             "{} is not on this machine alone, and there is no TLS yet: \
@@ -108,6 +135,20 @@ fn run(flags: Flags) -> Result<(), End> {
         .build()
         .map_err(|why| cannot("start", why))?;
     runtime.block_on(serve(flags))
+}
+
+/// Has the relay go on from a backup, and says from where.
+fn go_on_from(data: &Path) -> Result<(), End> {
+    let restored = waymark_server::restore(data).map_err(|why| End::CannotRun(why.to_string()))?;
+    let (entries, spaces) = (restored.entries, restored.spaces);
+    // It is done, also where nobody reads this.
+    let _ = writeln!(
+        io::stdout(),
+        "restored; entries: {entries}, spaces: {spaces}, new generation: {}. Start the relay, and \
+         devices bring back what they have beyond that.",
+        restored.generation
+    );
+    Ok(())
 }
 
 async fn serve(flags: Flags) -> Result<(), End> {
@@ -134,6 +175,8 @@ async fn serve(flags: Flags) -> Result<(), End> {
 }
 
 fn config(flags: Flags) -> Result<Config, End> {
+    // Without a verb, the command line is refused where it is missing.
+    let data = flags.data.unwrap_or_default();
     let admission = match flags.admission_token_file {
         Some(path) => {
             let token = std::fs::read(&path)
@@ -148,7 +191,7 @@ fn config(flags: Flags) -> Result<Config, End> {
         None => None,
     };
     Ok(Config {
-        data: flags.data,
+        data,
         admission,
         limits: Limits {
             connections: flags.max_connections,

@@ -23,6 +23,7 @@ use self::writer::Writer;
 use super::{Append, AppendOutcome, Log, LogError, Page, Prepared, Usage};
 use crate::cache::Cache;
 use crate::mailbox::{Mailboxes, Put, PutOutcome};
+use crate::restore::Restored;
 
 /// How many spaces' memberships are kept in memory (up to twice as many).
 const CACHED: usize = 4_096;
@@ -62,6 +63,24 @@ impl SqliteLog {
             memberships,
         })
     }
+}
+
+/// Has the database in `directory`, which was put back from a backup, go on as another history.
+///
+/// The caller sees to it that nobody else opens it for writing.
+///
+/// # Errors
+/// [`SchemaError`] where it cannot be opened, is damaged or of a newer version; then it is as before.
+pub(crate) fn renew(directory: &Path, generation: Generation) -> Result<Restored, SchemaError> {
+    let db = schema::open_for_writing(&directory.join(DATABASE))?;
+    let (spaces, entries) = schema::renew(&db, generation)?;
+    // It is of use only with the file; a failure here is one of the disk's.
+    db.close().map_err(|(_, error)| error)?;
+    Ok(Restored {
+        generation,
+        spaces,
+        entries,
+    })
 }
 
 impl Log for SqliteLog {

@@ -13,6 +13,7 @@ mod mailbox;
 mod process;
 mod proofs;
 mod pull;
+mod restore;
 #[allow(dead_code, reason = "the tests beside the code use it too")]
 #[path = "../../src/testing.rs"]
 mod testing;

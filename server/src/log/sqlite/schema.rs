@@ -101,6 +101,23 @@ pub(super) fn migrate(db: &Connection, new: Generation) -> Result<Generation, Sc
     Ok(generation)
 }
 
+/// Checks a database that was put back from a backup and gives it another generation. Tells how many
+/// spaces and entries it has.
+pub(super) fn renew(db: &Connection, new: Generation) -> Result<(u64, u64), SchemaError> {
+    let sound: String = db.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if sound != "ok" {
+        return Err(SchemaError::Damaged("the backup cannot be read whole"));
+    }
+    migrate(db, new)?;
+    db.execute("UPDATE relay SET generation = ?1", [new.0])?;
+    let count = |table| -> rusqlite::Result<u64> {
+        let query = format!("SELECT count(*) FROM {table}");
+        let rows: i64 = db.query_row(&query, [], |row| row.get(0))?;
+        Ok(u64::try_from(rows).unwrap_or_default())
+    };
+    Ok((count("space")?, count("entry")?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,5 +176,30 @@ mod tests {
         db.pragma_update(None, "user_version", 9).unwrap();
         let refused = migrate(&db, Generation([3; 16])).unwrap_err();
         assert!(matches!(refused, SchemaError::Newer { found: 9, known: 2 }));
+    }
+
+    /// Devices would take a relay that was honestly restored for one that tells two stories.
+    #[test]
+    fn a_restored_database_is_another_history_with_the_same_entries() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(DATABASE);
+        let db = open_for_writing(&path).unwrap();
+        // A backup that an older relay has made.
+        db.execute_batch(MIGRATIONS[0]).unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+        db.execute("INSERT INTO relay VALUES (?1)", [[1; 16]])
+            .unwrap();
+        db.execute("INSERT INTO space VALUES (1, randomblob(32), 0)", [])
+            .unwrap();
+        let new = Generation([2; 16]);
+        assert_eq!(renew(&db, new).unwrap(), (1, 0));
+        assert_eq!(migrate(&db, Generation([3; 16])).unwrap(), new);
+        drop(db);
+        // What is cut off is not served as if it were all.
+        let length = std::fs::metadata(&path).unwrap().len();
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(length / 2).unwrap();
+        let db = Connection::open(&path).unwrap();
+        assert!(renew(&db, Generation([4; 16])).is_err());
     }
 }
