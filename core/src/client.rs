@@ -31,6 +31,7 @@ mod changes;
 mod check_ins;
 mod copying;
 mod error;
+mod evidence;
 mod export;
 mod forked;
 mod goals;
@@ -60,6 +61,7 @@ use self::cache::Views;
 pub use self::changes::{Change, ChangeListener};
 pub use self::check_ins::CheckIns;
 pub use self::error::{ErrorClass, WaymarkError};
+pub use self::evidence::ForkEvidence;
 pub use self::goals::Goals;
 pub use self::grants::GrantView;
 pub use self::invitations::{

@@ -12,12 +12,14 @@
 //! - [`Space::refuse_key`]: where the key of an epoch did not come.
 //! - [`Space::returned_after`], [`Space::rewind`]: where the relay's log is not what it was.
 //! - [`Space::renounce`]: where this device turns out to be a copy of another one, or restored.
+//! - [`Space::take_word`]: what the relay signed is held against what it signs later.
 //! - [`Space::wish`] and what follows it: changes of the membership that this device wants.
 
 mod carry;
 mod documents;
 mod entering;
 mod error;
+mod evidence;
 mod fork;
 mod heal;
 mod keys;
@@ -53,6 +55,8 @@ use zeroize::Zeroizing;
 use self::documents::Documents;
 pub use self::entering::Founding;
 pub use self::error::SpaceError;
+pub use self::evidence::KeptEvidence;
+use self::evidence::Passed;
 pub use self::heal::Returned;
 use self::lost::Lost;
 pub use self::open::{Change, Quarantined};
@@ -83,6 +87,8 @@ pub struct Space {
     unsettled: BTreeMap<DocumentName, Unsettled>,
     /// Entries that the relay's log had and has no more, in their old order.
     lost: Vec<Lost>,
+    /// The log's end, to which the relay is held.
+    passed: Passed,
     /// What is in memory may be ahead of what is stored: it is read again before it is used.
     stale: bool,
 }
@@ -124,6 +130,7 @@ impl Space {
             waiting: Vec::new(),
             unsettled: BTreeMap::new(),
             lost: Vec::new(),
+            passed: Passed::load(store, number, state.cursor)?,
             stale: false,
             signing,
             keys,
@@ -465,7 +472,10 @@ impl Space {
 
     fn refresh(&mut self, store: &dyn Store) -> Result<(), SpaceError> {
         if self.stale {
-            *self = Self::load(store, self.number)?;
+            let mut again = Self::load(store, self.number)?;
+            let cursor = again.state.cursor;
+            again.passed.take_over(&mut self.passed, &cursor);
+            *self = again;
         }
         Ok(())
     }

@@ -14,6 +14,7 @@
 //! In every space: membership and log first, then what this device has to say.
 
 mod backoff;
+mod forked;
 mod heal;
 mod machine;
 mod mail;

@@ -85,6 +85,10 @@ fn show(page: Page, space: &SpaceStatus) {
         None if space.closed => page.line("  closed"),
         None => {}
     }
+    if space.evidence > 0 {
+        let text = "the relay told two stories of it: see `waymark evidence`";
+        page.line(format_args!("  {}", page.ink(Ink::Yellow, text)));
+    }
     if let (Some(code), Some(detail)) = (&space.problem, &space.problem_detail) {
         let text = page.ink(Ink::Yellow, format_args!("{detail} ({code})"));
         page.line(format_args!("  {text}"));

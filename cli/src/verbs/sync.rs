@@ -62,6 +62,12 @@ impl ChangeListener for Teller {
 /// A change as fields and as a line; none where it only is about this device's own progress.
 fn told(change: &Change) -> Option<(Value, String)> {
     let (plan, what, detail, text) = match change {
+        Change::Forked { plan } => (
+            plan,
+            "forked",
+            json!(null),
+            "the relay told two stories: `waymark evidence` shows what proves it".into(),
+        ),
         Change::Invitation { id } => {
             let fields = json!({ "what": "invitation", "detail": id });
             return Some((fields, format!("invitation {id} went on")));

@@ -19,6 +19,13 @@ pub enum Change {
         /// The relay says that it was restored from a backup; otherwise its operator should be asked.
         restored: bool,
     },
+    /// The relay told two stories of a plan's log: it said one thing and then another, and this device
+    /// keeps what proves it ([`super::Sync::evidence`]). Said once. Nothing is lost by it: what the relay
+    /// shows is merged as ever, and what it leaves out it left out before.
+    Forked {
+        /// The plan, or home as a space.
+        plan: PlanId,
+    },
     /// An invitation went on: the other person did something, or something is to be done or shown
     /// here.
     Invitation {
@@ -108,6 +115,9 @@ fn translate(event: Event) -> Vec<Change> {
         Event::Healed { space, is_restored } => vec![Change::Healed {
             plan: PlanId(space.0),
             restored: is_restored,
+        }],
+        Event::Forked { space } => vec![Change::Forked {
+            plan: PlanId(space.0),
         }],
         Event::Membership { space } => vec![Change::Members {
             plan: PlanId(space.0),

@@ -33,6 +33,8 @@ pub struct Status {
     pub waiting: u32,
     /// What was held back as not acceptable.
     pub held: u32,
+    /// Pieces of evidence that the relay told two stories of it ([`super::Sync::evidence`]).
+    pub evidence: u32,
     /// When the relay's log was last read to its end, as far as this device remembers.
     #[serde(serialize_with = "rfc3339")]
     pub synced: Option<DateTime<Utc>>,
@@ -101,7 +103,7 @@ impl Client {
 }
 
 #[expect(clippy::ref_option, reason = "serde hands the field over so")]
-fn rfc3339<S: serde::Serializer>(
+pub(super) fn rfc3339<S: serde::Serializer>(
     at: &Option<DateTime<Utc>>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
@@ -130,6 +132,7 @@ fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
         on_the_way: count(space.outbox(store)?.len()),
         waiting: count(space.waiting()),
         held: count(space.quarantined(store)?.len()),
+        evidence: count(space.evidence(store)?.len()),
         synced: sync
             .synced
             .map(|at| at.0)

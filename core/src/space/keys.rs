@@ -89,6 +89,16 @@ pub(super) fn unsent_of(number: u32, document: u32) -> Vec<u8> {
     [unsent(number), document.to_be_bytes().to_vec()].concat()
 }
 
+/// The prefix of the evidence against the relay, which goes on with a generation.
+pub(super) fn evidence(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[0]].concat()
+}
+
+/// What was taken of a log beyond the place to which this device went back.
+pub(super) fn branch(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[1]].concat()
+}
+
 /// Something held back: of the entry at `seq`, the section `index`.
 pub(super) fn held(number: u32, seq: u64, index: u32) -> Vec<u8> {
     [entry(number, seq), index.to_be_bytes().to_vec()].concat()

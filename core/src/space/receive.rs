@@ -89,6 +89,7 @@ impl Space {
         self.refresh(store)?;
         if items.is_empty()
             && self.state.generation == Some(receipt.generation)
+            && self.state.receipt.is_some()
             && self.state.cursor.position() == receipt.position
             && self.unsettled.is_empty()
         {
@@ -100,6 +101,7 @@ impl Space {
             Err(error) => {
                 self.distrust();
                 self.refresh(store)?;
+                self.hold_to_last_word(store, receipt)?;
                 Err(error)
             }
         }
@@ -139,6 +141,7 @@ impl Space {
             }
         }
         self.check_receipt(receipt)?;
+        self.hold_to_its_word(store, &mut page.transaction, receipt)?;
         // Keys that a relay has dropped for later ones are not missed, once those have come.
         if at_end {
             self.goes_on_without_key(&page)?;
@@ -293,6 +296,7 @@ impl Space {
     ) -> Result<(), SpaceError> {
         page.transaction
             .put(Table::Entry, keys::entry(self.number, seq), entry.bytes());
+        self.passed.pass(&self.state.cursor, id);
         self.state.cursor = self.state.cursor.after(id);
         self.found_again(&mut page.transaction, id);
         page.entries.insert(seq, entry);

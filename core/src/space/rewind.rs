@@ -75,6 +75,8 @@ impl Space {
         self.take_back_sealed(store, &mut transaction, first)?;
         self.drop_heights(store, &mut transaction, kept.heights)?;
         self.drop_held(store, &mut transaction, seq)?;
+        let ids = lost.iter().map(|(_, id)| *id).collect();
+        self.leave_branch(&mut transaction, &kept.cursor, ids);
         self.go_back(&kept);
         self.save(&mut transaction);
         store.commit(transaction.into())?;

@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 use waymark_wire::chain::{Chain, Cursor, Position};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::ids::{DeviceNumber, EntryId, Generation, Height, SpaceId};
+use waymark_wire::receipt::Receipt;
 use zeroize::Zeroizing;
 
 use super::{SpaceError, damaged};
@@ -50,6 +51,10 @@ pub(crate) struct SpaceState {
     pub(super) refused: Option<Height>,
     /// Who else has said so in the epoch in force.
     pub(super) asking: Asking,
+    /// The relay's word on the place that `cursor` is, as the last page brought it.
+    pub(super) receipt: Option<Receipt>,
+    /// Its word on a place beyond, as it answered an append.
+    pub(super) answered: Option<Receipt>,
     /// A key that came for an epoch and is another one than its entry commits to.
     pub(super) doubtful: Option<Doubtful>,
     /// When this device last gave the whole log back to a relay that knew nothing of it.
@@ -143,6 +148,10 @@ struct Row {
     follows_fork: Option<bool>,
     #[n(26)]
     former: Option<Vec<Bytes>>,
+    #[n(30)]
+    receipt: Option<Receipt>,
+    #[n(31)]
+    answered: Option<Receipt>,
 }
 
 #[derive(Decode, Encode)]
@@ -183,6 +192,8 @@ impl SpaceState {
             verified: None,
             refused: None,
             asking: Asking::default(),
+            receipt: None,
+            answered: None,
             doubtful: None,
             returned: None,
             follows_fork: false,
@@ -228,6 +239,8 @@ impl SpaceState {
                     .map(|keys| Bytes(keys.to_vec()))
                     .collect()
             }),
+            receipt: self.receipt.clone(),
+            answered: self.answered.clone(),
         })
     }
 
@@ -258,6 +271,8 @@ impl SpaceState {
             verified: row.verified_height.zip(row.verified),
             refused: row.refused,
             asking: row.asking.unwrap_or_default(),
+            receipt: row.receipt,
+            answered: row.answered,
             doubtful: row.doubtful.map(|doubtful| Doubtful {
                 start: doubtful.start,
                 by: doubtful.by,

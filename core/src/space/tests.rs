@@ -1,5 +1,7 @@
 //! A space against logs that no honest relay and no honest member would make.
 
+mod evidence;
+
 use waymark_wire::chain::{ChainTag, Cursor, Position};
 use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::{

@@ -246,6 +246,12 @@ impl Machine {
             let error = SpaceError::Relay("it does not say where it put what it took");
             return self.space_failed(engine, number, error.into(), now);
         }
+        if let Err(error) = Self::take_word(engine, number, &answer.receipt) {
+            return self.space_failed(engine, number, error.into(), now);
+        }
+        let Some(space) = engine.space_by_number(number) else {
+            return;
+        };
         match branch {
             Branch::Same { after } => {
                 let agreed = agreed_with(after, &answer.seqs);

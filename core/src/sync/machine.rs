@@ -241,6 +241,7 @@ impl Machine {
     pub fn poll_effect(&mut self, engine: &mut Engine, now: Timestamp) -> Option<Effect> {
         if self.effects.is_empty() {
             self.meet(engine);
+            self.tell_of_forks(engine, now);
             self.lead_mail_on(engine, now.0);
             self.upkeep(engine);
             self.plan(engine, now);

@@ -120,6 +120,9 @@ impl Machine {
             let error = SpaceError::Relay("its receipt is not signed by its key");
             return self.space_failed(engine, number, error.into(), now);
         }
+        if let Err(error) = Self::take_word(engine, number, &answer.receipt) {
+            return self.space_failed(engine, number, error.into(), now);
+        }
         let Some(seq) = answer.seqs.last().copied() else {
             let error = SpaceError::Relay("it does not say where it put what it took");
             return self.space_failed(engine, number, error.into(), now);

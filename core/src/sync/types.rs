@@ -58,6 +58,12 @@ pub enum Event {
         /// Its operator said that it was restored from a backup: its receipts are of a new history.
         is_restored: bool,
     },
+    /// The relay told two stories of a space's log, and this device keeps what proves it. Said once for
+    /// each of the relay's generations; the space goes on as it can.
+    Forked {
+        /// The space.
+        space: SpaceId,
+    },
     /// Who is in a space changed, or this device can now read it.
     Membership {
         /// The space.
