@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::verbs::accept::Accept;
 use crate::verbs::begin_anew::BeginAnew;
 use crate::verbs::devices::Devices;
+use crate::verbs::evidence::Evidence;
 use crate::verbs::grant::Grant;
 use crate::verbs::init::Init;
 use crate::verbs::invite::Invite;
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Link(Link),
     /// Show this person's devices, or remove one.
     Devices(Devices),
+    /// Show what proves that a relay told two stories, write it to a file, or check such a file.
+    Evidence(Evidence),
     /// Show who can read a plan, and since when.
     Members(Members),
     /// Say what for and how long somebody may read a plan, withdraw that, or show it.

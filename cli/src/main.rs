@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::BeginAnew(args) => verbs::begin_anew::run(args, talk),
         Command::Demo(args) => return demonstrate(args, talk),
         Command::Devices(args) => verbs::devices::run(args, talk),
+        Command::Evidence(args) => verbs::evidence::run(args, talk),
         Command::Grant(args) => verbs::grant::run(args, talk),
         Command::Init(args) => verbs::init::run(args, talk),
         Command::Invite(args) => verbs::invite::run(args, talk),

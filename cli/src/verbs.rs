@@ -6,6 +6,7 @@ pub(crate) mod accept;
 pub(crate) mod begin_anew;
 mod comparing;
 pub(crate) mod devices;
+pub(crate) mod evidence;
 pub(crate) mod grant;
 pub(crate) mod init;
 pub(crate) mod invite;

@@ -8,6 +8,8 @@
 mod alone;
 #[path = "desk/anew.rs"]
 mod anew;
+#[path = "desk/evidence.rs"]
+mod evidence;
 #[path = "desk/grants.rs"]
 mod grants;
 #[path = "desk/harness.rs"]

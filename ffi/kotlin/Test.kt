@@ -613,6 +613,8 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         equal(new.people().plans(), emptyList<PlanId>())
         equal(new.diagnostics().database, null)
         equal(new.diagnostics().version, version())
+        equal(new.evidence(), emptyList<ForkEvidence>())
+        refused<WaymarkException.InvalidInput>("invalid_input") { checkEvidence(byteArrayOf(1)) }
     },
 )
 

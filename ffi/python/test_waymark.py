@@ -49,6 +49,7 @@ from waymark import (
     Waymark,
     WaymarkConfig,
     WaymarkError,
+    check_evidence,
     version,
 )
 
@@ -750,6 +751,8 @@ class Keys(Case):
         self.assertEqual(new.people().plans(), [])
         self.assertIsNone(new.diagnostics().database)
         self.assertEqual(new.diagnostics().version, version())
+        self.assertEqual(new.evidence(), [])
+        self.refused(WaymarkError.InvalidInput, "invalid_input", lambda: check_evidence(b"none"))
 
 
 if __name__ == "__main__":

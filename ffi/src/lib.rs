@@ -14,6 +14,7 @@
 mod anew;
 mod check_ins;
 mod config;
+mod evidence;
 mod goals;
 mod grants;
 mod invitations;
@@ -30,6 +31,7 @@ mod waymark;
 
 pub use self::check_ins::{CheckIns, TimedCheckIn};
 pub use self::config::WaymarkConfig;
+pub use self::evidence::check_evidence;
 pub use self::goals::{GoalDraft, Goals};
 pub use self::invitations::{InvitationLink, Invitations};
 pub use self::key::{KeyProvider, KeyProviderError};

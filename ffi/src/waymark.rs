@@ -15,7 +15,7 @@ use crate::{
 /// One device of one person. It can be used from any thread.
 #[derive(uniffi::Object)]
 pub struct Waymark {
-    session: Arc<Session>,
+    pub(crate) session: Arc<Session>,
     listeners: Arc<Listeners>,
 }
 

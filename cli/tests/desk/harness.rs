@@ -242,7 +242,8 @@ fn parse(output: &[u8]) -> Vec<Value> {
     values
 }
 
-fn key(path: &Path) -> [u8; 32] {
+/// A device's storage key.
+pub(crate) fn key(path: &Path) -> [u8; 32] {
     let text = fs::read_to_string(path).unwrap();
     let byte = |at: usize| u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).unwrap();
     std::array::from_fn(byte)

@@ -65,7 +65,7 @@ fn place_of(story: &Story) -> Value {
 
 fn refused() -> Value {
     type Tamper = fn(&mut Evidence);
-    let tampers: [(&str, Tamper); 8] = [
+    let tampers: [(&str, Tamper); 9] = [
         ("another relay's key", |e| {
             e.relay = key(0xd1).verifying_key();
         }),
@@ -87,6 +87,10 @@ fn refused() -> Value {
             e.longer.ids[4] = EntryId([0; 32]);
         }),
         ("it begins elsewhere", |e| e.from.chain = Chain([0; 32])),
+        ("more of a chain than anything vouches for", |e| {
+            *e = from(from_after(0x70, 3), untold(0x60, 3), untold(0x70, 3));
+            e.from.chain.0[31] = 1;
+        }),
         ("a log that grew", |e| {
             let grown = told(0x70, 2);
             e.shorter = grown;

@@ -26,7 +26,8 @@ pub struct Evidence {
     pub relay: VerifyingKey,
     /// The space whose log was told.
     pub space: SpaceId,
-    /// From where both stories are told.
+    /// From where both stories are told. Where the longer one has no entries, the receipts are for
+    /// this very place; what is not in their chain tags, the second half, is zeros then.
     pub from: Cursor,
     /// The story whose receipt is for the earlier place, or for the same one.
     pub shorter: Story,
@@ -128,6 +129,9 @@ impl Evidence {
         if !(most(&evidence.shorter) && most(&evidence.longer)) {
             evidence.tell_less()?;
         }
+        if evidence.longer.ids.is_empty() {
+            evidence.from.chain.0[16..].fill(0);
+        }
         evidence.verify().is_ok().then_some(evidence)
     }
 
@@ -157,6 +161,10 @@ impl Evidence {
             return Err(EvidenceError::Chain);
         }
         if self.leads(&self.longer)?.position() != longer.position {
+            return Err(EvidenceError::Chain);
+        }
+        // Nothing would vouch for it.
+        if self.longer.ids.is_empty() && self.from.chain.0[16..] != [0; 16] {
             return Err(EvidenceError::Chain);
         }
         let (at, _) = self.longer_at(seq).ok_or(EvidenceError::Order)?;
@@ -355,6 +363,25 @@ mod tests {
             let evidence = of(short.clone(), long.clone()).unwrap();
             assert_eq!(of(long.clone(), short).unwrap(), evidence);
             assert_eq!(evidence.verify().unwrap().seq, 3 + u64::from(count));
+        }
+    }
+
+    /// Bytes that nothing vouches for could be altered under somebody's proof.
+    #[test]
+    fn two_receipts_for_one_place_need_no_entries_and_leave_nothing_open() {
+        let (mut one, other) = (told(ids(20, 2)), told(ids(30, 2)));
+        let at = other.ids.iter().fold(from(), |at, id| at.after(id));
+        let mut bare = other.clone();
+        one.ids.clear();
+        bare.ids.clear();
+        let evidence = Evidence::of(key().verifying_key(), SPACE, at, one, bare).unwrap();
+        assert_eq!(evidence.verify().unwrap().seq, 5);
+        let bytes = evidence.to_bytes();
+        for place in 0..bytes.len() {
+            let mut altered = bytes.clone();
+            altered[place] ^= 1;
+            let read = Evidence::from_bytes(&altered);
+            assert!(read.and_then(|read| read.verify()).is_err(), "{place}");
         }
     }
 

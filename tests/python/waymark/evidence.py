@@ -54,6 +54,8 @@ def verify(raw: bytes) -> tuple[bytes, int, bytes, bytes]:
             continue
         if begin + len(entries) != place or chain_to(chain, begin, entries)[:16] != wanted:
             raise Refused("chain")
+    if not longer and any(chain[16:]):
+        raise Refused("chain")
     there = chain_to(chain, begin, longer[: seq - begin])[:16]
     if there == tag:
         raise Refused("agree")
