@@ -121,18 +121,29 @@ fn whoever_rotates_gets_a_new_agreement_key_and_the_old_one_goes() {
     let new = device.space.keys.to_bytes();
     assert_ne!(new.as_slice(), old);
     assert_eq!(new[..32], old[..32], "its signing key stays");
-    let secret = &old[32..];
-    for table in Table::ALL {
-        for (_, row) in device.store().scan(table, &[], None, usize::MAX).unwrap() {
-            assert!(!row.windows(32).any(|bytes| bytes == secret), "{table:?}");
-        }
-    }
     // The next epoch is sealed to the new one.
     fleet.wish(1, Wish::Rotate);
     fleet.settle();
     fleet.assert_agree();
     assert_eq!(fleet.membership().epoch_number(), 3);
     assert!(fleet.devices[0].space.is_ready());
+
+    // A relay that loses the renewal brings the old key back into force: it stays for two more.
+    assert!(holds(&fleet, &old[32..]));
+    for _ in 0..2 {
+        fleet.wish(0, Wish::Rotate);
+        fleet.settle();
+    }
+    assert!(!holds(&fleet, &old[32..]));
+}
+
+/// Whether a secret is anywhere in the first device's store.
+fn holds(fleet: &Fleet, secret: &[u8]) -> bool {
+    Table::ALL.into_iter().any(|table| {
+        let rows = fleet.devices[0].store().scan(table, &[], None, usize::MAX);
+        let mut rows = rows.unwrap().into_iter();
+        rows.any(|(_, row)| row.windows(32).any(|bytes| bytes == secret))
+    })
 }
 
 /// What a reader may not do must not keep it from being handed the keys.
