@@ -1,18 +1,20 @@
 //! A relay without a socket, for a simulation that hands it one request after another: the routes, the
 //! rules and the database are the real ones; the time, the keys and the way of a request are not.
 
+use std::path::Path;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::Request;
+use rusqlite::Connection;
 use waymark_wire::ids::Generation;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::{DataDir, OpenError};
 use crate::http;
-use crate::log::Log;
+use crate::log::{DATABASE, Log, SchemaError};
 use crate::relay::Relay;
 
 impl Relay {
@@ -48,5 +50,15 @@ impl Relay {
     /// Writes what is queued and gives the directory up.
     pub async fn stop(self) {
         self.node.log.close().await;
+    }
+    /// Begins another history over a data directory that was brought back from a backup, as an honest
+    /// operator does. No relay may run on it.
+    ///
+    /// # Errors
+    /// [`SchemaError`] where there is no database that can be written.
+    pub fn simulate_restore(data: &Path, generation: [u8; 16]) -> Result<(), SchemaError> {
+        let db = Connection::open(data.join(DATABASE))?;
+        db.execute("UPDATE relay SET generation = ?1", [generation])?;
+        Ok(())
     }
 }

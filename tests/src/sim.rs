@@ -8,9 +8,9 @@
 //! comes, and what must be true is looked at.
 //!
 //! - `world`, `net`, `play`: the run, event by event.
-//! - `device`, `disk`, `relays`: what it is made of.
+//! - `device`, `disk`, `relays`: what it is made of; `lies`: what relays make of it.
 //! - `acts`, `edits`, `membership`: what people do.
-//! - `oracle`, `ledger`, `checks`: what must be true at the end, by code that shares nothing with what
+//! - `oracle`, `ledger`, `standing`, `checks`: what must be true at the end, by code that shares nothing with what
 //!   it checks but the formats of the wire.
 //! - `chance`: where all of it comes from.
 
@@ -21,15 +21,19 @@ mod device;
 mod disk;
 mod edits;
 mod ledger;
+mod lies;
 mod membership;
 mod net;
 mod oracle;
 mod play;
 mod relays;
 mod report;
+mod standing;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use clap::ValueEnum;
 
 pub use self::report::{Group, Outcome, Tally};
 use self::world::World;
@@ -46,10 +50,27 @@ pub struct Options {
     pub restores: bool,
     /// Whether devices are cloned.
     pub clones: bool,
+    /// How relays behave.
+    pub relays: Relays,
+    /// Whether what relays lose has to be with everybody again in the end, or only the rest.
+    pub heals: bool,
     /// Whether everything that happens is printed.
     pub verbose: bool,
     /// What is broken on purpose, to see that it is found.
     pub sabotage: Option<Sabotage>,
+}
+
+/// How relays behave until the faults stop. From then on they are honest.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Relays {
+    /// As they should, but that they restart.
+    Honest,
+    /// They leave things out of answers, repeat, reorder and damage them, answer without end, with
+    /// something else or with refusals, and keep silent to some devices or about some spaces.
+    Tampering,
+    /// That, and they go back to what they were, openly or not, show two logs, and say that they took
+    /// what they did not keep.
+    Lying,
 }
 
 /// A fault that no rule allows: a run that has it must fail.
@@ -69,6 +90,8 @@ impl Default for Options {
             steps: 300,
             restores: true,
             clones: true,
+            relays: Relays::Tampering,
+            heals: false,
             verbose: false,
             sabotage: None,
         }

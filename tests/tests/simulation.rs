@@ -9,7 +9,8 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use waymark_tests::sim::{Group, Options, Outcome, Sabotage, Tally, run};
+use clap::ValueEnum;
+use waymark_tests::sim::{Group, Options, Outcome, Relays, Sabotage, Tally, run};
 
 /// Runs that every change has to pass.
 const SEEDS: u64 = 200;
@@ -32,12 +33,15 @@ fn play(seeds: &[u64], options: Options) -> Vec<Outcome> {
 }
 
 #[track_caller]
-fn assert_no_failure(outcomes: &[Outcome]) {
+fn assert_no_failure(outcomes: &[Outcome], options: Options) {
+    let relays = options.relays.to_possible_value();
+    let relays = relays.map(|value| value.get_name().to_owned());
+    let relays = relays.unwrap_or_default();
     let failed = outcomes.iter().filter_map(|outcome| {
         let why = outcome.failure.as_ref()?;
         let seed = outcome.seed;
         let replay = format!(
-            "cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --verbose"
+            "cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --relays {relays} --verbose"
         );
         Some(format!("seed {seed}: {why}\n  {replay}"))
     });
@@ -50,12 +54,23 @@ fn assert_no_failure(outcomes: &[Outcome]) {
 fn seeds_that_failed_once_pass() {
     let lines = include_str!("../simulation/seeds.txt").lines();
     let lines = lines.filter(|line| !line.starts_with('#'));
-    let seeds: Vec<u64> = lines
-        .filter_map(|line| line.split_whitespace().next())
-        .map(|seed| seed.parse().expect("a line begins with a seed"))
-        .collect();
-    assert!(!seeds.is_empty());
-    assert_no_failure(&play(&seeds, Options::default()));
+    let lines = lines.map(|line| {
+        let mut words = line.split_whitespace();
+        let relays = words.next().map(|word| Relays::from_str(word, true));
+        let seed = words.next().map(str::parse::<u64>);
+        (relays.unwrap().unwrap(), seed.unwrap().unwrap())
+    });
+    let lines: Vec<(Relays, u64)> = lines.collect();
+    assert!(!lines.is_empty());
+    for relays in [Relays::Honest, Relays::Tampering, Relays::Lying] {
+        let of_it = lines.iter().filter(|(of, _)| *of == relays);
+        let seeds: Vec<u64> = of_it.map(|(_, seed)| *seed).collect();
+        let options = Options {
+            relays,
+            ..Options::default()
+        };
+        assert_no_failure(&play(&seeds, options), options);
+    }
 }
 
 /// What somebody wrote would be lost, read by somebody who may not, or shown differently to two, where
@@ -64,7 +79,7 @@ fn seeds_that_failed_once_pass() {
 fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_let_in() {
     let seeds: Vec<u64> = (1_000..1_000 + SEEDS).collect();
     let outcomes = play(&seeds, Options::default());
-    assert_no_failure(&outcomes);
+    assert_no_failure(&outcomes, Options::default());
     let mut tally = Tally::default();
     for outcome in &outcomes {
         tally.take(&outcome.tally);
@@ -76,7 +91,12 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_let_in() {
     for fault in [
         "answers cut",
         "clones",
-        "crashes",
+        "crashes out of the blue",
+        "crashes in a commit",
+        "spaces kept silent about",
+        "answers: bits flipped",
+        "answers: frames left out",
+        "answers: without end",
         "partitions",
         "relay restarts",
         "restores",

@@ -11,9 +11,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use waymark_tests::sim::{Group, Options, Outcome, Tally, run};
+use waymark_tests::sim::{Group, Options, Outcome, Relays, Tally, run};
 
 /// Plays runs of the deterministic simulation.
 #[derive(Debug, Parser)]
@@ -39,6 +39,12 @@ struct Arguments {
     /// No device is cloned.
     #[arg(long)]
     no_clones: bool,
+    /// How relays behave.
+    #[arg(long, value_enum, default_value_t = Options::default().relays)]
+    relays: Relays,
+    /// What relays lose has to be with everybody again in the end.
+    #[arg(long, default_value_t = Options::default().heals)]
+    heals: bool,
     /// Print everything that happens.
     #[arg(long)]
     verbose: bool,
@@ -50,6 +56,8 @@ fn main() -> ExitCode {
         steps: arguments.steps,
         restores: !arguments.no_restores,
         clones: !arguments.no_clones,
+        relays: arguments.relays,
+        heals: arguments.heals,
         verbose: arguments.verbose,
         sabotage: None,
     };
@@ -91,7 +99,7 @@ fn main() -> ExitCode {
     let (tally, failed) = tally.into_inner().unwrap_or_default();
     println!("{tally}");
     println!("{} s", begun.elapsed().as_secs());
-    print_failures(&failed, arguments.steps);
+    print_failures(&failed, &arguments);
     if failed.is_empty() && tally.of(Group::Run, "seeds") == count {
         ExitCode::SUCCESS
     } else {
@@ -99,7 +107,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn print_failures(failed: &[Outcome], steps: usize) {
+fn print_failures(failed: &[Outcome], arguments: &Arguments) {
+    let steps = arguments.steps;
+    let relays = arguments.relays.to_possible_value();
+    let relays = relays.map(|value| value.get_name().to_owned());
+    let relays = relays.unwrap_or_default();
     if failed.is_empty() {
         return println!("no seed failed");
     }
@@ -110,7 +122,7 @@ fn print_failures(failed: &[Outcome], steps: usize) {
     for outcome in failed {
         let seed = outcome.seed;
         println!(
-            "  cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --steps {steps} --verbose"
+            "  cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --steps {steps} --relays {relays} --verbose"
         );
     }
 }

@@ -47,6 +47,7 @@ impl World {
     /// Something is done, or happens to somebody.
     pub(super) fn act(&mut self) {
         self.bring_welcomes();
+        self.relays_lie();
         let begun: Vec<usize> = (0..self.devices.len())
             .filter(|number| self.devices[*number].has_begun())
             .collect();
@@ -105,6 +106,7 @@ impl World {
                 act(self, number, &client, plan);
                 if self.options.sabotage == Some(Sabotage::SetBack) && self.chance.is(100) {
                     self.devices[number].crash(0);
+                    self.closed.retain(|(device, _)| *device != number);
                     self.devices[number].disk = before;
                     self.open(number);
                 }
@@ -177,6 +179,7 @@ impl World {
         };
         let (disk, written, at) = (backup.disk.copy(), backup.written, backup.at);
         self.devices[number].crash(0);
+        self.closed.retain(|(device, _)| *device != number);
         self.devices[number].disk = disk;
         let before = self.devices[number].copied_at.unwrap_or(at);
         self.devices[number].copied_at = Some(before.min(at));

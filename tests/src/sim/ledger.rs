@@ -1,118 +1,190 @@
-//! What the relays took, entry by entry, and who was in each space by it: read from the entries that
-//! went over the wire, by a fold of its own.
+//! What the relays said that they took, entry by entry, and where their logs stood: read from what went
+//! over the wire.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use waymark_core::crypto::{EpochKey, open, open_roster};
-use waymark_wire::codec;
+use waymark_server::inspect::StoredEntry;
+use waymark_wire::chain::Position;
+use waymark_wire::codec::{self, SequenceReader};
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{EntryId, SpaceId};
 use waymark_wire::limits;
 use waymark_wire::membership::{MembershipBody, Op};
-use waymark_wire::message::{APPEND_PATH, AppendAnswer, AppendRequest, RefusalAnswer};
+use waymark_wire::message::{
+    APPEND_PATH, AppendAnswer, AppendRequest, Frame, PULL_PATH, PullRequest, RefusalAnswer,
+};
 use waymark_wire::signature::VerifyingKey;
+
+use super::standing::{Standing, Tree, body_of};
 
 /// Every log, as far as anybody was told that something was taken.
 #[derive(Default)]
 pub(super) struct Ledger {
+    /// Relays lose what they took, and put something else in its place.
+    is_lied_to: bool,
+    /// The logs; where relays lie, as they are in the end.
     logs: BTreeMap<SpaceId, BTreeMap<u64, Entry>>,
-    /// Members that took another agreement key: in which space, their number there, when.
-    renewals: Vec<(SpaceId, u16, i64)>,
+    /// All that was ever said to be taken.
+    taken: BTreeMap<SpaceId, BTreeMap<EntryId, Entry>>,
+    /// Every place where a log was ever said to stand.
+    positions: BTreeSet<(SpaceId, u64, [u8; 16])>,
+    /// Entries by which a member took another agreement key, and when they were taken.
+    renewals: Vec<(SpaceId, EntryId, i64)>,
     /// What cannot be.
     pub(super) wrong: Option<String>,
 }
 
-/// A membership as the log shows it.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) key: VerifyingKey,
-    person: [u8; 16],
-    /// The height of the entry that ended it.
-    pub(super) ended: Option<u32>,
-}
-
-/// Who is and was in a space.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Standing {
-    /// By number.
-    pub(super) places: Vec<Place>,
-    /// The heights of the entries that started an epoch.
-    pub(super) starts: Vec<u32>,
-    pub(super) is_closed: bool,
-    /// The space that goes on in its place.
-    pub(super) successor: Option<SpaceId>,
-    /// The membership entries' ids, by height.
-    ids: Vec<EntryId>,
-}
-
-impl Standing {
-    /// The number that a key has now.
-    pub(super) fn number_of(&self, key: &VerifyingKey) -> Option<u16> {
-        let has = |place: &Place| place.key == *key && place.ended.is_none();
-        let place = self.places.iter().position(has)?;
-        u16::try_from(place).ok()
-    }
-
-    /// The numbers of everybody who is in it.
-    pub(super) fn numbers(&self) -> Vec<u16> {
-        let current = self.places.iter().zip(0..);
-        let current = current.filter(|(place, _)| place.ended.is_none());
-        current.map(|(_, number)| number).collect()
-    }
-}
-
 impl Ledger {
-    /// Notes what a request was and what was answered.
-    pub(super) fn note(
-        &mut self,
-        now: i64,
-        path: &str,
-        body: &[u8],
-        (status, answer): (u16, &[u8]),
-    ) {
-        if path != APPEND_PATH {
-            return;
+    /// An empty one, of relays that lie or do not.
+    pub(super) fn new(is_lied_to: bool) -> Self {
+        Self {
+            is_lied_to,
+            ..Self::default()
         }
+    }
+
+    /// Notes what a request was and what was answered.
+    pub(super) fn note(&mut self, now: i64, path: &str, body: &[u8], answer: (u16, &[u8])) {
+        match path {
+            APPEND_PATH => self.note_append(now, body, answer),
+            PULL_PATH => self.note_pages(body, answer),
+            _ => {}
+        }
+    }
+
+    fn note_append(&mut self, now: i64, body: &[u8], (status, answer): (u16, &[u8])) {
         let Ok(request) = codec::decode::<AppendRequest>(body, limits::APPEND_BODY) else {
             return;
         };
         let seqs = if status == 200 {
-            codec::decode::<AppendAnswer>(answer, usize::MAX).map(|answer| answer.seqs)
+            let answer = codec::decode::<AppendAnswer>(answer, usize::MAX);
+            answer.map(|answer| {
+                self.note_position(request.space, answer.receipt.position);
+                answer.seqs
+            })
         } else {
             codec::decode::<RefusalAnswer>(answer, usize::MAX).map(|answer| answer.seqs)
         };
-        let log = self.logs.entry(request.space).or_default();
         for (seq, bytes) in seqs.unwrap_or_default().into_iter().zip(request.entries) {
             let Ok(entry) = Entry::parse(bytes.0) else {
                 self.wrong = Some("the relay took what is no entry".into());
                 return;
             };
+            let log = self.logs.entry(request.space).or_default();
             let before = log.get(&seq).map(Entry::bytes);
-            if before.is_some_and(|before| before != entry.bytes()) {
+            if before.is_some_and(|before| before != entry.bytes()) && !self.is_lied_to {
                 self.wrong = Some(format!("the relay put two entries at {seq}"));
                 return;
             }
+            log.insert(seq, entry.clone());
+            let body = body_of(&entry);
+            let is_first = body.as_ref().is_some_and(|b| b.core.previous.0 == [0; 32]);
+            let id = entry.id(if is_first {
+                &SpaceId::ZERO
+            } else {
+                &request.space
+            });
             let renews = |op: &Op| matches!(op, Op::Rotate(Some(_)));
-            let ops = MembershipBody::parse(entry.body()).ok();
-            if before.is_none() && ops.is_some_and(|body| body.core.ops.iter().any(renews)) {
-                let number = entry.header().device.0;
-                self.renewals.push((request.space, number, now));
+            let renews = body.is_some_and(|body| body.core.ops.iter().any(renews));
+            let taken = self.taken.entry(request.space).or_default();
+            if taken.insert(id, entry).is_none() && renews {
+                self.renewals.push((request.space, id, now));
             }
-            log.insert(seq, entry);
         }
+    }
+
+    fn note_pages(&mut self, body: &[u8], (status, answer): (u16, &[u8])) {
+        let Ok(request) = codec::decode::<PullRequest>(body, limits::PULL_BODY) else {
+            return;
+        };
+        if status != 200 || request.spaces.is_empty() {
+            return;
+        }
+        let mut reader = SequenceReader::new(limits::FRAME);
+        reader.push(answer);
+        while let Ok(Some(frame)) = reader.next_item::<Frame>() {
+            let Frame::Page { space, receipt, .. } = frame else {
+                continue;
+            };
+            if let Some(asked) = request.spaces.get(usize::from(space)) {
+                self.note_position(asked.proof.space, receipt.position);
+            }
+        }
+    }
+
+    fn note_position(&mut self, space: SpaceId, Position { seq, chain }: Position) {
+        self.positions.insert((space, seq, chain.0));
+    }
+
+    /// Whether a relay ever said that a log stands so.
+    pub(super) fn stood_at(&self, space: &SpaceId, at: Position) -> bool {
+        at.seq == 0 || self.positions.contains(&(*space, at.seq, at.chain.0))
+    }
+
+    /// Takes what the relays have at last for the logs.
+    pub(super) fn settle(&mut self, stored: impl Iterator<Item = StoredEntry>) {
+        self.logs.clear();
+        for stored in stored {
+            let known = self.taken.get(&stored.space);
+            if !known.is_some_and(|known| known.contains_key(&stored.id)) {
+                self.wrong = Some(format!("a relay has what no device sent: {}", stored.id));
+            }
+            if let Ok(entry) = Entry::parse(stored.bytes) {
+                let log = self.logs.entry(stored.space).or_default();
+                log.insert(stored.seq, entry);
+            }
+        }
+    }
+
+    /// All that was ever taken in a space.
+    pub(super) fn taken(&self, space: &SpaceId) -> impl Iterator<Item = (&EntryId, &Entry)> {
+        self.taken.get(space).into_iter().flatten()
+    }
+
+    /// What was taken in a space and is not in its log.
+    pub(super) fn missing(&self, space: &SpaceId) -> Vec<(&EntryId, &Entry)> {
+        let log = self.logs.get(space).into_iter().flat_map(BTreeMap::values);
+        let log: BTreeSet<&[u8]> = log.map(Entry::bytes).collect();
+        let taken = self.taken(space);
+        taken
+            .filter(|(_, entry)| !log.contains(entry.bytes()))
+            .collect()
+    }
+
+    /// All spaces.
+    pub(super) fn spaces(&self) -> Vec<SpaceId> {
+        self.taken.keys().copied().collect()
+    }
+
+    /// The membership of a space, in every line that there was.
+    pub(super) fn tree(&self, space: &SpaceId) -> Tree {
+        self.taken.get(space).map(Tree::of).unwrap_or_default()
+    }
+
+    /// Whether an end of the space was ever taken.
+    pub(super) fn was_closed(&self, space: &SpaceId) -> bool {
+        let closes = |op: &Op| matches!(op, Op::Close(_));
+        let mut bodies = self.taken(space).filter_map(|(_, entry)| body_of(entry));
+        bodies.any(|body| body.core.ops.iter().any(closes))
     }
 
     /// Whether a member with one of these keys took another agreement key after a time.
     pub(super) fn renewed_since(&self, space: &SpaceId, keys: &[VerifyingKey], since: i64) -> bool {
-        let Some(standing) = self.standing(space) else {
+        let renewals = self.renewals.iter();
+        let mut renewals = renewals
+            .filter(|(of, _, at)| of == space && *at >= since)
+            .peekable();
+        if renewals.peek().is_none() {
             return false;
+        }
+        let tree = self.tree(space);
+        let is_its = |id: &EntryId| {
+            let entry = self.taken.get(space)?.get(id)?;
+            let signer = usize::from(entry.header().device.0);
+            let standing = tree.standing(tree.place_of(id, entry)?)?;
+            Some(keys.contains(&standing.places.get(signer)?.key))
         };
-        let is_its = |number: u16| {
-            let place = standing.places.get(usize::from(number));
-            place.is_some_and(|place| keys.contains(&place.key))
-        };
-        let mut renewals = self.renewals.iter();
-        renewals.any(|(of, number, at)| of == space && *at >= since && is_its(*number))
+        renewals.any(|(_, id, _)| is_its(id).unwrap_or_default())
     }
 
     /// How many entries there are in all logs.
@@ -122,7 +194,7 @@ impl Ledger {
 
     /// All entries' bytes.
     pub(super) fn bytes(&self) -> impl Iterator<Item = &[u8]> {
-        self.logs
+        self.taken
             .values()
             .flat_map(|log| log.values().map(Entry::bytes))
     }
@@ -166,85 +238,20 @@ impl Ledger {
             if entry.header().kind == Kind::Membership {
                 let body = MembershipBody::parse(entry.body()).ok()?;
                 let signer = usize::from(entry.header().device.0);
-                standing.take(&body.core.ops, signer);
                 let of = if standing.ids.is_empty() {
                     SpaceId::ZERO
                 } else {
                     *space
                 };
-                standing.ids.push(entry.id(&of));
+                standing.take(entry.id(&of), &body.core.ops, signer);
             }
         }
         (!standing.ids.is_empty()).then_some(standing)
-    }
-
-    /// The entries sealed at a membership of this height or later, but the first of the space.
-    pub(super) fn since(&self, space: &SpaceId, height: u32) -> impl Iterator<Item = &Entry> {
-        let log = self.logs.get(space);
-        log.into_iter()
-            .flat_map(BTreeMap::values)
-            .skip(1)
-            .filter(move |entry| {
-                let header = entry.header();
-                let is_change = u32::from(header.kind == Kind::Membership);
-                header.height.0 + is_change >= height
-            })
     }
 
     /// The last batch of a log.
     pub(super) fn last_batch(&self, space: &SpaceId) -> Option<&Entry> {
         let mut newest_first = self.logs.get(space)?.values().rev();
         newest_first.find(|entry| entry.header().kind == Kind::Batch)
-    }
-}
-
-impl Standing {
-    fn take(&mut self, ops: &[Op], signer: usize) {
-        let height = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
-        if height == 0 {
-            self.starts.push(0);
-        }
-        for op in ops {
-            match op {
-                Op::Add(add) => self.places.push(Place {
-                    key: add.signing_key,
-                    person: add.person.0,
-                    ended: None,
-                }),
-                Op::Remove(device) => {
-                    if let Some(place) = self.places.get_mut(usize::from(device.0)) {
-                        place.ended = Some(height);
-                    }
-                }
-                Op::Rotate(_) => self.starts.push(height),
-                Op::Leave => {
-                    let person = self.places.get(signer).map(|place| place.person);
-                    let own = self.places.iter_mut();
-                    let own = own.filter(|p| Some(p.person) == person && p.ended.is_none());
-                    own.for_each(|place| place.ended = Some(height));
-                }
-                Op::Close(successor) => {
-                    self.is_closed = true;
-                    self.successor = *successor;
-                }
-                Op::Seal(_) | Op::Reserved(_) => {}
-            }
-        }
-    }
-
-    /// Whether an entry behind the first opens with an epoch key.
-    pub(super) fn opens(&self, space: &SpaceId, entry: &Entry, key: &EpochKey) -> bool {
-        let header = entry.header();
-        let height = usize::try_from(header.height.0).unwrap_or(usize::MAX);
-        let Some(at) = self.ids.get(height) else {
-            return false;
-        };
-        if header.kind != Kind::Membership {
-            return open(key, &space.0, &at.0, &header.to_bytes(), entry.body()).is_ok();
-        }
-        let Ok(body) = MembershipBody::parse(entry.body()) else {
-            return false;
-        };
-        open_roster(key, &space.0, &at.0, &header.to_bytes(), body.private).is_ok()
     }
 }

@@ -55,8 +55,12 @@ impl World {
             self.relays[sent.relay].restart();
             self.tally.count(Group::Fault, "relay restarts");
         }
-        let relay = &mut self.relays[sent.relay];
-        let (status, body) = relay.answer(now, &sent.path, &sent.body, &mut self.ledger);
+        if self.is_unheard(&sent) {
+            self.tally.count(Group::Fault, "requests kept silent about");
+            let wait = self.chance.millis(60_000);
+            return self.lose(&sent, wait);
+        }
+        let (status, body) = self.ask_relay(&sent);
         self.tally.count(Group::Run, "requests answered");
         let refusal = codec::decode::<RefusalAnswer>(&body, usize::MAX);
         let refusal = refusal.ok().filter(|_| status != 200);
@@ -79,6 +83,7 @@ impl World {
         if sent.is_copy {
             return;
         }
+        let (status, body) = self.twist(&sent, status, body);
         if !self.is_calm && self.chance.is(25) {
             self.tally.count(Group::Fault, "answers lost");
             let wait = self.chance.millis(60_000);

@@ -1,5 +1,6 @@
 //! The two phases of a run: first everything goes wrong that can, then nothing does.
 
+use super::Relays;
 use super::report::{Group, Outcome};
 use super::world::{Event, World};
 
@@ -91,6 +92,7 @@ impl World {
         self.say("faults stop");
         self.is_calm = true;
         self.chance.calm();
+        self.relays_mend();
         for relay in &mut self.relays {
             relay.down_until = i64::MIN;
         }
@@ -101,9 +103,9 @@ impl World {
                 self.open(number);
             }
         }
-        let mut quiet = 0;
+        let (begun, mut quiet) = (self.time(), 0);
         for round in 0..ROUNDS {
-            let before = self.ledger.len();
+            let before = self.entries();
             for number in 0..self.devices.len() {
                 self.start_sync(number);
                 self.until_rest();
@@ -111,15 +113,25 @@ impl World {
                     return;
                 }
             }
-            let is_quiet = !self.bring_welcomes() && self.ledger.len() == before;
+            let is_quiet = !self.bring_welcomes() && self.entries() == before;
             quiet = if is_quiet { quiet + 1 } else { 0 };
             if quiet == 2 {
+                let passed = u64::try_from(self.time() - begun).unwrap_or_default();
+                self.tally.most("rounds until rest", count(round));
                 self.tally
-                    .add(Group::Run, "rounds until rest", count(round));
+                    .most("simulated seconds until rest", passed.div_ceil(1_000));
                 return;
             }
         }
         self.fail(format!("they do not come to rest in {ROUNDS} rounds"));
+    }
+
+    /// How many entries relays have, and were said to have.
+    fn entries(&self) -> (usize, usize) {
+        let is_lying = self.options.relays == Relays::Lying;
+        let relays = self.relays.iter().filter(|_| is_lying);
+        let stored = relays.map(|relay| relay.stored().len()).sum();
+        (self.ledger.len(), stored)
     }
 
     /// Lets happen what is to happen, until no sync runs.

@@ -35,6 +35,8 @@ pub enum Group {
     Forced,
     /// What the rules allow to be missing, and was.
     Exempt,
+    /// The most of something that there was in one run.
+    Most,
 }
 
 impl Tally {
@@ -69,8 +71,17 @@ impl Tally {
     /// Adds what another run counted.
     pub fn take(&mut self, other: &Self) {
         for ((group, name), count) in &other.0 {
-            self.add(*group, name, *count);
+            match group {
+                Group::Most => self.most(name, *count),
+                _ => self.add(*group, name, *count),
+            }
         }
+    }
+
+    /// Notes how much of something there was in one run.
+    pub fn most(&mut self, name: &str, count: u64) {
+        let most = self.0.entry((Group::Most, name.to_owned())).or_default();
+        *most = count.max(*most);
     }
 }
 
@@ -86,8 +97,12 @@ impl fmt::Display for Tally {
                     Group::Fault => "faults injected",
                     Group::Forced => "rare branches forced",
                     Group::Exempt => "may be missing, and is",
+                    Group::Most => "most in one run",
                 };
-                writeln!(f, "{title}: {}", self.sum(*group))?;
+                match group {
+                    Group::Most => writeln!(f, "{title}")?,
+                    _ => writeln!(f, "{title}: {}", self.sum(*group))?,
+                }
                 last = Some(*group);
             }
             writeln!(f, "  {name:<44} {count:>10}")?;

@@ -1,6 +1,6 @@
 //! The run itself: devices, relays and the network between them, event by event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -8,17 +8,22 @@ use ring::digest::{Context, SHA256};
 use tokio::runtime::{Builder, Runtime};
 use waymark_core::client::WaymarkError;
 use waymark_core::crypto::{Entropy, SeededEntropy};
+use waymark_core::space::Space;
 use waymark_core::sync::{Effect, Event as Told, Failure, RequestId, Timestamp};
+use waymark_wire::codec;
+use waymark_wire::ids::SpaceId;
+use waymark_wire::message::{APPEND_PATH, AppendRequest, Frame};
 
 use super::acts::Joining;
 use super::chance::Chance;
 use super::device::Device;
 use super::disk::Disk;
 use super::ledger::Ledger;
+use super::lies::Silence;
 use super::oracle::Oracle;
 use super::relays::SimRelay;
 use super::report::{Group, Tally};
-use super::{NEEDLE, Options, Sabotage};
+use super::{NEEDLE, Options, Relays, Sabotage};
 
 /// 2026-05-01 12:00 UTC.
 const START: i64 = 1_777_636_800_000;
@@ -84,6 +89,14 @@ pub(super) struct World {
     pub(super) failure: Option<String>,
     /// Faults have stopped.
     pub(super) is_calm: bool,
+    /// Of what relays say nothing.
+    pub(super) silences: Vec<Silence>,
+    /// Answers that relays gave before, by relay.
+    pub(super) remembered: Vec<(usize, Vec<Frame>)>,
+    /// Spaces of which a relay lost something that it had said to have.
+    pub(super) hurt: BTreeSet<SpaceId>,
+    /// Which devices know of which spaces that they were closed.
+    pub(super) closed: BTreeSet<(usize, SpaceId)>,
     pub(super) keys: SeededEntropy,
     events: BTreeMap<(i64, u64), Event>,
     next_event: u64,
@@ -110,13 +123,17 @@ impl World {
             chance,
             relays,
             devices: Vec::new(),
-            ledger: Ledger::default(),
+            ledger: Ledger::new(options.relays == Relays::Lying),
             oracle: Oracle::default(),
             tally: Tally::default(),
             joining: Vec::new(),
             acting: 0,
             failure: None,
             is_calm: false,
+            silences: Vec::new(),
+            remembered: Vec::new(),
+            hurt: BTreeSet::new(),
+            closed: BTreeSet::new(),
             keys,
             events: BTreeMap::new(),
             next_event: 0,
@@ -214,7 +231,8 @@ impl World {
         let soon = self.devices[number].disk.soon();
         let keep = self.chance.below(soon + 1);
         self.devices[number].crash(keep);
-        self.tally.count(Group::Fault, "crashes");
+        self.closed.retain(|(device, _)| *device != number);
+        self.tally.count(Group::Fault, &format!("crashes {why}"));
         self.say(&format!("{number} crashes {why}, keeps {keep} of {soon}"));
         let life = self.devices[number].life;
         let wait = self.chance.millis(30_000);
@@ -288,6 +306,7 @@ impl World {
             }
         }
         self.note_sent(number);
+        self.note_closed(number);
         if !settled {
             if let Some(wake) = wake {
                 let run = self.devices[number].run;
@@ -344,6 +363,7 @@ impl World {
                     self.fail(format!("{number} sends words in clear to {path}"));
                 }
                 self.trace.update(&body);
+                self.check_heals_nothing_closed(number, &path, &body);
                 self.devices[number].requests.insert(id);
                 let run = self.devices[number].run;
                 self.send(Sent {
@@ -357,6 +377,35 @@ impl World {
                     is_copy: false,
                 });
             }
+        }
+    }
+
+    /// Notes which spaces a device knows to be closed. None of them is ever open again to it.
+    fn note_closed(&mut self, number: usize) {
+        let Some(client) = self.devices[number].client.clone() else {
+            return;
+        };
+        let of = |space: &Space| (space.id(), space.is_closed());
+        let spaces: Vec<(SpaceId, bool)> =
+            client.drive(|engine, _| engine.spaces().iter().map(of).collect());
+        for (space, is_closed) in spaces {
+            if is_closed {
+                self.closed.insert((number, space));
+            } else if self.closed.contains(&(number, space)) {
+                self.fail(format!("{number} opens {space} again, which was closed"));
+            }
+        }
+    }
+
+    /// Nothing is put into a space by a device that knows that it was closed.
+    fn check_heals_nothing_closed(&mut self, number: usize, path: &str, body: &[u8]) {
+        if path != APPEND_PATH || !self.closed.iter().any(|(device, _)| *device == number) {
+            return;
+        }
+        let append = codec::decode::<AppendRequest>(body, usize::MAX);
+        let space = append.map(|append| append.space);
+        if space.is_ok_and(|space| self.closed.contains(&(number, space))) {
+            self.fail(format!("{number} sends to a space that it knows is closed"));
         }
     }
 
