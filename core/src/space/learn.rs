@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 
 use super::receive::Page;
 use super::state::Doubtful;
-use super::{Space, SpaceError, damaged, keys};
+use super::{Item, Space, SpaceError, damaged, keys};
 use crate::crypto::MembershipKeys;
 use crate::membership::{Book, BookError, Wish};
-use crate::store::{Store, Table};
+use crate::store::{Store, Table, Transaction};
 
 /// Agreement keys of before that are kept: of the renewal that a relay may lose, and of the one that
 /// is wanted again then.
@@ -74,6 +74,32 @@ impl Space {
             }
         }
         Ok(())
+    }
+
+    /// Keeps agreement keys of members that the relay left out before. Says whether there were any.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails.
+    pub fn keep_left_out(&self, store: &mut dyn Store, items: &[Item]) -> Result<bool, SpaceError> {
+        let mut transaction = Transaction::new();
+        for item in items {
+            let (Item::Attachment(bytes), Some(book)) = (item, &self.book) else {
+                continue;
+            };
+            let hash = AttachmentHash::of(bytes);
+            let place = keys::attachment(self.number, &hash);
+            let is_named = book
+                .people()
+                .any(|(member, _)| member.agreement_key == hash);
+            if is_named && store.get(Table::Attachment, &place)?.is_none() {
+                transaction.put(Table::Attachment, place, bytes.as_slice());
+            }
+        }
+        let is_some = !transaction.is_empty();
+        if is_some {
+            store.commit(transaction.into())?;
+        }
+        Ok(is_some)
     }
 
     /// Forgets what was wanted and has happened, where the membership itself does not tell that it

@@ -85,6 +85,10 @@ pub(super) struct SpaceSync {
     pub(super) withheld: bool,
     /// How it stands with what the relay lost.
     pub(super) healing: Healing,
+    /// The log is to be read once more from its beginning, for the keys that the relay left out.
+    pub(super) lacks_keys: bool,
+    /// That was done since somebody last asked for a sync.
+    pub(super) asked_for_keys: bool,
     pub(super) backoff: Backoff,
     pub(super) problem: Option<Problem>,
     pub(super) synced: Option<Timestamp>,
@@ -196,6 +200,7 @@ impl Machine {
             sync.backoff.hurry();
             sync.wants_pull = true;
             sync.wants_push = true;
+            sync.asked_for_keys = false;
         }
     }
 

@@ -1,5 +1,6 @@
 //! Reading logs: one request for all spaces of a relay, taken page by page as it comes.
 
+use waymark_wire::chain::Cursor;
 use waymark_wire::codec::{self, SequenceReader};
 use waymark_wire::limits;
 use waymark_wire::message::{Frame, PullRequest, PullSpace, RefusalCode};
@@ -109,8 +110,13 @@ impl Machine {
             let proof = ReadProof::new(&key, nonce.clone(), space.id(), device, |text| {
                 space.signing_key().sign(text)
             });
-            let after = space.cursor().position();
             let sync = self.spaces.get(&number);
+            let for_keys = sync.is_some_and(|sync| sync.lacks_keys);
+            let after = if for_keys {
+                Cursor::start(&space.id()).position()
+            } else {
+                space.cursor().position()
+            };
             let whole = space.is_enrolling() || sync.is_some_and(|sync| sync.whole);
             let healing = sync.map(|sync| sync.healing).unwrap_or_default();
             let earlier = if names_earlier(space, healing) {
@@ -132,6 +138,7 @@ impl Machine {
                     .get(&number)
                     .and_then(|sync| Some(sync.taken?.seq)),
                 whole,
+                for_keys,
                 over: false,
                 refused: false,
                 done: false,
@@ -340,6 +347,10 @@ impl Machine {
         now: Timestamp,
     ) -> bool {
         let number = reading.number;
+        if reading.for_keys {
+            self.take_keys(engine, number, &items, receipt.position.seq >= head, now);
+            return receipt.position.seq < head;
+        }
         let received = match engine.receive(number, items, receipt, receipt.position.seq >= head) {
             Ok(received) => received,
             Err(error) => {

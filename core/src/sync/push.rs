@@ -58,6 +58,10 @@ impl Machine {
             // Reading and all other sending go on.
             if let Some(withheld) = next.withheld {
                 tracing::warn!(space = number, %withheld, "a change cannot be made");
+                if !std::mem::replace(&mut sync.asked_for_keys, true) {
+                    sync.lacks_keys = true;
+                    sync.wants_pull = true;
+                }
                 sync.problem = Some(withheld.into());
                 self.events.push_back(Event::Status { space: id });
             }

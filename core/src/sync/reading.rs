@@ -38,6 +38,8 @@ pub(super) struct Reading {
     pub(super) expects: Option<u64>,
     /// Whether own entries were asked for whole.
     pub(super) whole: bool,
+    /// Whether it is only for the keys that the relay left out before.
+    pub(super) for_keys: bool,
     /// Nothing more is taken of this space from this answer.
     pub(super) over: bool,
     pub(super) refused: bool,

@@ -5,7 +5,7 @@ use super::machine::SpaceSync;
 use super::reading::Reading;
 use super::{Event, Machine, Timestamp};
 use crate::engine::Engine;
-use crate::space::SpaceError;
+use crate::space::{Item, SpaceError};
 
 impl Machine {
     /// Makes of an error what can be made of it; otherwise the space waits.
@@ -35,6 +35,30 @@ impl Machine {
             other => other,
         };
         self.space_failed(engine, number, error.into(), now);
+    }
+
+    /// Takes from a log that is read once more the keys that were left out of it before.
+    pub(super) fn take_keys(
+        &mut self,
+        engine: &mut Engine,
+        number: u32,
+        items: &[Item],
+        at_end: bool,
+        now: Timestamp,
+    ) {
+        let Some((space, store, _)) = engine.parts(number) else {
+            return;
+        };
+        let kept = space.keep_left_out(store, items);
+        let sync = self.spaces.entry(number).or_default();
+        if at_end {
+            sync.lacks_keys = false;
+            sync.wants_pull = true;
+        }
+        match kept {
+            Ok(kept) => sync.wants_push |= kept,
+            Err(error) => self.space_failed(engine, number, error.into(), now),
+        }
     }
 
     /// Leaves the memberships to the other device, those of every space: what two have of one, they
