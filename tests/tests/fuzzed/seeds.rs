@@ -20,7 +20,14 @@ fn root() -> PathBuf {
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     let mut seeds = BTreeSet::from([Vec::new()]);
     let names: &[&str] = match target {
-        "wire" => &["entries", "membership", "messages", "pairing", "recovery"],
+        "wire" => &[
+            "entries",
+            "evidence",
+            "membership",
+            "messages",
+            "pairing",
+            "recovery",
+        ],
         "codec" | "gate" => &["changes"],
         "record" => {
             seeds.insert(records());

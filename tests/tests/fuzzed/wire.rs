@@ -8,6 +8,7 @@ use waymark_core::recovery::{BeaconContent, Phrase};
 use waymark_wire::ack::Ack;
 use waymark_wire::codec::{self, CodecError, SequenceReader};
 use waymark_wire::entry::{Entry, HEADER, SIGNATURE};
+use waymark_wire::evidence::Evidence;
 use waymark_wire::ids::SpaceId;
 use waymark_wire::limits;
 use waymark_wire::membership::MembershipBody;
@@ -147,6 +148,12 @@ fn items(data: &[u8], piece: usize) -> (Vec<Frame>, Result<(), CodecError>) {
 fn kept(data: &[u8]) {
     if let Ok(card) = ContactCard::parse(data) {
         assert!(!card.keys.is_empty());
+    }
+    if let Ok(evidence) = Evidence::from_bytes(data) {
+        assert_eq!(evidence.to_bytes(), data);
+        if let Ok(said) = evidence.verify() {
+            assert_ne!(said.one, said.other);
+        }
     }
     if let Ok(welcome) = Welcome::parse(data) {
         assert_eq!(Welcome::parse(&welcome.to_bytes()), Ok(welcome));
