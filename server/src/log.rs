@@ -111,8 +111,8 @@ pub enum LogError {
 /// Entries for one space, in order, as they came.
 #[derive(Clone, Debug)]
 pub struct Append {
-    /// Sealed epoch keys that the entries name may be missing: a relay lost them, and gets them back
-    /// from somebody to whom they were not sealed.
+    /// What the entries name may be missing: a relay lost them, and gets them back from somebody to whom
+    /// no key was sealed, and who came when some members had gone.
     pub heals: bool,
     /// The space.
     pub space: SpaceId,

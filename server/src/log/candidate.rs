@@ -48,7 +48,7 @@ pub(crate) struct Prepared {
     pub(crate) attachments: Vec<Attachment>,
     /// Whether the first entry may create the space.
     pub(crate) may_create: bool,
-    /// Whether sealed epoch keys may be missing.
+    /// Whether attachments may be missing.
     pub(crate) heals: bool,
 }
 
@@ -75,7 +75,7 @@ impl Prepared {
                 Reason::new(RefusalCode::BadRequest, "there is no entry").into()
             }));
         }
-        let attachments = attachments(append.attachments, &candidates)?;
+        let attachments = attachments(append.attachments, &candidates, then.is_some())?;
         Ok(Self {
             space: append.space,
             candidates,
@@ -201,7 +201,13 @@ fn candidate(
     })
 }
 
-fn attachments(given: Vec<Vec<u8>>, by: &[Candidate]) -> Result<Vec<Attachment>, Refused> {
+/// What was given for these entries. Where more entries came, which were not looked at, the rest may be
+/// theirs.
+fn attachments(
+    given: Vec<Vec<u8>>,
+    by: &[Candidate],
+    is_part: bool,
+) -> Result<Vec<Attachment>, Refused> {
     if given.is_empty() {
         return Ok(Vec::new());
     }
@@ -215,6 +221,7 @@ fn attachments(given: Vec<Vec<u8>>, by: &[Candidate]) -> Result<Vec<Attachment>,
         match named.iter().find(|named| named.hash == hash) {
             Some(named) if named.size() == bytes.len() => {}
             Some(_) => return Err(rules::attachment("has the wrong size").into()),
+            None if is_part => continue,
             None => return Err(rules::attachment("is named by no entry").into()),
         }
         if taken.iter().all(|other| other.hash != hash) {

@@ -64,6 +64,7 @@ impl World {
         self.tally.count(Group::Run, "requests answered");
         let refusal = codec::decode::<RefusalAnswer>(&body, usize::MAX);
         let refusal = refusal.ok().filter(|_| status != 200);
+        let detail = refusal.as_ref().map(|refusal| refusal.detail.clone());
         let refusal = refusal.map(|refusal| refusal.code.name());
         let why = format!(
             "{} asks relay {} for {}: {}, {} bytes",
@@ -76,8 +77,9 @@ impl World {
         self.say(&why);
         if status == 400 || status >= 500 {
             self.fail(format!(
-                "an honest device is answered {status} on {}",
-                sent.path
+                "an honest device is answered {status} on {}: {}",
+                sent.path,
+                detail.unwrap_or_default()
             ));
         }
         if sent.is_copy {

@@ -27,8 +27,8 @@ pub struct AppendRequest {
     /// Lets the request create a space where the operator asks for a token.
     #[n(3)]
     pub admission: Option<Bytes>,
-    /// These entries are given back to a relay that lost them: sealed epoch keys that nobody but those
-    /// who have opened them still has are not asked for. Absent: they are.
+    /// These entries are given back to a relay that lost them: attachments that whoever does so does not
+    /// have are not asked for. Absent: they are.
     #[n(4)]
     #[cbor(skip_if = "is_unset", default)]
     pub heals: bool,

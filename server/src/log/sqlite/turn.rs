@@ -227,7 +227,7 @@ struct Attached<'a> {
 }
 
 /// Finds everything that an entry names by hash, with the bytes where they were given: what was not
-/// is kept already, or is a sealed key that whoever gives the entry back does not have.
+/// is kept already, or is with nobody who gives the entry back.
 fn attached<'a>(
     db: &Connection,
     number: Option<SpaceNumber>,
@@ -244,7 +244,7 @@ fn attached<'a>(
                 None => None,
             };
             if kept != Some(named.size()) {
-                if prepared.heals && named.is_sealed_key {
+                if prepared.heals {
                     continue;
                 }
                 return Ok(Err(rules::attachment("is missing")));
