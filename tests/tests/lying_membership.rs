@@ -136,7 +136,7 @@ async fn a_key_is_handed_out_by_number() {
 }
 
 /// A new key is sealed to everybody's agreement key. Where the relay left one out, what a device wrote
-/// would otherwise wait behind a change that it cannot make.
+/// would otherwise wait behind a change that it cannot make, and the change for ever.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_withheld_agreement_key_is_named_and_holds_up_no_batch() {
     let stage = Stage::set().await;
@@ -149,7 +149,6 @@ async fn a_withheld_agreement_key_is_named_and_holds_up_no_batch() {
         other => other,
     });
     sync(&stage.tablet).await.unwrap();
-    stage.liar.be_honest();
 
     stage.tablet.client().people().rotate(stage.plan).unwrap();
     for text in ["first", "second"] {
@@ -172,4 +171,10 @@ async fn a_withheld_agreement_key_is_named_and_holds_up_no_batch() {
     sync(&stage.tablet).await.unwrap_err();
     assert_eq!(notes(&stage.tablet, stage.plan).len(), 5);
     assert_same(stage.plan, &[&stage.phone, &stage.tablet]);
+    // Once the relay shows it, the change is made.
+    stage.liar.be_honest();
+    sync(&stage.tablet).await.unwrap();
+    assert_eq!(status(&stage.tablet, stage.plan).problem, None);
+    meet(&[&stage.phone, &desk]).await;
+    assert_same(stage.plan, &[&stage.phone, &stage.tablet, &desk]);
 }

@@ -112,6 +112,7 @@ fn print_failures(failed: &[Outcome], arguments: &Arguments) {
     let relays = arguments.relays.to_possible_value();
     let relays = relays.map(|value| value.get_name().to_owned());
     let relays = relays.unwrap_or_default();
+    let heals = if arguments.heals { " --heals" } else { "" };
     if failed.is_empty() {
         return println!("no seed failed");
     }
@@ -122,7 +123,7 @@ fn print_failures(failed: &[Outcome], arguments: &Arguments) {
     for outcome in failed {
         let seed = outcome.seed;
         println!(
-            "  cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --steps {steps} --relays {relays} --verbose"
+            "  cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --steps {steps} --relays {relays}{heals} --verbose"
         );
     }
 }
