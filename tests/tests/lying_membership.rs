@@ -141,20 +141,25 @@ async fn a_key_is_handed_out_by_number() {
 async fn a_withheld_agreement_key_is_named_and_holds_up_no_batch() {
     let stage = Stage::set().await;
     let desk = link_therapist(&stage.phone, stage.plan).await;
-    stage.liar.reframe(|frame| match frame {
-        Frame::Attachment { space, mut bytes } if bytes.0.len() == AGREEMENT_KEY => {
-            bytes.0[0] ^= 1;
-            Frame::Attachment { space, bytes }
-        }
-        other => other,
-    });
+    let withhold = || {
+        stage.liar.reframe(|frame| match frame {
+            Frame::Attachment { space, mut bytes } if bytes.0.len() == AGREEMENT_KEY => {
+                bytes.0[0] ^= 1;
+                Frame::Attachment { space, bytes }
+            }
+            other => other,
+        });
+    };
+    withhold();
     sync(&stage.tablet).await.unwrap();
 
     stage.tablet.client().people().rotate(stage.plan).unwrap();
     for text in ["first", "second"] {
         let texts = stage.tablet.client().texts();
         texts.create(stage.plan, None, Some(text)).unwrap();
+        withhold();
         let error = sync(&stage.tablet).await.unwrap_err();
+        stage.liar.be_honest();
         assert_eq!(error.code(), "relay_untrusted");
         assert!(error.to_string().contains("agreement key of"), "{error}");
         let stands = status(&stage.tablet, stage.plan);
@@ -168,11 +173,12 @@ async fn a_withheld_agreement_key_is_named_and_holds_up_no_batch() {
     sync(&stage.phone).await.unwrap();
     log(&stage.phone, stage.plan, stage.goal, "under the new key");
     sync(&stage.phone).await.unwrap();
+    withhold();
     sync(&stage.tablet).await.unwrap_err();
+    stage.liar.be_honest();
     assert_eq!(notes(&stage.tablet, stage.plan).len(), 5);
     assert_same(stage.plan, &[&stage.phone, &stage.tablet]);
     // Once the relay shows it, the change is made.
-    stage.liar.be_honest();
     sync(&stage.tablet).await.unwrap();
     assert_eq!(status(&stage.tablet, stage.plan).problem, None);
     meet(&[&stage.phone, &desk]).await;
