@@ -78,7 +78,7 @@ async fn a_relay_that_forks_is_caught_once_and_the_proof_stands_alone() {
     let ago = stage.phone.clock().now().0 - noticed;
     assert!(ago.abs() < 3_600_000, "by the device's own clock");
     // Somebody else, with nothing but the bytes.
-    let bytes = kept[0].bytes.clone();
+    let bytes = kept[0].proof.clone();
     let checked = ForkEvidence::check(&bytes).unwrap();
     assert_eq!(checked.seq, u64::try_from(known).unwrap() + 1);
     assert_eq!(
@@ -163,6 +163,6 @@ async fn a_restore_that_is_kept_secret_is_a_fork() {
     until("an alarm", || alarms(&stage, &heard) == 1).await;
     let kept = evidence(&stage.phone);
     assert_eq!(kept.len(), 1);
-    assert!(ForkEvidence::check(&kept[0].bytes).is_ok());
+    assert!(ForkEvidence::check(&kept[0].proof).is_ok());
     assert!(evidence(&stage.tablet).is_empty());
 }

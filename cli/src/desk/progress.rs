@@ -41,6 +41,7 @@ mod tests {
             on_the_way: 1,
             waiting: 0,
             held: 0,
+            evidence: 0,
             synced: None,
             problem: None,
             problem_detail: None,

@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Evidence, talk: Talk) -> Result<(), DeskError> {
             let many = format!("say which: there are {} pieces of evidence", all.len());
             return Err(DeskError::Wrong(many));
         };
-        write(file, &evidence.bytes)?;
+        write(file, &evidence.proof)?;
         let fields = json!({ "number": number, "file": file });
         talk.tell("evidence_written", fields, |page| {
             page.line(format_args!("{} proves it", file.display()));

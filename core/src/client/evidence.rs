@@ -34,7 +34,7 @@ pub struct ForkEvidence {
     pub other: String,
     /// All of it, as `docs/protocol.md` §6.8 defines it: enough for anybody to check.
     #[serde(skip)]
-    pub bytes: Vec<u8>,
+    pub proof: Vec<u8>,
 }
 
 impl ForkEvidence {
@@ -60,7 +60,7 @@ impl ForkEvidence {
             seq: said.seq,
             one: said.one.to_string(),
             other: said.other.to_string(),
-            bytes: evidence.to_bytes(),
+            proof: evidence.to_bytes(),
         })
     }
 }
