@@ -102,26 +102,10 @@ impl Document {
     }
 
     fn apply_staged(&mut self, past: &Past, changes: Vec<(PlainChange, Chunk)>) -> Accepted {
-        let mut records = BTreeSet::new();
-        let mut texts = BTreeSet::new();
+        let mut touched = Touched::default();
         let mut stored = Vec::with_capacity(changes.len());
-        let name = |text: &OpId| {
-            past.texts
-                .as_ref()?
-                .name((past.actor(&text.actor)?, text.counter))
-        };
         for (change, chunk) in &changes {
-            for op in &change.body.ops {
-                match op {
-                    Op::Record(record) => {
-                        records.insert(record.id());
-                    }
-                    Op::MakeText { id } => {
-                        texts.insert(*id);
-                    }
-                    Op::Insert { text, .. } | Op::Delete { text, .. } => texts.extend(name(text)),
-                }
-            }
+            touched.add(change);
             stored.push(StoredChange {
                 actor: change.actor,
                 hash: chunk.hash,
@@ -132,9 +116,46 @@ impl Document {
         self.apply_later(changes);
         Accepted::Applied {
             changes: stored,
-            records: records.into_iter().collect(),
-            texts: texts.into_iter().collect(),
+            texts: touched.texts(past).into_iter().collect(),
+            records: touched.records.into_iter().collect(),
         }
+    }
+}
+
+/// What some changes put, make or edit.
+#[derive(Default)]
+pub(super) struct Touched {
+    pub(super) records: BTreeSet<RecordId>,
+    made: BTreeSet<TextId>,
+    edited: BTreeSet<OpId>,
+}
+
+impl Touched {
+    pub(super) fn add(&mut self, change: &PlainChange) {
+        for op in &change.body.ops {
+            match op {
+                Op::Record(record) => {
+                    self.records.insert(record.id());
+                }
+                Op::MakeText { id } => {
+                    self.made.insert(*id);
+                }
+                Op::Insert { text, .. } | Op::Delete { text, .. } => {
+                    self.edited.insert(*text);
+                }
+            }
+        }
+    }
+
+    /// The names of the texts, which are in the past by now.
+    pub(super) fn texts(&self, past: &Past) -> BTreeSet<TextId> {
+        let name = |text: &OpId| {
+            past.texts
+                .as_ref()?
+                .name((past.actor(&text.actor)?, text.counter))
+        };
+        let edited = self.edited.iter().filter_map(name);
+        edited.chain(self.made.iter().copied()).collect()
     }
 }
 

@@ -291,7 +291,7 @@ impl Document {
         Ok(past)
     }
 
-    fn index_texts(&self, past: &mut Past) -> Result<(), GateError> {
+    pub(super) fn index_texts(&self, past: &mut Past) -> Result<(), GateError> {
         past.texts = Some(Texts::default());
         for change in guard(|| self.doc.get_changes(&[]))? {
             let own = past.enter(actor(change.actor_id())?)?;

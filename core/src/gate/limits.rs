@@ -28,3 +28,15 @@ pub const MAX_TEXT: u32 = 1024 * 1024;
 pub const MAX_OTHERS: usize = 255;
 /// The highest sequence number and the highest operation counter.
 pub const MAX_COUNTER: u32 = i32::MAX as u32;
+/// Bytes of one part of a snapshot, its header included, at most: what fits into an entry with the
+/// mark that ends the padding.
+pub const MAX_PART: usize = limits::SNAPSHOT_PART - 1;
+/// Bytes that a part of a snapshot may unpack to, at most. No more than a part has room for, so that
+/// every part fits, however badly it packs, and where it ends does not depend on the packer.
+pub const MAX_PART_UNPACKED: usize = MAX_PART - 1024;
+/// Changes in one part of a snapshot, at most.
+pub const MAX_PART_CHANGES: usize = 64 * 1024;
+/// Automerge operations of one part of a snapshot, at most: as many as a batch may have.
+pub const MAX_PART_OPERATIONS: u64 = MAX_BATCH_OPERATIONS;
+/// Parts of one snapshot, at most.
+pub const MAX_PARTS: usize = 256;

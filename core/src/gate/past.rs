@@ -89,6 +89,12 @@ impl Past {
         self.nodes.len()
     }
 
+    /// The number of every actor's last change.
+    pub(super) fn seqs(&self) -> HashMap<ActorId, u32> {
+        let seqs = self.actors.iter().zip(0..);
+        seqs.map(|(actor, at)| (actor.id, self.seq(at))).collect()
+    }
+
     pub(super) fn contains(&self, hash: &ChangeHash) -> bool {
         self.by_hash.contains_key(hash)
     }

@@ -5,6 +5,7 @@ mod damage;
 mod forged;
 mod order;
 mod replicas;
+mod snapshots;
 
 use super::*;
 
