@@ -32,6 +32,10 @@ impl Record {
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 /// One of the three things that a change does. `Insert` and `Delete` are runs, which stand for one

@@ -14,6 +14,7 @@ use super::rle::{Counts, Deltas, Runs};
 use super::varint::{put, put_signed};
 
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+const CHUNK_DOCUMENT: u8 = 0;
 const CHUNK_CHANGE: u8 = 1;
 
 // Column numbers: id * 16 + type.
@@ -72,18 +73,28 @@ pub(super) fn write(change: &PlainChange) -> Result<Chunk, GateError> {
     }
     body.extend(columns.data);
 
-    // The hash covers the type and the length too, in front of the body as in the file.
+    let (bytes, hash) = framed(CHUNK_CHANGE, &body);
+    Ok(Chunk { bytes, hash })
+}
+
+/// A chunk that holds a whole document.
+pub(super) fn document(body: &[u8]) -> Vec<u8> {
+    framed(CHUNK_DOCUMENT, body).0
+}
+
+/// The chunk around a body, and its hash, which covers the type and the length too.
+fn framed(kind: u8, body: &[u8]) -> (Vec<u8>, ChangeHash) {
     let mut bytes = Vec::with_capacity(body.len() + 14);
     bytes.extend(MAGIC);
     bytes.extend([0; 4]);
-    bytes.push(CHUNK_CHANGE);
+    bytes.push(kind);
     put(&mut bytes, body.len() as u64);
     bytes.extend(body);
     let mut hash = ChangeHash([0; 32]);
     hash.0
         .copy_from_slice(digest(&SHA256, &bytes[8..]).as_ref());
     bytes[4..8].copy_from_slice(&hash.0[..4]);
-    Ok(Chunk { bytes, hash })
+    (bytes, hash)
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {

@@ -73,9 +73,7 @@ impl Document {
     ) -> Result<Self, GateError> {
         let mut document = Self::new(actor);
         if let Some(snapshot) = snapshot {
-            let options = LoadOptions::new().text_encoding(TextEncoding::UnicodeCodePoint);
-            document.doc = guard(|| Automerge::load_with_options(snapshot, options))?
-                .map_err(|_| GateError::Damaged("snapshot"))?;
+            document.doc = read(snapshot)?.ok_or(GateError::Damaged("snapshot"))?;
         }
         let mut rebuilt = Vec::new();
         for stored in changes {
@@ -319,6 +317,12 @@ impl Document {
 pub(super) fn blank() -> Automerge {
     // Positions are Unicode scalar values on every platform.
     Automerge::new_with_encoding(TextEncoding::UnicodeCodePoint)
+}
+
+/// A document that Automerge, or this module, saved; `None` where it is none.
+pub(super) fn read(saved: &[u8]) -> Result<Option<Automerge>, GateError> {
+    let options = LoadOptions::new().text_encoding(TextEncoding::UnicodeCodePoint);
+    Ok(guard(|| Automerge::load_with_options(saved, options))?.ok())
 }
 
 /// Runs something of Automerge's; a panic in it becomes an error.

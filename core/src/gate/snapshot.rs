@@ -68,6 +68,7 @@ mod hand;
 mod judge;
 mod load;
 mod part;
+mod whole;
 mod write;
 
 pub use self::digest::ChangesDigest;

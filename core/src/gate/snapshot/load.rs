@@ -1,6 +1,7 @@
 use super::judge::{Judge, Judged, SnapshotSummary};
+use super::whole::Whole;
 use crate::gate::accept::Touched;
-use crate::gate::document::Document;
+use crate::gate::document::{self, Document};
 use crate::gate::error::GateError;
 use crate::gate::id::{ActorId, DocumentName};
 use crate::gate::past::Past;
@@ -117,6 +118,7 @@ impl Document {
     ) -> Result<Merged, GateError> {
         let mut new = 0;
         let mut touched = Touched::default();
+        let mut beginning = (self.change_count() == 0).then(Whole::default);
         for part in parts {
             let mut take = |Judged { change, chunk }: Judged| {
                 if is_known(&change.actor, change.seq) {
@@ -124,6 +126,12 @@ impl Document {
                 }
                 new += 1;
                 touched.add(&change);
+                if let Some(whole) = &mut beginning {
+                    if whole.takes(&change) {
+                        return whole.add(change, chunk.hash);
+                    }
+                    self.begin_with(std::mem::take(&mut beginning))?;
+                }
                 self.apply_later(vec![(change, chunk)]);
                 if self.pending() >= AT_ONCE {
                     self.flush()?;
@@ -136,12 +144,27 @@ impl Document {
                 texts.keep();
             }
         }
-        let summary = judge.finish()?;
+        self.begin_with(beginning)?;
         Ok(Merged {
-            summary,
+            summary: judge.finish()?,
             new,
             texts: touched.texts(past).into_iter().collect(),
             records: touched.records.into_iter().collect(),
         })
+    }
+
+    /// Loads what comes before the first text, or as much as is good to load at once.
+    fn begin_with(&mut self, whole: Option<Whole>) -> Result<(), GateError> {
+        let Some(whole) = whole.filter(|whole| whole.len() > 0) else {
+            return Ok(());
+        };
+        let (count, heads) = (whole.len(), whole.heads());
+        let doc = document::read(&whole.into_bytes())?;
+        let doc = doc.ok_or(GateError::Engine("cannot read a rebuilt document"))?;
+        *self = Self::of(doc, self.actor())?;
+        if self.change_count() != count || self.heads() != heads {
+            return Err(GateError::Engine("reads a rebuilt document differently"));
+        }
+        Ok(())
     }
 }

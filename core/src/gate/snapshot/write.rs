@@ -16,6 +16,8 @@ use crate::gate::limits::{
 use crate::gate::packing;
 use crate::gate::varint::put;
 
+/// Changes that are asked of Automerge at once.
+const AT_ONCE: usize = 4_096;
 /// What a change and an op take at most beside dependencies, records, text and ids.
 const AROUND: usize = 64;
 /// What a content has around its columns at most.
@@ -49,13 +51,18 @@ impl Document {
         }
         order.sort_unstable();
         let mut writer = Writer::new(name);
-        for (_, actor, hash) in order {
-            use automerge::ReadDoc as _;
-            // One by one: all of them at once would take several times the document.
-            let change = guard(|| self.doc.get_change_by_hash(&hash))?
-                .ok_or(GateError::Engine("lost a change"))?;
-            let change = PlainChange::from_automerge(&change, writer.last_of(&actor))?;
-            writer.add(&change, ChangeHash(hash.0))?;
+        // All of them at once would take several times the document.
+        for some in order.chunks(AT_ONCE) {
+            let hashes = some.iter().map(|(_, _, hash)| *hash);
+            let changes = guard(|| self.doc.bundle(hashes)?.to_changes())?
+                .map_err(|_| GateError::Engine("lost a change"))?;
+            let changes: HashMap<_, _> = changes.iter().map(|c| (c.hash(), c)).collect();
+            for (_, actor, hash) in some {
+                let change = changes.get(hash);
+                let change = change.ok_or(GateError::Engine("lost a change"))?;
+                let change = PlainChange::from_automerge(change, writer.last_of(actor))?;
+                writer.add(&change, ChangeHash(hash.0))?;
+            }
         }
         writer.finish()
     }
