@@ -14,5 +14,7 @@ pub mod gate;
 pub mod record;
 #[path = "../../tests/tests/fuzzed/seeds.rs"]
 pub mod seeds;
+#[path = "../../tests/tests/fuzzed/snapshot.rs"]
+pub mod snapshot;
 #[path = "../../tests/tests/fuzzed/wire.rs"]
 pub mod wire;

@@ -18,11 +18,12 @@ mod fuzzed {
     pub(super) mod gate;
     pub(super) mod record;
     pub(super) mod seeds;
+    pub(super) mod snapshot;
     pub(super) mod wire;
 }
 
 use self::fuzzed::choices::SplitMix64;
-use self::fuzzed::{codec, gate, record, seeds, wire};
+use self::fuzzed::{codec, gate, record, seeds, snapshot, wire};
 
 const MUTATIONS: usize = 2_000;
 
@@ -42,6 +43,12 @@ fn codec() {
 #[test]
 fn gate() {
     over_seeds("gate", gate::check, MUTATIONS);
+}
+
+/// A checkpoint that kills or splits whoever starts from it would be there for every newcomer.
+#[test]
+fn snapshot() {
+    over_seeds("snapshot", snapshot::check, MUTATIONS);
 }
 
 /// A plan must read alike on all devices, whatever order the log came in.

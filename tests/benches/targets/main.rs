@@ -27,6 +27,7 @@ mod relay_log;
 mod report;
 mod rounds;
 mod sealing;
+mod snapshots;
 mod wire;
 
 use std::process::ExitCode;
@@ -50,13 +51,15 @@ impl Effort {
 /// A measure's name, and what gives its rows.
 type Measure = (&'static str, fn(Effort) -> Vec<Row>);
 
-const MEASURES: [Measure; 11] = [
+const MEASURES: [Measure; 13] = [
     ("log", local::log_a_check_in),
     ("open", opening::open_a_plan),
     ("wire", wire::append_requests),
     ("live", live::edit_to_event),
     ("catch-up", catch_up::a_reader_catches_up),
     ("newcomer", catch_up::a_newcomer_reads_everything),
+    ("snapshot", snapshots::from_a_checkpoint),
+    ("gate", snapshots::gate_per_change),
     ("seal", sealing::seal_and_open),
     ("relay", relay_log::appends),
     ("rotation", membership::rotation),
@@ -66,7 +69,8 @@ const MEASURES: [Measure; 11] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(code) = opening::run_as_child(&arguments) {
+    let child = opening::run_as_child(&arguments);
+    if let Some(code) = child.or_else(|| snapshots::run_as_child(&arguments)) {
         return code;
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");

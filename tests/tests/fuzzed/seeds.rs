@@ -28,7 +28,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             "pairing",
             "recovery",
         ],
-        "codec" | "gate" => &["changes"],
+        "codec" | "gate" | "snapshot" => &["changes"],
         "record" => {
             seeds.insert(records());
             &["records"]
@@ -42,7 +42,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     for file in hostile {
         seeds.insert(fs::read(file.expect("a file").path()).expect("a file"));
     }
-    if target == "gate" {
+    if matches!(target, "gate" | "snapshot") {
         seeds.extend(stories());
     }
     seeds.into_iter().filter(|s| s.len() <= LONGEST).collect()

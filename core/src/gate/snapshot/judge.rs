@@ -110,10 +110,14 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// Whether a part works on texts.
-    pub(super) fn has_texts(bytes: &[u8]) -> Result<bool, GateError> {
-        let content = unpack(PartHeader::split(bytes)?.1)?;
-        Part::read(&content)?.kinds.has_other_than(RECORD)
+    /// Whether a part works on texts; true too where it cannot be read, which is for
+    /// [`part`](Self::part) to say.
+    pub(super) fn has_texts(bytes: &[u8]) -> bool {
+        let has = || -> Result<bool, GateError> {
+            let content = unpack(PartHeader::split(bytes)?.1)?;
+            Part::read(&content)?.kinds.has_other_than(RECORD)
+        };
+        has().unwrap_or(true)
     }
 
     /// Reads the next part. New changes enter the past, and all go to `take`, in order. After an

@@ -9,6 +9,9 @@ use crate::ids::{RecordId, TextId};
 
 /// Changes that are handed to Automerge at once; also at a part's end, so that what waits is bounded.
 const AT_ONCE: usize = 4_096;
+/// Parts of a snapshot that are loaded in one step, at most: 8 MiB, of which Automerge takes some
+/// five times as much for a moment.
+const WHOLE: usize = 8;
 
 /// What a snapshot brought into a document.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -100,7 +103,7 @@ impl Document {
         parts: &[P],
     ) -> Result<(), GateError> {
         for part in parts {
-            if past.texts.is_none() && Judge::has_texts(part.as_ref())? {
+            if past.texts.is_none() && Judge::has_texts(part.as_ref()) {
                 self.index_texts(past)?;
             }
             judge.part(past, part.as_ref(), &mut |_| Ok(()))?;
@@ -118,7 +121,7 @@ impl Document {
     ) -> Result<Merged, GateError> {
         let mut new = 0;
         let mut touched = Touched::default();
-        let mut beginning = (self.change_count() == 0).then(Whole::default);
+        let mut whole = self.fits_whole(parts).then(Whole::default);
         for part in parts {
             let mut take = |Judged { change, chunk }: Judged| {
                 if is_known(&change.actor, change.seq) {
@@ -126,11 +129,8 @@ impl Document {
                 }
                 new += 1;
                 touched.add(&change);
-                if let Some(whole) = &mut beginning {
-                    if whole.takes(&change) {
-                        return whole.add(change, chunk.hash);
-                    }
-                    self.begin_with(std::mem::take(&mut beginning))?;
+                if let Some(whole) = &mut whole {
+                    return whole.add(change, chunk.hash);
                 }
                 self.apply_later(vec![(change, chunk)]);
                 if self.pending() >= AT_ONCE {
@@ -144,20 +144,27 @@ impl Document {
                 texts.keep();
             }
         }
-        self.begin_with(beginning)?;
+        let summary = judge.finish()?;
+        if let Some(whole) = whole {
+            self.become_whole(whole)?;
+        }
         Ok(Merged {
-            summary: judge.finish()?,
+            summary,
             new,
             texts: touched.texts(past).into_iter().collect(),
             records: touched.records.into_iter().collect(),
         })
     }
 
-    /// Loads what comes before the first text, or as much as is good to load at once.
-    fn begin_with(&mut self, whole: Option<Whole>) -> Result<(), GateError> {
-        let Some(whole) = whole.filter(|whole| whole.len() > 0) else {
-            return Ok(());
-        };
+    /// Whether a snapshot is better loaded in one step: into an empty document, no texts, and not
+    /// so large that a phone could miss the memory. It is all or nothing, since Automerge takes
+    /// single changes badly into a large document that it has just loaded.
+    fn fits_whole<P: AsRef<[u8]>>(&self, parts: &[P]) -> bool {
+        let texts = || parts.iter().any(|part| Judge::has_texts(part.as_ref()));
+        self.change_count() == 0 && parts.len() <= WHOLE && !texts()
+    }
+
+    fn become_whole(&mut self, whole: Whole) -> Result<(), GateError> {
         let (count, heads) = (whole.len(), whole.heads());
         let doc = document::read(&whole.into_bytes())?;
         let doc = doc.ok_or(GateError::Engine("cannot read a rebuilt document"))?;

@@ -13,9 +13,6 @@ use crate::gate::id::{ActorId, ChangeHash, Key, record_key};
 use crate::gate::rle::{Counts, Deltas, Runs};
 use crate::gate::varint::put;
 
-/// Bytes of records in one document, at most: loading takes several times as much for a moment.
-const MOST: usize = 8 * 1024 * 1024;
-
 const CHANGE_ACTOR: u64 = 0x01;
 const CHANGE_SEQ: u64 = 0x03;
 const CHANGE_MAX_OP: u64 = 0x13;
@@ -60,11 +57,6 @@ struct Put {
 }
 
 impl Whole {
-    /// Whether the next change can stand here too.
-    pub(super) fn takes(&self, change: &PlainChange) -> bool {
-        !change.body.touches_text() && self.bytes < MOST
-    }
-
     /// Adds a change all of whose dependencies are here.
     pub(super) fn add(&mut self, change: PlainChange, hash: ChangeHash) -> Result<(), GateError> {
         let mut deps = Vec::new();
