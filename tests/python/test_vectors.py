@@ -440,6 +440,26 @@ class Changes(Case):
                 with self.assertRaises(Refused):
                     gate.decode_batch(author, data[:cut])
 
+    def test_a_snapshot(self):
+        """Every change of it is rebuilt from what the order says."""
+        vector = self.vectors["snapshot"]
+        part = unhex(vector["part"])
+        snapshot = gate.decode_snapshot([part])
+        self.assertEqual((snapshot.kind, snapshot.part), (vector["kind"], vector["document_part"]))
+        self.assertEqual(len(snapshot.changes), vector["changes"])
+        known = {v["hash"]: v for v in self.vectors["changes"]}
+        for change, digest in zip(snapshot.changes, snapshot.hashes, strict=True):
+            told = known[digest.hex()]
+            self.assertEqual((change.seq, change.start_op), (told["seq"], told["start_op"]))
+            self.assertEqual([described(op) for op in change.ops], told["ops"])
+        for author in vector["authors"]:
+            seqs = [c.seq for c in snapshot.changes if c.actor.hex() == author["actor"]]
+            self.assertEqual(max(seqs), author["changes"])
+        self.assertEqual(gate.digest_of(snapshot.hashes).hex(), vector["digest"])
+        for wrong in (part[:-1], part + b"\0", part[:6] + b"\0\1\0\2" + part[10:]):
+            with self.assertRaises(Refused):
+                gate.decode_snapshot([wrong])
+
     def test_what_is_no_batch(self):
         author = unhex(self.vectors["actors"][0]["actor"])
         for vector in self.vectors["refused"]:

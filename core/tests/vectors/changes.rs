@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use waymark_core::crypto::Entropy;
 use waymark_core::gate::{
     ActorId, Document, DocumentName, GateError, Op, OpId, PlainChange, Section, StoredChange,
-    decode_batch, encode_batch,
+    decode_batch, encode_batch, inspect_snapshot,
 };
 use waymark_core::ids::TextId;
 use waymark_core::space::actor;
@@ -34,6 +34,7 @@ pub(super) fn vectors() -> Value {
         "changes": story.told,
         "sections": story.sections(),
         "batches": batches(&story),
+        "snapshot": snapshot(&story),
         "refused": refused(&story),
     })
 }
@@ -266,6 +267,36 @@ fn batches(story: &Story) -> Value {
         })
         .into_iter()
         .collect()
+}
+
+/// The phone's plan as a snapshot, in one part.
+fn snapshot(story: &Story) -> Value {
+    let members = |_: &ActorId| true;
+    let inspected = |part: &[u8]| inspect_snapshot(PLAN, &members, &[part]);
+    let parts = story.phone.to_snapshot(PLAN, &|_, _| true).unwrap();
+    let [part] = parts.try_into().unwrap();
+    let summary = inspected(&part).unwrap();
+    assert_eq!(
+        Ok(summary.digest),
+        story.phone.digest(&|_, _| true),
+        "all of it"
+    );
+    // As with batches.
+    let published = super::published("changes")
+        .and_then(|file| unhex(file["snapshot"]["part"].as_str()?))
+        .filter(|part| inspected(part).as_ref() == Ok(&summary));
+    let authors = summary
+        .authors
+        .iter()
+        .map(|(actor, last)| json!({ "actor": hex(actor.0), "changes": last }));
+    json!({
+        "kind": PLAN.kind,
+        "document_part": PLAN.part,
+        "part": hex(published.unwrap_or(part)),
+        "changes": summary.changes,
+        "authors": authors.collect::<Vec<_>>(),
+        "digest": hex(summary.digest.0),
+    })
 }
 
 /// Bytes that are no batch, each with the name of what is wrong.
