@@ -87,7 +87,8 @@ fn measured(effort: Effort, count: usize) -> Vec<Row> {
     let (inspected, _) = timed(|| inspect_snapshot(NAME, &|_| true, &parts));
     let sent: u64 = batches.iter().map(|batch| batch.len() as u64).sum();
     let (ours, plain) = in_processes(&parts, &saved);
-    let above = ours.peak.saturating_sub(plain.kept);
+    let above = ours.peak.saturating_sub(ours.kept);
+    let plain_above = plain.peak.saturating_sub(plain.kept);
     vec![
         if count > 10_000 {
             Row::compared(&measure, pair.ours, pair.baseline)
@@ -96,13 +97,18 @@ fn measured(effort: Effort, count: usize) -> Vec<Row> {
         },
         Row::bytes("  bytes", packed, Some(saved.len() as u64), most),
         Row {
-            measure: "  peak of memory above plain Automerge's loaded document".into(),
+            measure: "  peak of memory above the loaded document".into(),
             ours: bytes(above),
-            baseline: bytes(plain.peak.saturating_sub(plain.kept)),
-            ratio: format!("{:.2}×", as_f64(above) / as_f64(plain.kept.max(1))),
+            baseline: bytes(plain_above),
+            ratio: format!("{:.2}×", as_f64(above) / as_f64(plain_above.max(1))),
             target: format!("≤ {}", bytes(MEMORY)),
-            met: (plain.kept > 0).then_some(above <= MEMORY),
+            met: (ours.kept > 0).then_some(above <= MEMORY),
         },
+        Row::note(
+            "  the loaded document, with what the gate keeps of its past",
+            bytes(ours.kept),
+            bytes(plain.kept),
+        ),
         Row::compared("  only inspected, for comparison", inspected, pair.baseline),
         Row::note(
             "  from batches of 100, in memory, and their bytes",

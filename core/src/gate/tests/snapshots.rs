@@ -332,7 +332,8 @@ fn forged_columns_are_refused() {
     };
     let malformed = |what| Some(GateError::Malformed(what));
     let big: &[u8] = &[0, 0xff, 0xff, 0xff, 0xff, 0x0f];
-    let cases: [([&[u8]; 7], u8, Option<GateError>); 16] = [
+    type Case<'a> = ([&'a [u8]; 7], u8, Option<GateError>);
+    let cases: [Case<'_>; 16] = [
         // Two records, as they should be but for the check.
         (
             [&[0, 2], &[], &[1, 2], &[0, 2], &[], &[1, 1], b"ab"],
