@@ -274,6 +274,7 @@ impl Story {
                 | Frame::Entry { space, .. }
                 | Frame::Own { space, .. }
                 | Frame::Page { space, .. }
+                | Frame::Checkpoint { space, .. }
                 | Frame::Refused { space, .. } => Some(*space),
                 Frame::Hello { .. } | Frame::Heartbeat { .. } => None,
             };

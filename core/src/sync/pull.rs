@@ -129,6 +129,8 @@ impl Machine {
                 after,
                 earlier,
                 whole,
+                from_checkpoint: false,
+                ids: Vec::new(),
             });
             readings.push(Reading {
                 number,
@@ -307,6 +309,9 @@ impl Machine {
                     }
                 }
                 pull.pending = pull.pending.saturating_sub(bytes);
+            }
+            Frame::Checkpoint { .. } => {
+                return Err(Problem::Garbled("a checkpoint that was not asked for".into()));
             }
             Frame::Refused {
                 space,

@@ -3,8 +3,9 @@
 //! `version 1 · kind 1 · device 2 · counter 4 · membership height 4 · seen seq 8 · seen chain 16 ·
 //! salt 16` (52 bytes) `· body · signature 64`
 //!
-//! The body of a `membership` entry has a public part (see [`crate::membership`]), that of an `ack`
-//! is public as a whole (see [`crate::ack`]); every other body is sealed text. The space's id travels in the request and not in the entry, but both id and
+//! The bodies of `membership` and `checkpoint` entries have a public part (see [`crate::membership`]
+//! and [`crate::checkpoint`]), that of an `ack` is public as a whole (see [`crate::ack`]); every other
+//! body is sealed text. The space's id travels in the request and not in the entry, but both id and
 //! signature cover it.
 
 use ring::digest::{Context, SHA256};
@@ -33,11 +34,11 @@ pub enum Kind {
     Batch,
     /// Another member's batch, vouched for by a current writer: sealed like one.
     Carry,
-    /// A place in the log from which a newcomer may start. Reserved.
+    /// A place in the log from which a newcomer may start.
     Checkpoint,
     /// A change of who is in the space.
     Membership,
-    /// A document's changes up to a checkpoint. Reserved.
+    /// A part of a document's changes up to a checkpoint.
     Snapshot,
     /// A kind of a later version.
     Unknown(u8),
@@ -78,6 +79,8 @@ impl Kind {
         let body = match self {
             // Length of the core, core, commitment, private part.
             Self::Membership => 4 + limits::MEMBERSHIP_CORE + 32 + limits::MEMBERSHIP_CORE + TAG,
+            // Length of the public part, public part, private part.
+            Self::Checkpoint => 4 + limits::CHECKPOINT_PUBLIC + limits::CHECKPOINT_PRIVATE + TAG,
             Self::Ack => limits::ACK,
             Self::Carry => limits::CARRY + TAG,
             Self::Snapshot => limits::SNAPSHOT_PART + TAG,
@@ -189,7 +192,8 @@ impl Entry {
         }
         let body = length - HEADER - SIGNATURE;
         let padded = match kind {
-            Kind::Membership | Kind::Unknown(_) => None,
+            // Of the first two a part is, which is looked at with the rest of the body.
+            Kind::Checkpoint | Kind::Membership | Kind::Unknown(_) => None,
             Kind::Ack => Some(Some(body)),
             _ => Some(body.checked_sub(TAG)),
         };

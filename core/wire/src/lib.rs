@@ -9,6 +9,7 @@
 //! - [`signature`]: Ed25519 keys, and which of them are refused.
 //! - [`entry`]: the fixed layout of one item in a space's log.
 //! - [`ack`]: what a member tells the others about what it holds.
+//! - [`checkpoint`]: a place in the log from which a newcomer may start.
 //! - [`chain`]: the hash over a log that lets a device prove what it has seen.
 //! - [`membership`]: the public part of membership entries and the rules that both sides enforce.
 //! - [`proof`] and [`receipt`]: how a reader shows who it is, and what a relay commits itself to.
@@ -20,6 +21,7 @@
 
 pub mod ack;
 pub mod chain;
+pub mod checkpoint;
 pub mod codec;
 pub mod entry;
 pub mod evidence;

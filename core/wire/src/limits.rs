@@ -11,6 +11,17 @@ pub const ACK: usize = 1024;
 pub const MEMBERSHIP_CORE: usize = 64 * 1024;
 /// Bytes of one part of a snapshot, at most.
 pub const SNAPSHOT_PART: usize = 1024 * 1024;
+/// Bytes of a checkpoint's public part, at most.
+pub const CHECKPOINT_PUBLIC: usize = 120 * 1024;
+/// Bytes of a checkpoint's padded private part, at most. An entry with both at their limits has less
+/// than 256 KiB.
+pub const CHECKPOINT_PRIVATE: usize = 128 * 1024;
+/// Memberships that a space may ever have had where a checkpoint is made in it, at most.
+pub const CHECKPOINT_MEMBERSHIPS: usize = 4_096;
+/// Snapshot entries that a checkpoint may name, at most.
+pub const CHECKPOINT_SNAPSHOTS: usize = 1_024;
+/// Other entries that a checkpoint may keep, at most.
+pub const CHECKPOINT_KEPT: usize = 1_024;
 /// Changes in one batch, at most.
 pub const CHANGES: usize = 4_096;
 /// Bytes of one record, at most.
@@ -59,6 +70,10 @@ pub const PULL_BODY: usize = 512 * 1024;
 pub const FRAME: usize = SNAPSHOT_PART + 4 * 1024;
 /// Earlier positions that one pull may name, at most.
 pub const EARLIER: usize = 8;
+/// Entries that one pull may ask for by id in one space, at most.
+pub const PULL_IDS: usize = 256;
+/// Acks that come with a checkpoint, at most.
+pub const CHECKPOINT_ACKS: usize = 16;
 /// Bytes of a nonce, at most.
 pub const NONCE: usize = 32;
 /// Entries in one story of evidence against a relay, at most.

@@ -9,7 +9,7 @@ mod status;
 
 pub use self::append::{AppendAnswer, AppendRequest};
 pub use self::mailbox::{MailboxAnswer, MailboxId, MailboxRequest, MailboxSlot};
-pub use self::pull::{Frame, PullRequest, PullSpace};
+pub use self::pull::{Frame, PlacedEntry, PullRequest, PullSpace};
 pub use self::refusal::{RefusalAnswer, RefusalCode};
 pub use self::status::{StatusAnswer, StatusRequest};
 

@@ -170,13 +170,16 @@ impl Membership {
         Ok(())
     }
 
-    /// Whether a batch, a carry or an ack counts after what has been applied: a member signed it, at a
-    /// height in the epoch in force, and unless it is an ack one with `write`.
+    /// Whether a batch, a carry, a snapshot, a checkpoint or an ack counts after what has been applied: a
+    /// member signed it, at a height in the epoch in force, and for all but an ack one with `write`.
     ///
     /// # Errors
     /// [`Refusal`] where it does not.
     pub fn admit(&self, entry: &Entry) -> Result<EntryId, Refusal> {
-        if !matches!(entry.header().kind, Kind::Ack | Kind::Batch | Kind::Carry) {
+        if !matches!(
+            entry.header().kind,
+            Kind::Ack | Kind::Batch | Kind::Carry | Kind::Checkpoint | Kind::Snapshot
+        ) {
             return Err(Refusal::Kind(entry.header().kind.number()));
         }
         let id = entry.id(&self.space);
@@ -194,7 +197,7 @@ impl Membership {
         let rights = match header.kind {
             // Also whoever may only look is to have the key.
             Kind::Ack => Rights::READ,
-            Kind::Batch | Kind::Carry => Rights::WRITE,
+            Kind::Batch | Kind::Carry | Kind::Checkpoint | Kind::Snapshot => Rights::WRITE,
             other => return Err(Refusal::Kind(other.number())),
         };
         if self.is_closed() {

@@ -46,6 +46,16 @@ pub struct PullSpace {
     #[n(3)]
     #[cbor(skip_if = "is_unset", default)]
     pub whole: bool,
+    /// Whether to start at a checkpoint, where there is one that has its quorum and reaches further
+    /// than `after`; absent: not.
+    #[n(4)]
+    #[cbor(skip_if = "is_unset", default)]
+    pub from_checkpoint: bool,
+    /// Where there are any: these entries and no others, at most [`limits::PULL_IDS`], in this
+    /// order, as far as they are snapshots, checkpoints, or kept by one.
+    #[n(5)]
+    #[cbor(decode_with = "decode_ids", skip_if = "Vec::is_empty", default)]
+    pub ids: Vec<EntryId>,
 }
 
 #[expect(
@@ -62,6 +72,26 @@ fn decode_spaces<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<PullSpace>, 
 
 fn decode_earlier<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<Position>, Error> {
     decode_list(d, ctx, limits::EARLIER)
+}
+
+fn decode_ids<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<EntryId>, Error> {
+    decode_list(d, ctx, limits::PULL_IDS)
+}
+
+fn decode_acks<C>(d: &mut Decoder<'_>, ctx: &mut C) -> Result<Vec<PlacedEntry>, Error> {
+    decode_list(d, ctx, limits::CHECKPOINT_ACKS)
+}
+
+/// An entry with its place in the log.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(array)]
+pub struct PlacedEntry {
+    /// The place.
+    #[n(0)]
+    pub seq: u64,
+    /// The whole entry.
+    #[n(1)]
+    pub entry: Bytes,
 }
 
 /// One item of a pull's answer.
@@ -153,6 +183,22 @@ pub enum Frame {
         #[cbor(decode_with = "crate::codec::decode_nonce")]
         nonce: Bytes,
     },
+    /// The reader starts at this checkpoint, as [`PullSpace::from_checkpoint`] asked. Of what it
+    /// covers the membership entries follow, in order, then the log from the next place on, where
+    /// the checkpoint and the acks come once more.
+    #[n(7)]
+    Checkpoint {
+        /// The space's place in the request.
+        #[n(0)]
+        space: u16,
+        /// The checkpoint.
+        #[n(1)]
+        checkpoint: PlacedEntry,
+        /// What others said of it, as far as it makes the quorum.
+        #[n(2)]
+        #[cbor(decode_with = "decode_acks")]
+        acks: Vec<PlacedEntry>,
+    },
 }
 
 #[cfg(test)]
@@ -176,6 +222,8 @@ mod tests {
             after: Cursor::start(&space).position(),
             earlier: Vec::new(),
             whole: false,
+            from_checkpoint: false,
+            ids: Vec::new(),
         };
         let mut bytes = codec::encode(&asked);
         assert_eq!(bytes[0], 0xa2, "proof and place, and nothing else");
@@ -183,6 +231,14 @@ mod tests {
         bytes[0] += 1;
         bytes.extend([0x03, 0xf5]);
         asked.whole = true;
+        assert_eq!(codec::encode(&asked), bytes);
+        assert_eq!(codec::decode(&bytes, 1_000), Ok(asked.clone()));
+        // So is a newcomer, and who fetches what it shows first.
+        bytes[0] += 2;
+        bytes.extend([0x04, 0xf5, 0x05, 0x81, 0x58, 32]);
+        bytes.extend([9; 32]);
+        asked.from_checkpoint = true;
+        asked.ids = vec![EntryId([9; 32])];
         assert_eq!(codec::encode(&asked), bytes);
         assert_eq!(codec::decode(&bytes, 1_000), Ok(asked));
     }

@@ -56,6 +56,9 @@ pub enum RefusalCode {
     /// Something else was put into this slot of the mailbox before.
     #[n(15)]
     MailboxTaken,
+    /// What stands after the reader's place is not kept any more: start at a checkpoint.
+    #[n(16)]
+    Dropped,
 }
 
 impl RefusalCode {
@@ -78,6 +81,7 @@ impl RefusalCode {
             Self::Attachment => "attachment",
             Self::Closed => "closed",
             Self::MailboxTaken => "mailbox_taken",
+            Self::Dropped => "dropped",
         }
     }
 
@@ -94,7 +98,8 @@ impl RefusalCode {
             | Self::Counter
             | Self::UnknownPosition
             | Self::Closed
-            | Self::MailboxTaken => 409,
+            | Self::MailboxTaken
+            | Self::Dropped => 409,
             Self::TooLarge => 413,
             Self::Unsupported => 422,
             Self::Unavailable => 503,
@@ -154,11 +159,12 @@ mod tests {
             (RefusalCode::Attachment, 13, "attachment", 400),
             (RefusalCode::Closed, 14, "closed", 409),
             (RefusalCode::MailboxTaken, 15, "mailbox_taken", 409),
+            (RefusalCode::Dropped, 16, "dropped", 409),
         ] {
             assert_eq!(codec::encode(&code), [number], "{name}");
             assert_eq!(codec::decode(&[number], 1), Ok(code));
             assert_eq!((code.name(), code.status()), (name, status));
         }
-        assert!(codec::decode::<RefusalCode>(&[16], 1).is_err());
+        assert!(codec::decode::<RefusalCode>(&[17], 1).is_err());
     }
 }

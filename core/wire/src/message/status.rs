@@ -25,7 +25,7 @@ pub struct StatusAnswer {
     /// Bytes that it may hold, where the operator set a quota.
     #[n(1)]
     pub quota: Option<u64>,
-    /// The place of the oldest entry that is kept.
+    /// The place from which on every entry is kept: 1 where nothing was dropped.
     #[n(2)]
     pub oldest: u64,
     /// The end of the log.
