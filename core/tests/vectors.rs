@@ -18,6 +18,8 @@ use serde_json::Value;
 
 #[path = "vectors/changes.rs"]
 mod changes;
+#[path = "vectors/checkpoints.rs"]
+mod checkpoints;
 #[path = "vectors/entries.rs"]
 mod entries;
 #[path = "vectors/evidence.rs"]

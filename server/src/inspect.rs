@@ -30,7 +30,8 @@ pub fn entries(data: &Path) -> Result<Vec<StoredEntry>, SchemaError> {
     let db = Connection::open_with_flags(data.join(DATABASE), flags)?;
     let mut statement = db.prepare(
         "SELECT space.id, entry.place & 0xffffffff, entry.id, entry.bytes
-         FROM entry JOIN space ON space.number = entry.place >> 32 ORDER BY entry.place",
+         FROM entry JOIN space ON space.number = entry.place >> 32
+         WHERE length(entry.bytes) > 0 ORDER BY entry.place",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(StoredEntry {

@@ -3,6 +3,7 @@
 //! has to hold is the conformance suite beside it.
 
 mod candidate;
+mod checkpoints;
 mod rules;
 mod sqlite;
 
@@ -37,14 +38,15 @@ pub trait Log: Send + Sync + 'static {
     /// The entries after `seq`: as many as a page holds, at least one where there is one.
     ///
     /// # Errors
-    /// [`LogError`] where the log cannot be read.
+    /// [`LogError::Dropped`] where they are not all kept, [`LogError`] where the log cannot be read.
     fn page(
         &self,
         space: SpaceId,
         after: u64,
     ) -> impl Future<Output = Result<Page, LogError>> + Send;
 
-    /// The first of `places` that is on the space's log. The place before the first entry always is.
+    /// The first of `places` that is on the space's log and from which every entry is kept. Where
+    /// nothing was dropped, the place before the first entry is always one.
     ///
     /// # Errors
     /// [`LogError`] where the log cannot be read.
@@ -83,6 +85,44 @@ pub trait Log: Send + Sync + 'static {
     fn usage(&self, space: SpaceId)
     -> impl Future<Output = Result<Option<Usage>, LogError>> + Send;
 
+    /// The checkpoint at which a newcomer starts, where there is one: of those with a quorum the one
+    /// that reaches furthest, otherwise the one for which something was dropped.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn start(&self, space: SpaceId)
+    -> impl Future<Output = Result<Option<Start>, LogError>> + Send;
+
+    /// The membership entries after `after` and up to `until`, which is on the log: as many as a page
+    /// holds. The page ends at `until` where no more follow.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn members(
+        &self,
+        space: SpaceId,
+        after: u64,
+        until: u64,
+    ) -> impl Future<Output = Result<Page, LogError>> + Send;
+
+    /// Those entries with these ids that are snapshots, checkpoints, or kept by the checkpoint at
+    /// which newcomers start; in the order given, as many as a page holds.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn entries(
+        &self,
+        space: SpaceId,
+        ids: Vec<EntryId>,
+    ) -> impl Future<Output = Result<Fetched, LogError>> + Send;
+
+    /// Drops some of what checkpoints let go `now` (milliseconds since the Unix epoch): whether there
+    /// may be more. A dropped entry that comes again still has its place.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log could not do it.
+    fn drop_due(&self, now: i64) -> impl Future<Output = Result<bool, LogError>> + Send;
+
     /// The history that receipts belong to.
     fn generation(&self) -> Generation;
 
@@ -103,6 +143,9 @@ pub enum LogError {
     /// More is waiting to be written than may wait, or the log is closing.
     #[error("the log takes no more for now")]
     Busy,
+    /// What was asked for is not kept any more.
+    #[error("what was asked for is not kept any more")]
+    Dropped,
     /// The engine failed.
     #[error("the log failed: {0}")]
     Engine(String),
@@ -122,6 +165,8 @@ pub struct Append {
     pub attachments: Vec<Vec<u8>>,
     /// Whether the first entry may create the space.
     pub may_create: bool,
+    /// When it arrived, in milliseconds since the Unix epoch by the relay's clock.
+    pub now: i64,
 }
 
 /// What became of an [`Append`].
@@ -173,12 +218,32 @@ pub struct Page {
     pub head: u64,
 }
 
+/// Where a newcomer starts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Start {
+    /// The checkpoint.
+    pub checkpoint: Stored,
+    /// What others said of it, as far as it makes the quorum.
+    pub acks: Vec<Stored>,
+    /// The place that it reaches.
+    pub end: Position,
+}
+
+/// Entries that were asked for by their ids.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fetched {
+    /// Those that there are.
+    pub entries: Vec<Stored>,
+    /// How many of the ids were looked at: all, or as far as a page goes.
+    pub looked_at: usize,
+}
+
 /// What is kept of a space.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Usage {
     /// Bytes of entries and attachments.
     pub bytes: u64,
-    /// The place of the oldest entry that is kept.
+    /// The place from which on every entry is kept: 1 where nothing was dropped.
     pub oldest: u64,
     /// The end of the log.
     pub head: Position,

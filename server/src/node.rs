@@ -117,6 +117,18 @@ impl<L: Log, B: Bus> Node<L, B> {
         }
     }
 
+    /// Drops what checkpoints let go by now.
+    pub(crate) async fn drop_due(&self) {
+        loop {
+            match self.log.drop_due(self.clock.now_ms()).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                // It stays longer.
+                Err(error) => return tracing::warn!(%error, "old entries were not dropped"),
+            }
+        }
+    }
+
     /// Whether a membership that read before reads on: asked after a page was read, the answer holds
     /// for every entry in it.
     ///

@@ -20,6 +20,9 @@ use crate::node::Node;
 /// How long a stop waits for requests in flight.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often a relay looks whether entries may be dropped. A checkpoint rests for days.
+const TENDING: Duration = Duration::from_secs(60 * 60);
+
 /// A relay over a data directory, which is its own until it is dropped.
 #[derive(Debug)]
 pub struct Relay {
@@ -80,6 +83,7 @@ impl Relay {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         self.node.sweep().await;
+        let tending = tokio::spawn(tend(self.node.clone(), self.stop.subscribe()));
         let limits = self.node.limits;
         let listener = Listener::new(listener, limits.connections, limits.idle);
         let routes = http::router(self.node.clone());
@@ -100,7 +104,19 @@ impl Relay {
             served = serving.into_future() => served,
             () = patience => Ok(()),
         };
+        tending.abort();
         self.node.log.close().await;
         served
+    }
+}
+
+/// Drops what is due, now and every hour, until the relay stops.
+async fn tend(node: Arc<Node<SqliteLog, LocalBus>>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        node.drop_due().await;
+        tokio::select! {
+            () = tokio::time::sleep(TENDING) => {}
+            _ = stopping.changed() => return,
+        }
     }
 }

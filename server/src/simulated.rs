@@ -47,6 +47,11 @@ impl Relay {
         (status, body.unwrap_or_default().into())
     }
 
+    /// Does what a relay does by itself from time to time: drops the entries that may go.
+    pub async fn tend(&self) {
+        self.node.drop_due().await;
+    }
+
     /// Writes what is queued and gives the directory up.
     pub async fn stop(self) {
         self.node.log.close().await;

@@ -2,6 +2,7 @@
 //! noise where devices put sealed text.
 
 use waymark_wire::chain::{Cursor, Position};
+use waymark_wire::checkpoint::Checkpoint;
 use waymark_wire::entry::{Entry, Header, Kind, TAG};
 use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, PersonTag, SpaceId};
 use waymark_wire::membership::{
@@ -229,6 +230,61 @@ impl Space {
         Entry::assemble(header, &body, &self.id, &at, |text| key.sign(text)).into_bytes()
     }
 
+    /// The next entry of a device, with this body.
+    pub(crate) fn with_body(&mut self, by: usize, kind: Kind, body: &[u8]) -> Vec<u8> {
+        let (height, at) = (self.membership.height(), self.membership.head());
+        let device = &mut self.devices[by];
+        let header = Header {
+            kind,
+            device: device.number,
+            counter: device.counter,
+            height,
+            seen: start(&self.id),
+            salt: bytes(&mut self.noise),
+        };
+        device.counter += 1;
+        let key = &device.key;
+        Entry::assemble(header, body, &self.id, &at, |text| key.sign(text)).into_bytes()
+    }
+
+    /// The next snapshot of a device.
+    pub(crate) fn snapshot(&mut self, by: usize) -> Vec<u8> {
+        let body: Vec<u8> = (0..256 + TAG).map(|_| next(&mut self.noise)).collect();
+        self.with_body(by, Kind::Snapshot, &body)
+    }
+
+    /// What a checkpoint at `seq` says of a log that begins with these entries, and names all their
+    /// snapshots.
+    pub(crate) fn checkpoint(&self, log: &[Vec<u8>], seq: u64) -> Checkpoint {
+        let covered = &log[..usize::try_from(seq).unwrap()];
+        let head = |bytes: &Vec<u8>| *Entry::parse(bytes.clone()).unwrap().header();
+        let changes = covered.iter().map(head);
+        let changes = changes.filter(|header| header.kind == Kind::Membership);
+        let height = Height(u32::try_from(changes.count()).unwrap() - 1);
+        let members = self.membership.everybody().iter();
+        let members = members.filter(|member| member.since <= height);
+        let signed = |device| {
+            let signers = covered.iter().map(|bytes| head(bytes).device);
+            u32::try_from(signers.filter(|signer| *signer == device).count()).unwrap()
+        };
+        let snapshots = log
+            .iter()
+            .filter(|bytes| head(bytes).kind == Kind::Snapshot);
+        let cursor = covered
+            .iter()
+            .fold(Cursor::start(&self.id), |cursor, bytes| {
+                cursor.after(&self.id_of(bytes))
+            });
+        Checkpoint {
+            seq,
+            chain: cursor.chain,
+            height,
+            counters: members.map(|member| signed(member.device)).collect(),
+            snapshots: snapshots.map(|bytes| self.id_of(bytes)).collect(),
+            kept: Vec::new(),
+        }
+    }
+
     /// The id of an entry of this space.
     pub(crate) fn id_of(&self, entry: &[u8]) -> EntryId {
         let entry = Entry::parse(entry.to_vec()).unwrap();
@@ -294,6 +350,11 @@ fn membership_entry(
 
 fn bytes<const N: usize>(noise: &mut u64) -> [u8; N] {
     std::array::from_fn(|_| next(noise))
+}
+
+/// The next byte of noise that is the same in every run.
+pub(crate) fn noise(state: &mut u64) -> u8 {
+    next(state)
 }
 
 /// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): noise that is the same in every run.

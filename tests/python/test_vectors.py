@@ -112,12 +112,40 @@ class Entries(Case):
             if said is None:
                 outcome = "unreadable"
             else:
-                code, epoch = said
-                outcome = {"key_refused": epoch} if code == 1 else {"unknown": code}
+                outcome = {
+                    1: lambda epoch: {"key_refused": epoch},
+                    2: lambda about: {"checkpoint_ok": about.hex()},
+                    3: lambda about, fault: {"checkpoint_bad": about.hex(), "fault": fault},
+                }.get(said[0], lambda _: {"unknown": said[0]})(*said[1:])
             self.assertEqual(outcome, vector["outcome"], vector["what"])
         (ack,) = [e for e in self.vectors["entries"] if e["header"]["kind"] == wire.ACK]
         self.assertEqual(wire.read_ack(unhex(ack["body"])), (1, 7))
         self.assertEqual(wire.pad(cbor.encode({0: 1, 1: 7})).hex(), ack["body"])
+
+    def test_checkpoints(self):
+        vectors = self.vectors["checkpoints"]
+        for vector in vectors["bodies"]:
+            try:
+                public, private = wire.read_checkpoint(unhex(vector["body"]))
+                outcome = {
+                    "seq": public[0],
+                    "chain": public[1].hex(),
+                    "height": public[2],
+                    "counters": public[3],
+                    "snapshots": len(public.get(4, [])),
+                    "kept": [seq for seq, _ in public.get(5, [])],
+                    "private": private,
+                }
+            except Refused as refused:
+                outcome = str(refused)
+            self.assertEqual(outcome, vector["outcome"], vector["what"])
+        whole = unhex(vectors["bodies"][0]["body"])
+        public, private = wire.read_checkpoint(whole)
+        text = cbor.encode(public)
+        self.assertEqual(len(text).to_bytes(4, "big") + text + whole[-private:], whole)
+        private = vectors["private"]
+        documents = [[*of, unhex(digest)] for *of, digest in private["documents"]]
+        self.assertEqual(cbor.encode({0: documents}).hex(), private["text"])
 
     def test_chain(self):
         vector = self.vectors["chain"]

@@ -311,7 +311,9 @@ impl Machine {
                 pull.pending = pull.pending.saturating_sub(bytes);
             }
             Frame::Checkpoint { .. } => {
-                return Err(Problem::Garbled("a checkpoint that was not asked for".into()));
+                return Err(Problem::Garbled(
+                    "a checkpoint that was not asked for".into(),
+                ));
             }
             Frame::Refused {
                 space,

@@ -2,7 +2,7 @@
 //! receipts.
 
 use serde_json::{Value, json};
-use waymark_wire::ack::Ack;
+use waymark_wire::ack::{Ack, CheckpointFault};
 use waymark_wire::chain::{Chain, ChainTag, Position};
 use waymark_wire::codec::Bytes;
 use waymark_wire::entry::{Entry, EntryError, Header, Kind};
@@ -12,6 +12,7 @@ use waymark_wire::proof::ReadProof;
 use waymark_wire::receipt::Receipt;
 use waymark_wire::signature::{KeyError, SigningKey, VerifyingKey};
 
+use super::checkpoints;
 use super::support::{counting, hex};
 
 pub(super) fn vectors() -> Value {
@@ -20,6 +21,7 @@ pub(super) fn vectors() -> Value {
         "signing_keys": signing_keys(),
         "entries": [batch(), founding_place(), unknown_kind(), ack()],
         "acks": acks(),
+        "checkpoints": checkpoints::vectors(),
         "forms": forms(),
         "chain": chain(),
         "read_proof": read_proof(),
@@ -193,12 +195,29 @@ fn ack() -> Value {
 
 /// What bodies of acks say, before and behind the padding.
 fn acks() -> Value {
+    let about = |code: u8, more: &[u8]| {
+        let head = [0xa2 + u8::from(!more.is_empty()), 0, code, 1, 0x58, 32];
+        [&head[..], &counting::<32>(0x50), more].concat()
+    };
+    let named = [
+        ("a checkpoint that is right", about(2, &[])),
+        ("a right one, and a key more", about(2, &[2, 3])),
+        ("changes are missing", about(3, &[2, 1])),
+        ("changes were invented", about(3, &[2, 2])),
+        ("changes were altered", about(3, &[2, 3])),
+        ("a bomb", about(3, &[2, 4])),
+        ("something else", about(3, &[2, 0])),
+        ("what a later version names", about(3, &[2, 0x18, 99])),
+        ("nothing that is wrong", about(3, &[])),
+        ("half a checkpoint's id", vec![0xa2, 0, 2, 1, 0x42, 1, 2]),
+    ];
     let said = [
         ("the first epoch", &[0xa2, 0, 1, 1, 0][..]),
         ("a later epoch", &[0xa2, 0, 1, 1, 7]),
         ("one far on", &[0xa2, 0, 1, 1, 0x19, 0x03, 0xe8]),
         ("a key more", &[0xa3, 0, 1, 1, 7, 2, 0x80]),
-        ("another code", &[0xa1, 0, 2]),
+        ("no checkpoint", &[0xa1, 0, 2]),
+        ("another code", &[0xa1, 0, 4]),
         (
             "another code that says more",
             &[0xa2, 0, 0x18, 0x63, 2, 0x41, 9],
@@ -210,18 +229,23 @@ fn acks() -> Value {
         ("something behind it", &[0xa2, 0, 1, 1, 7, 0]),
         ("no map", &[0x82, 1, 7]),
     ];
-    let told = said.map(|(what, text)| {
-        let mut body = text.to_vec();
+    let said = said.map(|(what, text)| (what, text.to_vec()));
+    let told = said.into_iter().chain(named).map(|(what, mut body)| {
         padding::pad(&mut body);
         let outcome = match Ack::parse(&body) {
             Some(Ack::KeyRefused(epoch)) => json!({ "key_refused": epoch.0 }),
+            Some(Ack::CheckpointOk(id)) => json!({ "checkpoint_ok": hex(id.0) }),
+            Some(Ack::CheckpointBad(id, fault)) => {
+                assert_eq!(CheckpointFault::from_number(fault.number()), fault);
+                json!({ "checkpoint_bad": hex(id.0), "fault": fault.name() })
+            }
             Some(Ack::Unknown(code)) => json!({ "unknown": code }),
             Some(other) => panic!("{other:?}"),
             None => json!("unreadable"),
         };
         json!({ "what": what, "body": hex(body), "outcome": outcome })
     });
-    told.into_iter().collect()
+    told.collect()
 }
 
 fn entry(header: Header, body: &[u8], space: SpaceId, membership: EntryId) -> Value {
@@ -272,7 +296,10 @@ fn forms() -> Value {
         (1, 3, 388),
         (1, 3, 1_048_708),
         (1, 3, 1_048_709),
+        (1, 4, 116),
         (1, 4, 388),
+        (1, 4, 254_088),
+        (1, 4, 254_089),
         (1, 5, 372),
         (1, 5, 373),
         (1, 5, 388),

@@ -8,7 +8,7 @@ use waymark_wire::codec::{self, Bytes};
 use waymark_wire::ids::{DeviceNumber, EntryId, Generation};
 use waymark_wire::message::{
     AppendAnswer, AppendRequest, Frame, MailboxAnswer, MailboxId, MailboxRequest, MailboxSlot,
-    PullRequest, PullSpace, RefusalAnswer, RefusalCode, StatusAnswer, StatusRequest,
+    PlacedEntry, PullRequest, PullSpace, RefusalAnswer, RefusalCode, StatusAnswer, StatusRequest,
 };
 use waymark_wire::proof::ReadProof;
 use waymark_wire::receipt::Receipt;
@@ -69,6 +69,8 @@ impl Messages {
             after: self.space.cursor.position(),
             earlier,
             whole: false,
+            from_checkpoint: false,
+            ids: Vec::new(),
         };
         let earlier = vec![position(3), position(1)];
         let requests = [
@@ -86,6 +88,19 @@ impl Messages {
                     whole: true,
                     ..asked(Vec::new())
                 }],
+                live: None,
+            },
+            PullRequest {
+                spaces: vec![
+                    PullSpace {
+                        from_checkpoint: true,
+                        ..asked(Vec::new())
+                    },
+                    PullSpace {
+                        ids: vec![EntryId(counting(7)), EntryId(counting(5))],
+                        ..asked(Vec::new())
+                    },
+                ],
                 live: None,
             },
         ];
@@ -124,7 +139,17 @@ impl Messages {
                 code: RefusalCode::UnknownPosition,
                 agreed: Some(position(3)),
             },
+            Frame::Refused {
+                space: 1,
+                code: RefusalCode::Dropped,
+                agreed: None,
+            },
             Frame::Heartbeat { nonce: nonce(0xe2) },
+            Frame::Checkpoint {
+                space: 0,
+                checkpoint: placed(6, 2),
+                acks: vec![placed(8, 3), placed(9, 4)],
+            },
         ];
         json!({
             "requests": requests.iter().map(told).collect::<Vec<_>>(),
@@ -247,6 +272,11 @@ fn nonce(first: u8) -> Bytes {
     Bytes(counting::<24>(first).to_vec())
 }
 
+fn placed(seq: u64, first: u8) -> PlacedEntry {
+    let entry = Bytes(counting::<30>(first).to_vec());
+    PlacedEntry { seq, entry }
+}
+
 fn position(seq: u64) -> Position {
     Position {
         seq,
@@ -255,7 +285,7 @@ fn position(seq: u64) -> Position {
 }
 
 fn codes() -> Value {
-    let codes = (1..=15_u8).map(|number| {
+    let codes = (1..=16_u8).map(|number| {
         let code: RefusalCode = codec::decode(&[number], 1).unwrap();
         json!({ "number": number, "name": code.name(), "status": code.status() })
     });

@@ -241,7 +241,10 @@ mod tests {
         let private = [9; 256 + TAG];
         let body = CheckpointBody::assemble(&checkpoint(), &private).unwrap();
         let parsed = CheckpointBody::parse(&body).unwrap();
-        assert_eq!((parsed.public, parsed.private), (checkpoint(), &private[..]));
+        assert_eq!(
+            (parsed.public, parsed.private),
+            (checkpoint(), &private[..])
+        );
         for shorter in [0, 3, 4, body.len() - 1] {
             let cut = CheckpointBody::parse(&body[..shorter]);
             assert!(matches!(cut, Err(CheckpointError::Length(_))));
@@ -285,7 +288,10 @@ mod tests {
         let alter = |alter: &dyn Fn(&mut Checkpoint)| {
             let mut altered = checkpoint();
             alter(&mut altered);
-            assert_eq!(altered.to_bytes().unwrap_err(), altered.is_in_order().unwrap_err());
+            assert_eq!(
+                altered.to_bytes().unwrap_err(),
+                altered.is_in_order().unwrap_err()
+            );
             Checkpoint::parse(&codec::encode(&altered)).unwrap_err()
         };
         let order = CheckpointError::Order;

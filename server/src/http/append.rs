@@ -37,6 +37,7 @@ pub(super) async fn append<L: Log, B: Bus>(
         may_create: node.admits(request.admission.as_ref()),
         entries: request.entries.into_iter().map(|entry| entry.0).collect(),
         attachments: request.attachments.into_iter().map(|a| a.0).collect(),
+        now: node.clock.now_ms(),
     };
     let outcome = node.append(append).await;
     drop(received.room);

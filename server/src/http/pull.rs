@@ -2,6 +2,7 @@
 //! out of [`Answer`], which holds a place in each log and nothing of what is there: a slow reader
 //! lags and fills no memory.
 
+mod start;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +20,12 @@ use tokio::time::{Duration, Instant, sleep_until};
 use waymark_wire::chain::{Cursor, Position};
 use waymark_wire::codec::{self, Bytes as Blob};
 use waymark_wire::entry::{Entry, Kind};
-use waymark_wire::ids::{DeviceNumber, SpaceId};
+use waymark_wire::ids::{DeviceNumber, EntryId, SpaceId};
 use waymark_wire::limits;
 use waymark_wire::membership::Rights;
 use waymark_wire::message::{Frame, PullRequest, PullSpace, RefusalCode};
 
+use self::start::Starting;
 use super::InFlight;
 use super::answer::refuse;
 use super::body::receive;
@@ -95,6 +97,10 @@ enum Space {
         after: u64,
         has_page: bool,
     },
+    /// The reader is a member and starts at a checkpoint.
+    Starting(Reader, Starting),
+    /// The reader is a member and gets the entries with these ids, and no others.
+    Fetching(Reader, Vec<EntryId>),
     /// Nothing more comes.
     Ended,
 }
@@ -205,28 +211,61 @@ impl<L: Log, B: Bus> Answer<L, B> {
                 }
             };
         }
-        let Space::Reading {
-            reader,
-            after,
-            has_page,
-        } = space
-        else {
-            return None;
-        };
-        match page(&self.node, number, *reader, *after, !*has_page).await {
-            Ok(None) => None,
-            Ok(Some((frames, page))) => {
-                *after = page.end.seq;
-                *has_page = true;
-                if page.end.seq < page.head {
+        match space.next(&self.node, number).await {
+            Ok((frames, has_more)) => {
+                if has_more {
                     self.due.push_front(number);
                 }
-                Some(frames)
+                frames
             }
             Err(refused) => {
                 *space = Space::Ended;
                 Some(codec::encode(&refused.frame(number)))
             }
+        }
+    }
+}
+
+impl Space {
+    /// The next frames, where there are any, and whether more are due at once.
+    async fn next<L: Log, B: Bus>(
+        &mut self,
+        node: &Node<L, B>,
+        number: u16,
+    ) -> Result<(Option<Vec<u8>>, bool), Refusal> {
+        match self {
+            Self::Reading {
+                reader,
+                after,
+                has_page,
+            } => {
+                let Some((frames, page)) = page(node, number, *reader, *after, !*has_page).await?
+                else {
+                    return Ok((None, false));
+                };
+                *after = page.end.seq;
+                *has_page = true;
+                Ok((Some(frames), page.end.seq < page.head))
+            }
+            Self::Starting(reader, starting) => {
+                let (frames, is_all) = start::page(node, number, *reader, starting).await?;
+                if is_all {
+                    *self = Self::Reading {
+                        reader: *reader,
+                        after: starting.until.seq,
+                        has_page: true,
+                    };
+                }
+                Ok((Some(frames), true))
+            }
+            Self::Fetching(reader, ids) => {
+                let (frames, is_all) = start::fetch(node, number, *reader, ids).await?;
+                if is_all {
+                    *self = Self::Ended;
+                }
+                Ok((Some(frames), !is_all))
+            }
+            Self::Asked(_) | Self::Ended => Ok((None, false)),
         }
     }
 }
@@ -257,12 +296,28 @@ impl From<RefusalCode> for Refusal {
 async fn begin<L: Log, B: Bus>(node: &Node<L, B>, asked: &PullSpace) -> Result<Space, Refusal> {
     let member = node.reader(&asked.proof).await?;
     let space = asked.proof.space;
+    let reader = Reader {
+        space,
+        device: asked.proof.device,
+        writes: member.rights.include(Rights::WRITE),
+        whole: asked.whole,
+    };
+    if !asked.ids.is_empty() {
+        return Ok(Space::Fetching(reader, asked.ids.clone()));
+    }
+    if let Some(starting) = start::at_checkpoint(node, asked).await? {
+        return Ok(Space::Starting(reader, starting));
+    }
     let start = Cursor::start(&space).position();
     let mut places = vec![asked.after];
     places.extend(&asked.earlier);
     places.push(start);
     let agreed = node.log.agreed(space, places).await.map_err(unavailable)?;
     if agreed != Some(asked.after) {
+        let usage = node.log.usage(space).await.map_err(unavailable)?;
+        if usage.is_some_and(|usage| asked.after.seq.saturating_add(1) < usage.oldest) {
+            return Err(RefusalCode::Dropped.into());
+        }
         tracing::info!(space = %Short(&space), "a reader is not on this log");
         return Err(Refusal {
             code: RefusalCode::UnknownPosition,
@@ -270,12 +325,7 @@ async fn begin<L: Log, B: Bus>(node: &Node<L, B>, asked: &PullSpace) -> Result<S
         });
     }
     Ok(Space::Reading {
-        reader: Reader {
-            space,
-            device: asked.proof.device,
-            writes: member.rights.include(Rights::WRITE),
-            whole: asked.whole,
-        },
+        reader,
         after: asked.after.seq,
         has_page: false,
     })
@@ -291,7 +341,11 @@ async fn page<L: Log, B: Bus>(
     even_empty: bool,
 ) -> Result<Option<(Vec<u8>, Page)>, Refusal> {
     let page = node.log.page(reader.space, after).await;
-    let mut page = page.map_err(unavailable)?;
+    let mut page = page.map_err(|error| match error {
+        // It went while the answer was under way.
+        LogError::Dropped => RefusalCode::Dropped,
+        error => unavailable(error),
+    })?;
     node.reads_on(reader.space, reader.device).await?;
     if page.entries.is_empty() && !even_empty {
         return Ok(None);

@@ -2,6 +2,7 @@
 //! membership that was read a moment ago. A membership only grows, so what was signed then is
 //! signed now, and the writer is spared the costly part.
 
+use waymark_wire::checkpoint::{Checkpoint, CheckpointBody};
 use waymark_wire::entry::{Entry, EntryError, Kind};
 use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, SpaceId};
 use waymark_wire::limits;
@@ -24,6 +25,8 @@ pub(crate) struct Candidate {
     pub(crate) is_founding: bool,
     /// Whether its signature has been verified.
     pub(crate) is_authentic: bool,
+    /// What it says in public, where it is a checkpoint.
+    pub(crate) checkpoint: Option<Checkpoint>,
 }
 
 /// Something that a membership entry names by hash.
@@ -50,6 +53,8 @@ pub(crate) struct Prepared {
     pub(crate) may_create: bool,
     /// Whether attachments may be missing.
     pub(crate) heals: bool,
+    /// When it arrived, in milliseconds since the Unix epoch.
+    pub(crate) now: i64,
 }
 
 impl Prepared {
@@ -83,6 +88,7 @@ impl Prepared {
             attachments,
             may_create: append.may_create,
             heals: append.heals,
+            now: append.now,
         })
     }
 }
@@ -166,12 +172,17 @@ fn candidate(
         Reason::new(code, error)
     })?;
     let kind = entry.header().kind;
-    if !matches!(
-        kind,
-        Kind::Ack | Kind::Batch | Kind::Carry | Kind::Membership
-    ) {
+    if matches!(kind, Kind::Unknown(_)) {
         return Err(Reason::from(Refusal::Kind(kind.number())));
     }
+    let checkpoint = match kind {
+        Kind::Checkpoint => {
+            let body = CheckpointBody::parse(entry.body());
+            let body = body.map_err(|error| Reason::new(RefusalCode::BadRequest, error))?;
+            Some(body.public)
+        }
+        _ => None,
+    };
     let is_founding = kind == Kind::Membership && entry.id(&SpaceId::ZERO) == EntryId::from(*space);
     if is_founding {
         return Ok(Candidate {
@@ -179,6 +190,7 @@ fn candidate(
             entry,
             is_founding,
             is_authentic: false,
+            checkpoint,
         });
     }
     let id = entry.id(space);
@@ -198,6 +210,7 @@ fn candidate(
         id,
         is_founding,
         is_authentic,
+        checkpoint,
     })
 }
 

@@ -2,6 +2,7 @@
 //! makes an empty log (and whatever has to live as long).
 
 pub(crate) mod attachments;
+pub(crate) mod checkpoints;
 pub(crate) mod entries;
 pub(crate) mod membership;
 pub(crate) mod pages;
@@ -20,6 +21,14 @@ macro_rules! log_conformance {
             attachments::keys_that_are_named_again_stay
             attachments::members_keys_go_with_them
             attachments::sealed_keys_go_when_the_second_epoch_after_theirs_begins
+            checkpoints::a_bad_by_anybody_stops_it
+            checkpoints::a_checkpoint_that_does_not_fit_is_refused
+            checkpoints::a_closed_space_keeps_everything
+            checkpoints::alone_or_unanswered_it_goes_too
+            checkpoints::nothing_above_a_rested_checkpoint_ever_goes
+            checkpoints::nothing_goes_without_quorum_and_rest
+            checkpoints::old_snapshots_go_with_a_newer_checkpoint
+            checkpoints::what_was_dropped_still_has_its_place
             entries::a_bad_entry_stops_its_request_and_no_other
             entries::a_closed_log_takes_nothing
             entries::a_counter_counts_once_and_without_holes
@@ -61,6 +70,7 @@ fn request(space: &Space, entries: Vec<Vec<u8>>, attachments: &[Vec<u8>]) -> App
         entries,
         attachments: attachments.to_vec(),
         may_create: true,
+        now: 0,
     }
 }
 

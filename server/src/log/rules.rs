@@ -32,7 +32,8 @@ impl Reason {
         }
     }
 
-    fn told_to_member(mut self, entry: &Entry) -> Self {
+    /// The reason, told to the member who signed `entry`.
+    pub(crate) fn told_to_member(mut self, entry: &Entry) -> Self {
         self.member_at = Some(entry.header().height);
         self
     }

@@ -1,6 +1,8 @@
 //! The log and the mailboxes in one SQLite file: one thread writes, and commits together what queued while it was
 //! waiting for the disk; readers have connections of their own.
 
+mod checkpoints;
+mod dropping;
 mod mail;
 mod readers;
 mod rows;
@@ -12,7 +14,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use waymark_wire::chain::Position;
-use waymark_wire::ids::{AttachmentHash, Generation, Height, SpaceId};
+use waymark_wire::ids::{AttachmentHash, EntryId, Generation, Height, SpaceId};
 use waymark_wire::membership::Membership;
 use waymark_wire::message::{MailboxId, MailboxSlot};
 
@@ -20,7 +22,7 @@ use self::readers::Readers;
 use self::rows::Fault;
 pub use self::schema::{DATABASE, SchemaError};
 use self::writer::Writer;
-use super::{Append, AppendOutcome, Log, LogError, Page, Prepared, Usage};
+use super::{Append, AppendOutcome, Fetched, Log, LogError, Page, Prepared, Start, Usage};
 use crate::cache::Cache;
 use crate::mailbox::{Mailboxes, Put, PutOutcome};
 use crate::restore::Restored;
@@ -109,7 +111,7 @@ impl Log for SqliteLog {
 
     async fn page(&self, space: SpaceId, after: u64) -> Result<Page, LogError> {
         let read = move |db: &rusqlite::Connection| rows::page(db, &space, after);
-        let (page, height) = self.readers.read(read).await?;
+        let (page, height) = self.readers.read(read).await?.ok_or(LogError::Dropped)?;
         // A commit can be read before the writer has told of it.
         self.memberships.forget_below(&space, height);
         Ok(page)
@@ -153,6 +155,33 @@ impl Log for SqliteLog {
 
     async fn usage(&self, space: SpaceId) -> Result<Option<Usage>, LogError> {
         self.readers.read(move |db| rows::usage(db, &space)).await
+    }
+
+    async fn start(&self, space: SpaceId) -> Result<Option<Start>, LogError> {
+        let read = move |db: &rusqlite::Connection| checkpoints::start(db, &space);
+        let start = self.readers.read(read).await?;
+        Ok(start.map(|(start, height)| {
+            self.memberships.forget_below(&space, height);
+            start
+        }))
+    }
+
+    async fn members(&self, space: SpaceId, after: u64, until: u64) -> Result<Page, LogError> {
+        let read = move |db: &rusqlite::Connection| checkpoints::members(db, &space, after, until);
+        let (page, height) = self.readers.read(read).await?;
+        self.memberships.forget_below(&space, height);
+        Ok(page)
+    }
+
+    async fn entries(&self, space: SpaceId, ids: Vec<EntryId>) -> Result<Fetched, LogError> {
+        let read = move |db: &rusqlite::Connection| checkpoints::entries(db, &space, &ids);
+        let (fetched, height) = self.readers.read(read).await?;
+        self.memberships.forget_below(&space, height);
+        Ok(fetched)
+    }
+
+    async fn drop_due(&self, now: i64) -> Result<bool, LogError> {
+        self.writer.drop_due(now).await
     }
 
     fn generation(&self) -> Generation {
@@ -296,6 +325,7 @@ mod tests {
                 entries: vec![change.entry.clone()],
                 attachments: change.attachments.clone(),
                 may_create: true,
+                now: 0,
             };
             assert_eq!(log.append(append).await.unwrap().refused, None);
         }

@@ -262,6 +262,8 @@ impl Client {
             after,
             earlier: Vec::new(),
             whole: false,
+            from_checkpoint: false,
+            ids: Vec::new(),
         }
     }
 

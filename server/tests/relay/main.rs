@@ -6,6 +6,7 @@
 )]
 
 mod append;
+mod checkpoints;
 mod client;
 mod ended;
 mod live;

@@ -109,6 +109,8 @@ async fn pull(client: &mut Client, proof: ReadProof) -> Answer {
         after,
         earlier: Vec::new(),
         whole: false,
+        from_checkpoint: false,
+        ids: Vec::new(),
     }];
     let request = PullRequest { spaces, live: None };
     client.post(PULL_PATH, &request).await

@@ -8,7 +8,9 @@ from .sealing import check_agreement_key, epoch_info, open_epoch_key, open_roste
 from .wire import (
     ACK,
     BATCH,
+    CHECKPOINT,
     MEMBERSHIP,
+    SNAPSHOT,
     TAG,
     ZERO,
     Entry,
@@ -199,14 +201,14 @@ class Membership:
 
     def admit(self, entry: Entry) -> None:
         """Whether an entry that changes no membership counts here."""
-        if entry.kind not in (ACK, BATCH):
+        if entry.kind not in (ACK, BATCH, CHECKPOINT, SNAPSHOT):
             raise Refused("kind")
         signer = self.signer(entry, entry.id(self.space))
         if self.closed:
             raise Refused("closed")
         if self.rotation_due or not self.epoch_start <= entry.height < len(self.ids):
             raise Refused("stale")
-        if entry.kind == BATCH and not signer.has(WRITE):
+        if entry.kind != ACK and not signer.has(WRITE):
             raise Refused("rights")
 
     def signer(self, entry: Entry, entry_id: bytes) -> Member:

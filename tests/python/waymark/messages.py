@@ -16,6 +16,7 @@ CODES = [
     (13, "attachment", 400),
     (14, "closed", 409),
     (15, "mailbox_taken", 409),
+    (16, "dropped", 409),
 ]
 
 
@@ -84,7 +85,8 @@ position = array(number(64), data(16))
 slot = array(within(0, 7), data())
 receipt = fields({0: data(16), 1: position, 2: data(64)})
 proof = fields({0: data(32), 1: number(16), 2: nonce, 3: data(64)})
-pull_space = fields({0: proof, 1: position}, {2: list_of(position, 8), 3: flag})
+pull_space = fields({0: proof, 1: position}, {2: list_of(position, 8), 3: flag, 4: flag, 5: list_of(data(32), 256)})
+placed = array(number(64), data())
 index = number(16)
 
 
@@ -101,6 +103,7 @@ FRAMES = [
     array(is_number(5), index, code),
     array(is_number(5), index, code, position),
     array(is_number(6), nonce),
+    array(is_number(7), index, placed, list_of(placed, 16)),
 ]
 
 FORMS = {

@@ -10,7 +10,7 @@ from . import cbor
 
 ZERO = bytes(32)
 HEADER, SIGNATURE, TAG = 52, 64, 16
-MEMBERSHIP, BATCH, SNAPSHOT, ACK = 1, 2, 3, 5
+MEMBERSHIP, BATCH, SNAPSHOT, CHECKPOINT, ACK = 1, 2, 3, 4, 5
 KIB = 1024
 
 
@@ -113,6 +113,8 @@ def longest(kind: int) -> int:
         body = 4 + 64 * KIB + 32 + 64 * KIB + TAG
     elif kind == SNAPSHOT:
         body = 1024 * KIB + TAG
+    elif kind == CHECKPOINT:
+        body = 4 + 120 * KIB + 128 * KIB + TAG
     elif kind == ACK:
         body = KIB
     else:
@@ -164,7 +166,7 @@ def parse_entry(raw: bytes) -> Entry:
         raise Refused("version")
     body = len(raw) - HEADER - SIGNATURE
     padded = body if kind == ACK else body - TAG
-    if kind in (2, 3, 4, 5, 6) and not is_padded(padded):
+    if kind in (2, 3, 5, 6) and not is_padded(padded):
         raise Refused("not_padded")
 
     def number(start: int, end: int) -> int:
@@ -175,8 +177,12 @@ def parse_entry(raw: bytes) -> Entry:
     )
 
 
+FAULTS = {1: "missing", 2: "invented", 3: "altered", 4: "bomb"}
+
+
 def read_ack(body: bytes):
-    """What an ack says: its code, and with code 1 an epoch's height. None where it cannot be read."""
+    """What an ack says: its code, with code 1 an epoch's height, with 2 and 3 a checkpoint's id, and
+    with 3 what is wrong with it. None where it cannot be read."""
     try:
         text = unpad(body)
     except Refused:
@@ -187,10 +193,63 @@ def read_ack(body: bytes):
     code = said.get(0)
     if not isinstance(code, int) or code < 0:
         return None
+    if code in (2, 3):
+        about, fault = said.get(1), said.get(2)
+        if not isinstance(about, bytes) or len(about) != 32:
+            return None
+        if code == 2:
+            return code, about
+        if type(fault) is not int or not 0 <= fault < 256:
+            return None
+        return code, about, FAULTS.get(fault, "other")
     if code != 1:
         return code, None
     epoch = said.get(1)
     return (code, epoch) if isinstance(epoch, int) and 0 <= epoch < 1 << 32 else None
+
+
+def read_checkpoint(body: bytes):
+    """The public part of a checkpoint's body, and the length of the sealed private part."""
+    length = int.from_bytes(body[:4], "big")
+    rest = body[4:]
+    private = len(rest) - length
+    if len(body) < 4 or length > 120 * KIB:
+        raise Refused("length")
+    if private < TAG or private - TAG > 128 * KIB or not is_padded(private - TAG):
+        raise Refused("length")
+    if not cbor.is_strict_map(rest[:length]):
+        raise Refused("spelling")
+    public = cbor.decode(rest[:length])
+    seq, chain, height, counters = (public.get(key) for key in range(4))
+    snapshots, kept = public.get(4, []), public.get(5, [])
+
+    def number(value, bits):
+        return type(value) is int and 0 <= value < 1 << bits
+
+    def is_id(value):
+        return isinstance(value, bytes) and len(value) == 32
+
+    if not (
+        number(seq, 64)
+        and is_id(chain)
+        and number(height, 32)
+        and len(counters) <= 4_096
+        and all(number(counter, 32) for counter in counters)
+        and len(snapshots) <= 1_024
+        and all(map(is_id, snapshots))
+        and len(kept) <= 1_024
+        and all(len(one) == 2 and number(one[0], 64) and is_id(one[1]) for one in kept)
+    ):
+        raise Refused("part")
+    places = [place for place, _ in kept]
+    if (
+        seq == 0
+        or len(set(snapshots)) < len(snapshots)
+        or places != sorted(set(places))
+        or not all(1 <= place <= seq for place in places)
+    ):
+        raise Refused("order")
+    return public, private
 
 
 def header_bytes(

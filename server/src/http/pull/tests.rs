@@ -1,14 +1,14 @@
 use std::sync::Mutex;
 
 use tokio::sync::watch;
-use waymark_wire::ids::{AttachmentHash, Generation};
+use waymark_wire::ids::{AttachmentHash, EntryId, Generation};
 use waymark_wire::membership::Membership;
 use waymark_wire::signature::SigningKey;
 
 use super::*;
 use crate::bus::LocalBus;
 use crate::config::Limits;
-use crate::log::{Append, AppendOutcome, SqliteLog, Usage};
+use crate::log::{Append, AppendOutcome, Fetched, SqliteLog, Start, Usage};
 use crate::testing::{Change, Space};
 
 /// A log in which something is appended just before the next page is read.
@@ -52,6 +52,22 @@ impl Log for Racing {
 
     async fn usage(&self, space: SpaceId) -> Result<Option<Usage>, LogError> {
         self.log.usage(space).await
+    }
+
+    async fn start(&self, space: SpaceId) -> Result<Option<Start>, LogError> {
+        self.log.start(space).await
+    }
+
+    async fn members(&self, space: SpaceId, after: u64, until: u64) -> Result<Page, LogError> {
+        self.log.members(space, after, until).await
+    }
+
+    async fn entries(&self, space: SpaceId, ids: Vec<EntryId>) -> Result<Fetched, LogError> {
+        self.log.entries(space, ids).await
+    }
+
+    async fn drop_due(&self, now: i64) -> Result<bool, LogError> {
+        self.log.drop_due(now).await
     }
 
     fn generation(&self) -> Generation {
@@ -119,5 +135,6 @@ fn request(space: &Space, change: &Change) -> Append {
         entries: vec![change.entry.clone()],
         attachments: change.attachments.clone(),
         may_create: true,
+        now: 0,
     }
 }

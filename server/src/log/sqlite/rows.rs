@@ -7,6 +7,7 @@ use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, SpaceId};
 use waymark_wire::limits;
 use waymark_wire::membership::Membership;
 
+use super::checkpoints;
 use crate::log::rules::Dropped;
 use crate::log::{Attachment, Page, Stored, Usage};
 
@@ -23,20 +24,21 @@ pub(super) enum Fault {
 
 /// A space's number in the database: below 2³¹, so that places fit an `i64`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub(super) struct SpaceNumber(i64);
+pub(super) struct SpaceNumber(pub(super) i64);
 
 impl SpaceNumber {
     /// Where the entry `seq` stands. The largest `seq` is 2³² − 1; larger ones are on no log.
-    fn place(self, seq: u64) -> i64 {
+    pub(super) fn place(self, seq: u64) -> i64 {
         self.0 << 32 | i64::from(u32::try_from(seq).unwrap_or(u32::MAX))
     }
 
-    fn signer(self, device: DeviceNumber) -> i64 {
+    pub(super) fn signer(self, device: DeviceNumber) -> i64 {
         self.0 << 16 | i64::from(device.0)
     }
 }
 
-fn seq(place: i64) -> u64 {
+/// The seq of a place.
+pub(super) fn seq(place: i64) -> u64 {
     u64::from(u32::try_from(place & 0xffff_ffff).unwrap_or(u32::MAX))
 }
 
@@ -105,13 +107,20 @@ const MEMBERSHIP_ENTRIES: &str = "
     WHERE membership.step BETWEEN ?1 AND ?2 ORDER BY membership.step";
 
 /// The entries after `after`, as many as a page holds, and the height of the newest membership entry
-/// at that moment.
-pub(super) fn page(db: &Connection, space: &SpaceId, after: u64) -> Result<(Page, Height), Fault> {
+/// at that moment; `None` where they are not all kept.
+pub(super) fn page(
+    db: &Connection,
+    space: &SpaceId,
+    after: u64,
+) -> Result<Option<(Page, Height)>, Fault> {
     // Entries, head and height at one moment.
     let db = db.unchecked_transaction()?;
     let Some(number) = number(&db, space)? else {
         return Err(Fault::Damaged("a space is gone"));
     };
+    if after < checkpoints::dropped(&db, number)? {
+        return Ok(None);
+    }
     let head = head(&db, number, space)?;
     let mut page = Page {
         entries: Vec::new(),
@@ -139,11 +148,12 @@ pub(super) fn page(db: &Connection, space: &SpaceId, after: u64) -> Result<(Page
             bytes: entry,
         });
     }
-    Ok((page, height(&db, number)?))
+    let height = height(&db, number)?;
+    Ok(Some((page, height)))
 }
 
 /// The height of the newest membership entry.
-fn height(db: &Connection, number: SpaceNumber) -> Result<Height, Fault> {
+pub(super) fn height(db: &Connection, number: SpaceNumber) -> Result<Height, Fault> {
     let step: Option<i64> = db
         .prepare_cached("SELECT max(step) FROM membership WHERE step BETWEEN ?1 AND ?2")?
         .query_row([number.place(0), number.place(u64::MAX)], |row| row.get(0))?;
@@ -163,7 +173,12 @@ pub(super) fn agreed(
     let start = Cursor::start(space).position();
     let number = number(db, space)?;
     let mut statement = db.prepare_cached("SELECT place, chain FROM entry WHERE place = ?1")?;
-    for place in places {
+    let dropped = match number {
+        Some(number) => checkpoints::dropped(db, number)?,
+        None => 0,
+    };
+    // From an earlier one nobody could read on.
+    for place in places.iter().filter(|place| place.seq >= dropped) {
         let stored = match number {
             Some(number) if place.seq > 0 => statement
                 .query_row([number.place(place.seq)], cursor)
@@ -368,12 +383,9 @@ pub(super) fn usage(db: &Connection, space: &SpaceId) -> Result<Option<Usage>, F
     let bytes: i64 = db
         .prepare_cached("SELECT bytes FROM space WHERE number = ?1")?
         .query_row([number.0], |row| row.get(0))?;
-    let oldest: Option<i64> = db
-        .prepare_cached("SELECT min(place) FROM entry WHERE place > ?1 AND place <= ?2")?
-        .query_row([number.place(0), number.place(u64::MAX)], |row| row.get(0))?;
     Ok(Some(Usage {
         bytes: u64::try_from(bytes).unwrap_or(0),
-        oldest: oldest.map_or(0, seq),
+        oldest: checkpoints::dropped(&db, number)? + 1,
         head: head(&db, number, space)?.position(),
     }))
 }

@@ -11,9 +11,11 @@ use waymark_wire::ids::{DeviceNumber, SpaceId};
 use waymark_wire::membership::Membership;
 use waymark_wire::message::RefusalCode;
 
+use super::checkpoints::{self, InSpace};
 use super::rows::{self, Fault, SpaceNumber};
 use crate::cache::Cache;
 use crate::log::candidate::{Named, named_by};
+use crate::log::checkpoints::weigh;
 use crate::log::rules::{self, Reason};
 use crate::log::{AppendOutcome, Attachment, Candidate, Prepared, Refused};
 use crate::logging::Short;
@@ -26,6 +28,13 @@ pub(super) struct Space {
     next_counters: HashMap<DeviceNumber, u64>,
 }
 
+impl Space {
+    /// Whether nothing is added to it any more.
+    pub(super) fn is_closed(&mut self) -> bool {
+        self.membership.is_closed()
+    }
+}
+
 /// What a group changes beside its rows.
 #[derive(Default)]
 pub(super) struct Changes {
@@ -33,6 +42,8 @@ pub(super) struct Changes {
     pub(super) bytes: HashMap<SpaceNumber, i64>,
     /// Memberships after their newest entry.
     pub(super) memberships: Vec<Arc<Membership>>,
+    /// When the append that is being taken arrived, in milliseconds since the Unix epoch.
+    now: i64,
 }
 
 /// Appends what was prepared, as far as it is taken; what was written is durable with the
@@ -49,6 +60,7 @@ pub(super) fn append(
         head: None,
         refused: None,
     };
+    changes.now = prepared.now;
     for candidate in &prepared.candidates {
         let reason = match take(db, spaces, changes, &prepared, candidate) {
             Ok(Ok((seq, is_new))) => {
@@ -118,6 +130,17 @@ fn take(
         Ok(changed) => changed,
         Err(reason) => return Ok(Err(reason)),
     };
+    if let Some(checkpoint) = &candidate.checkpoint {
+        let facts = InSpace {
+            db,
+            number: space.number,
+        };
+        let dropped = checkpoints::dropped(db, space.number)?;
+        let weighed = weigh(checkpoint, &space.membership, dropped, &facts)?;
+        if let Err(reason) = weighed {
+            return Ok(Err(reason.told_to_member(entry)));
+        }
+    }
     let attached = match attached(db, Some(space.number), entry, prepared)? {
         Ok(attached) => attached,
         Err(reason) => return Ok(Err(reason)),
@@ -199,6 +222,8 @@ fn put(
     let at = space.head.after(&candidate.id);
     rows::insert_entry(db, space.number, &at, entry, &candidate.id)?;
     space.head = at;
+    let written = (entry, &candidate.id, at.seq);
+    checkpoints::note(db, space.number, &space.membership, written, changes.now)?;
     let height = space.membership.height();
     let mut bytes = i64::try_from(entry.bytes().len()).unwrap_or(i64::MAX);
     for Attached { named, given } in attached {
@@ -256,7 +281,11 @@ fn attached<'a>(
 }
 
 /// Sees to it that the space's state is in memory; `false` where there is no such space.
-fn load(db: &Connection, spaces: &mut Cache<SpaceId, Space>, id: &SpaceId) -> Result<bool, Fault> {
+pub(super) fn load(
+    db: &Connection,
+    spaces: &mut Cache<SpaceId, Space>,
+    id: &SpaceId,
+) -> Result<bool, Fault> {
     if spaces.get(id).is_some() {
         return Ok(true);
     }

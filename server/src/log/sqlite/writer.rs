@@ -14,7 +14,7 @@ use waymark_wire::ids::SpaceId;
 
 use super::rows::{self, Fault};
 use super::turn::{Changes, Space, append};
-use super::{Memberships, SchemaError, mail, schema};
+use super::{Memberships, SchemaError, dropping, mail, schema};
 use crate::cache::Cache;
 use crate::log::{AppendOutcome, LogError, Prepared};
 use crate::mailbox::{Put, PutOutcome};
@@ -46,6 +46,7 @@ struct Job {
 #[derive(Debug)]
 enum Task {
     Append(Prepared, oneshot::Sender<AppendOutcome>),
+    Drop(i64, oneshot::Sender<bool>),
     Put(Put, i64, oneshot::Sender<PutOutcome>),
     Sweep(i64, oneshot::Sender<bool>),
 }
@@ -99,6 +100,11 @@ impl Writer {
     pub(super) async fn put(&self, put: Put, now: i64) -> Result<PutOutcome, LogError> {
         let bytes = put.slot.bytes.0.len();
         self.submit(bytes, |reply| Task::Put(put, now, reply)).await
+    }
+
+    /// Drops some of what checkpoints let go.
+    pub(super) async fn drop_due(&self, now: i64) -> Result<bool, LogError> {
+        self.submit(0, |reply| Task::Drop(now, reply)).await
     }
 
     /// Removes some mailboxes that have ended.
@@ -218,6 +224,10 @@ impl Work {
                 Task::Append(prepared, reply) => {
                     let outcome = append(&db, &mut self.spaces, &mut changes, prepared)?;
                     answer(reply, outcome)
+                }
+                Task::Drop(now, reply) => {
+                    let more = dropping::step(&db, &mut self.spaces, &mut changes, now)?;
+                    answer(reply, more)
                 }
                 Task::Put(put, now, reply) => answer(reply, mail::put(&db, &put, now)?),
                 Task::Sweep(now, reply) => answer(reply, mail::sweep(&db, now)?),
