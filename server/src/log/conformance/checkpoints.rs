@@ -309,7 +309,7 @@ pub(crate) async fn nothing_above_a_rested_checkpoint_ever_goes(log: impl Log) {
         let mut published: Vec<(EntryId, u64, usize, Option<i64>)> = Vec::new();
         let mut now = NOW;
         for _ in 0..120 {
-            let by = if noise(&mut random) % 2 == 0 {
+            let by = if noise(&mut random).is_multiple_of(2) {
                 0
             } else {
                 second

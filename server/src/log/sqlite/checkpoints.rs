@@ -336,8 +336,8 @@ fn named(db: &Connection, number: SpaceNumber, id: &EntryId) -> Result<Option<i6
         .optional()?)
 }
 
-/// All that must stay for the checkpoints that reach `reaches` or further and were not called bad,
-/// and for the one at `place` in any case.
+/// All that must stay for the checkpoints that reach `reaches` or further: those that were not called
+/// bad, and those for which something has gone.
 pub(super) fn protected(
     db: &Connection,
     number: SpaceNumber,

@@ -80,7 +80,8 @@ fn go_through(
     if !load(db, spaces, &due.space)? {
         return Err(Fault::Damaged("a space is gone"));
     }
-    let is_closed = spaces.get(&due.space).is_none_or(Space::is_closed);
+    let space = spaces.get(&due.space);
+    let is_closed = space.is_none_or(|space| space.is_closed());
     let dropped = checkpoints::dropped(db, due.number)?;
     // A closed space is kept as it is. What reaches no further than another has nothing to drop.
     let is_over = due.reaches < dropped || (due.reaches == dropped && due.progress == 0);

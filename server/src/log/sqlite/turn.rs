@@ -30,7 +30,7 @@ pub(super) struct Space {
 
 impl Space {
     /// Whether nothing is added to it any more.
-    pub(super) fn is_closed(&mut self) -> bool {
+    pub(super) fn is_closed(&self) -> bool {
         self.membership.is_closed()
     }
 }
