@@ -76,7 +76,7 @@ pub(super) fn unsettled(number: u32, document: u32) -> Vec<u8> {
 
 /// The prefix of entries that a relay's log had and has no more.
 pub(super) fn lost(number: u32) -> Vec<u8> {
-    [number.to_be_bytes().as_slice(), &[3]].concat()
+    [number.to_be_bytes().as_slice(), &[5]].concat()
 }
 
 /// One of them, by its place among them.

@@ -370,6 +370,7 @@ fn encoded(frames: &[Frame]) -> Vec<u8> {
 const fn space_of(frame: &Frame) -> Option<u16> {
     match frame {
         Frame::Attachment { space, .. }
+        | Frame::Checkpoint { space, .. }
         | Frame::Entry { space, .. }
         | Frame::Own { space, .. }
         | Frame::Page { space, .. }
