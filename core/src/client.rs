@@ -42,6 +42,7 @@ mod offers;
 mod people;
 mod plan_id;
 mod recovery;
+mod repair;
 #[cfg(feature = "simulation")]
 mod simulated;
 mod status;
@@ -73,6 +74,7 @@ pub use self::offers::OfferView;
 pub use self::people::{KeyHolder, MemberView, People};
 pub use self::plan_id::PlanId;
 pub use self::recovery::RecoveryState;
+pub use self::repair::{RepairView, SalvageView, TableView};
 pub use self::status::{Diagnostics, Status};
 pub use self::syncing::{LiveSync, Sync};
 pub use self::texts::Texts;

@@ -1,13 +1,15 @@
 //! Everything that one device holds: its store, its spaces and its source of randomness. It knows
 //! no network; the sync machine and the facade work on it in turn.
 
+mod repair;
+
 use waymark_wire::ids::SpaceId;
 use waymark_wire::limits;
 use waymark_wire::receipt::Receipt;
 
 use crate::crypto::Entropy;
 use crate::mail::Mail;
-use crate::space::{Item, Received, Space, SpaceError};
+use crate::space::{Damage, Item, Received, Space, SpaceError};
 use crate::store::{Store, Transaction};
 use crate::succession;
 
@@ -17,15 +19,17 @@ pub struct Engine {
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) mail: Mail,
     spaces: Vec<Space>,
+    damaged: Vec<Damage>,
 }
 
 impl Engine {
-    /// The device whose database `store` is.
+    /// The device whose database `store` is. A space that is damaged keeps no other from opening; it is
+    /// named by [`Engine::damaged`].
     ///
     /// # Errors
-    /// [`SpaceError`] where the store fails or is damaged.
+    /// [`SpaceError`] where the store fails, or which spaces there are cannot be read.
     pub fn open(mut store: Box<dyn Store>, entropy: Box<dyn Entropy>) -> Result<Self, SpaceError> {
-        let mut spaces = Space::load_all(store.as_ref())?;
+        let (mut spaces, damaged) = Space::load_each(store.as_ref())?;
         succession::erase_marked(store.as_mut(), &mut spaces)?;
         let mail = Mail::load(store.as_ref())?;
         Ok(Self {
@@ -33,6 +37,7 @@ impl Engine {
             entropy,
             mail,
             spaces,
+            damaged,
         })
     }
 
@@ -131,12 +136,10 @@ impl Engine {
                 "it is in as many spaces as there may be",
             ));
         }
-        Ok(self
-            .spaces
-            .iter()
-            .map(|space| space.number() + 1)
-            .max()
-            .unwrap_or_default())
+        let known = self.spaces.iter().map(Space::number);
+        let damaged = self.damaged.iter().map(|damage| damage.number);
+        let last = known.chain(damaged).max();
+        Ok(last.map_or(0, |last| last + 1))
     }
 
     /// Commits `transaction` and removes everything of the space with this local number from this

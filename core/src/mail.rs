@@ -46,7 +46,8 @@ impl Mail {
     /// [`SpaceError`] where the store fails or is damaged.
     pub fn load(store: &dyn Store) -> Result<Self, SpaceError> {
         let mut mail = Self::default();
-        for (_, value) in store.scan(Table::Home, PREFIX, None, usize::MAX)? {
+        // One that is damaged keeps no other from going on.
+        for (_, value) in store.sift(Table::Home, PREFIX)?.rows {
             match Kept::from_bytes(&value) {
                 Ok(kept) => mail.put(kept),
                 Err(error) => tracing::warn!(%error, "an invitation is of a later version"),

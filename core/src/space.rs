@@ -15,6 +15,7 @@
 //! - [`Space::take_word`]: what the relay signed is held against what it signs later.
 //! - [`Space::wish`] and what follows it: changes of the membership that this device wants.
 
+mod again;
 mod carry;
 mod documents;
 mod entering;
@@ -30,6 +31,7 @@ mod outbox;
 mod receive;
 mod refusal;
 mod renewal;
+mod repair;
 mod reseal;
 mod restored;
 mod rewind;
@@ -52,6 +54,7 @@ use waymark_wire::membership::Membership;
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
+use self::again::Again;
 use self::documents::Documents;
 pub use self::entering::Founding;
 pub use self::error::SpaceError;
@@ -62,6 +65,8 @@ use self::lost::Lost;
 pub use self::open::{Change, Quarantined};
 pub use self::outbox::Sealed;
 pub use self::receive::{Item, Received};
+pub(crate) use self::repair::note_repaired;
+pub use self::repair::{Damage, Repaired};
 pub use self::restored::Unsent;
 use self::restored::Unsettled;
 pub(crate) use self::state::SpaceState;
@@ -89,22 +94,13 @@ pub struct Space {
     lost: Vec<Lost>,
     /// The log's end, to which the relay is held.
     passed: Passed,
+    /// The log is read again from its start.
+    again: Option<Again>,
     /// What is in memory may be ahead of what is stored: it is read again before it is used.
     stale: bool,
 }
 
 impl Space {
-    /// Every space in the store, by local number.
-    ///
-    /// # Errors
-    /// [`SpaceError`] where the store fails or is damaged.
-    pub fn load_all(store: &dyn Store) -> Result<Vec<Self>, SpaceError> {
-        let rows = store.scan(Table::Space, &[], None, waymark_wire::limits::SPACES)?;
-        rows.iter()
-            .map(|(key, _)| Self::load(store, keys::number_of(key)?))
-            .collect()
-    }
-
     /// A space as the store has it.
     ///
     /// # Errors
@@ -131,6 +127,7 @@ impl Space {
             unsettled: BTreeMap::new(),
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
+            again: Again::load(store, number)?,
             stale: false,
             signing,
             keys,
@@ -262,6 +259,7 @@ impl Space {
         let mut edited = Vec::new();
         let run = || -> Result<(), SpaceError> {
             for (name, f) in edits {
+                self.is_here(name)?;
                 edited.push(name);
                 let changes = f(self.documents.open(store, name, actor)?)?;
                 self.documents.write_local(&mut transaction, name, &changes);
@@ -291,6 +289,7 @@ impl Space {
         name: DocumentName,
     ) -> Result<&mut Document, SpaceError> {
         self.refresh(store)?;
+        self.is_here(name)?;
         let actor = self.actor();
         self.documents.open(store, name, actor)
     }
@@ -388,9 +387,13 @@ impl Space {
     /// Whether the log reaches what the welcome promised. Until then the relay hides something.
     #[must_use]
     pub fn reaches_welcome(&self) -> bool {
-        self.state
-            .welcome
-            .is_none_or(|(_, reaches)| self.state.cursor.seq >= reaches.seq)
+        let until = self.again.as_ref().map(|again| again.until.seq);
+        let is_there = until.is_none_or(|seq| self.state.cursor.seq >= seq);
+        is_there
+            && self
+                .state
+                .welcome
+                .is_none_or(|(_, reaches)| self.state.cursor.seq >= reaches.seq)
     }
 
     /// The actor under which this device edits documents of this space.
@@ -481,6 +484,7 @@ impl Space {
     }
 
     fn save(&self, transaction: &mut Transaction) {
+        self.documents.note(transaction);
         transaction.put(
             Table::Space,
             keys::space(self.number),

@@ -21,12 +21,32 @@ mod conformance;
 
 pub use error::StoreError;
 pub use memory::{MemoryDisk, MemoryStore};
-pub use sqlite::SqliteStore;
+pub(crate) use sqlite::{Note, SALVAGED};
+pub use sqlite::{Salvaged, SalvagedTable, SqliteStore};
 pub use table::Table;
 pub use write::{Transaction, Write};
 
 /// A key and its value, as [`Store::scan`] returns them.
 pub type Row = (Vec<u8>, Vec<u8>);
+
+/// What can be read of a table that may be damaged, as [`Store::sift`] returns it.
+#[derive(Debug, Default)]
+pub struct Sifted {
+    /// The rows that read, in the order of keys.
+    pub rows: Vec<Row>,
+    /// The keys, as far as they can be read, of rows that do not open.
+    pub damaged: Vec<Vec<u8>>,
+    /// Whether pages are damaged, so that there may be rows that are in neither list.
+    pub broken: bool,
+}
+
+impl Sifted {
+    /// Whether everything was read.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.damaged.is_empty() && !self.broken
+    }
+}
 
 /// A transactional key-value store over typed tables, used by one thread at a time.
 pub trait Store: Send {
@@ -66,6 +86,26 @@ pub trait Store: Send {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<Row>, StoreError>;
+
+    /// What can be read of the rows whose keys start with `prefix`, and what cannot. Rows that a
+    /// damaged page has made disappear are told only where the page itself does not read.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; damage is no error here.
+    fn sift(&self, table: Table, prefix: &[u8]) -> Result<Sifted, StoreError> {
+        Ok(Sifted {
+            rows: self.scan(table, prefix, None, usize::MAX)?,
+            ..Sifted::default()
+        })
+    }
+
+    /// Whether the pages fit together, whatever stands in them. Reads all of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where they do not.
+    fn verify_pages(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Reads everything there is and says whether it is sound. Takes as long as reading the whole
     /// database.

@@ -97,12 +97,20 @@ pub(crate) fn care(
     id: SpaceId,
 ) -> Result<(&mut Space, &mut dyn Store, &mut dyn crate::crypto::Entropy), WaymarkError> {
     let unknown = || WaymarkError::not_found(format!("plan {id}"));
+    is_readable(engine, &id)?;
     let parts = engine.space_mut(&id).ok_or_else(unknown)?;
     if parts.0.kind() == SpaceKind::Care {
         Ok(parts)
     } else {
         Err(unknown())
     }
+}
+
+/// Fails where a space is not to be found because it is damaged.
+pub(super) fn is_readable(engine: &Engine, id: &SpaceId) -> Result<(), WaymarkError> {
+    let damage = engine.damage_of(id).filter(|_| engine.space(id).is_none());
+    let what = damage.map(|damage| damage.what.to_string());
+    what.map_or(Ok(()), |reason| Err(WaymarkError::Damaged { reason }))
 }
 
 /// The months of a care space that have a log, in order.

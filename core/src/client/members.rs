@@ -313,6 +313,7 @@ impl People<'_> {
 }
 
 fn known(engine: &Engine, id: SpaceId) -> Result<&Space, WaymarkError> {
+    super::cache::is_readable(engine, &id)?;
     let space = engine.space(&id);
     space.ok_or_else(|| WaymarkError::not_found(format!("space {id}")))
 }

@@ -227,7 +227,7 @@ impl Inner {
 /// Whether this device has begun, or was welcomed to where its person has.
 pub(super) fn has_home(engine: &Engine) -> bool {
     let mut spaces = engine.spaces().iter();
-    spaces.any(|space| space.kind() == SpaceKind::Home)
+    spaces.any(|space| space.kind() == SpaceKind::Home) || engine.is_home_damaged()
 }
 
 pub(super) fn own_profile(engine: &Engine) -> Result<Profile, WaymarkError> {

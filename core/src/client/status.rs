@@ -10,7 +10,8 @@ use waymark_wire::membership::Membership;
 use super::synced::last_synced;
 use super::{Client, Inner, PlanId, WaymarkError};
 use crate::membership::{Book, SpaceKind};
-use crate::space::Space;
+use crate::space::{Space, SpaceError};
+use crate::store::StoreError;
 
 /// How one space stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -59,7 +60,8 @@ pub struct Diagnostics {
 }
 
 impl Client {
-    /// How every space stands, home first.
+    /// How every space stands, home first, and last those that are damaged, with the problem
+    /// `damaged`.
     ///
     /// # Errors
     /// The storage's.
@@ -73,7 +75,12 @@ impl Client {
             .iter()
             .map(Space::id)
             .collect();
-        ids.iter().map(|id| status(&self.inner, id)).collect()
+        let mut all: Vec<Status> = ids
+            .iter()
+            .map(|id| status(&self.inner, id))
+            .collect::<Result<_, _>>()?;
+        all.extend(self.inner.damaged_status());
+        Ok(all)
     }
 
     /// What helps to find a fault. Reads the whole database, so it takes a while.
@@ -86,11 +93,15 @@ impl Client {
         let store = inner.engine.store.as_ref();
         let mut held = Vec::new();
         for space in inner.engine.spaces() {
-            let list = space.quarantined(store)?;
-            held.extend(
-                list.iter()
-                    .map(|h| format!("{}, {}, {}", h.seq, h.device, h.reason)),
-            );
+            match space.quarantined(store) {
+                Ok(list) => held.extend(
+                    list.iter()
+                        .map(|h| format!("{}, {}, {}", h.seq, h.device, h.reason)),
+                ),
+                // Said below, of the whole database.
+                Err(SpaceError::Store(StoreError::Damaged { .. })) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         let database = store.verify().err().map(|error| error.to_string());
         Ok(Diagnostics {

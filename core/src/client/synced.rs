@@ -51,7 +51,11 @@ fn remember(inner: &mut Shares) -> Result<(), StoreError> {
 }
 
 fn kept(store: &dyn Store) -> Result<BTreeMap<SpaceId, i64>, StoreError> {
-    let row = store.get(Table::Meta, SYNCED)?.unwrap_or_default();
+    let row = match store.get(Table::Meta, SYNCED) {
+        Err(StoreError::Damaged { .. }) => None,
+        row => row?,
+    };
+    let row = row.unwrap_or_default();
     // Of another version: then it is not known.
     let rows: Vec<(SpaceId, i64)> = codec::decode(&row, usize::MAX).unwrap_or_default();
     Ok(rows.into_iter().collect())

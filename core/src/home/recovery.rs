@@ -142,7 +142,7 @@ pub fn restore(
     newcomer: Newcomer,
     relay: &RelayAddress,
 ) -> Result<u32, SpaceError> {
-    if super::home_of(engine).is_some() {
+    if super::home_of(engine).is_some() || engine.is_home_damaged() {
         return Err(SpaceError::NotAllowed("this device has a home already"));
     }
     let beacon = Beacon::found(phrase)?;

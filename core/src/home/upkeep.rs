@@ -81,7 +81,9 @@ pub fn upkeep(engine: &mut Engine) -> Result<Vec<u32>, SpaceError> {
         )?;
     }
     for (id, reserves) in &list.reserves {
-        let is_known = others.iter().any(|(_, known)| known == id);
+        // One that is damaged is repaired first.
+        let is_known =
+            others.iter().any(|(_, known)| known == id) || engine.damage_of(id).is_some();
         if let Some(newest) = reserves.last().filter(|_| !list.gone.contains(id)) {
             if !is_known {
                 touched.push(enrol(engine, number, newest)?);

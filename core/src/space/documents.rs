@@ -36,6 +36,10 @@ struct Slot {
     number: u32,
     /// Whether the store has the document's row.
     stored: bool,
+    /// The store has the rows below this, or a snapshot of them.
+    least: u32,
+    /// The same with what was written since it was loaded.
+    rows: u32,
     loaded: Option<Loaded>,
 }
 
@@ -55,6 +59,28 @@ struct Row {
     part: u32,
 }
 
+/// What there is at least, so that rows that a damaged page has made disappear are missed: a document
+/// that lost its last changes would give their numbers to others.
+#[derive(Decode, Default, Encode)]
+#[cbor(map)]
+struct Tally {
+    #[n(0)]
+    documents: Vec<Counted>,
+}
+
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct Counted {
+    #[n(0)]
+    number: u32,
+    #[n(1)]
+    kind: u16,
+    #[n(2)]
+    part: u32,
+    #[n(3)]
+    rows: u32,
+}
+
 /// A saved document, and the first row that it does not hold.
 #[derive(Decode, Encode)]
 #[cbor(map)]
@@ -67,8 +93,54 @@ struct SnapshotRow {
 
 impl Documents {
     pub(super) fn load(store: &dyn Store, space: u32) -> Result<Self, SpaceError> {
+        let rows = store.scan(Table::Document, &keys::space(space), None, usize::MAX)?;
+        let (documents, tally) = Self::of(rows, space)?;
+        let is_missing = |counted: &Counted| documents.name_of(counted.number).is_none();
+        if tally.documents.iter().any(is_missing) {
+            return Err(damaged(Table::Document, "a document is missing"));
+        }
+        Ok(documents)
+    }
+
+    /// What can be told of documents where rows are damaged. Rows that are missing and whose names are
+    /// known are written again.
+    pub(super) fn salvage(
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        space: u32,
+    ) -> Result<Self, SpaceError> {
+        let sifted = store.sift(Table::Document, &keys::space(space))?;
+        let is_readable = |(key, value): &store::Row| {
+            key.len() == keys::space(space).len() || codec::decode::<Row>(value, usize::MAX).is_ok()
+        };
+        let rows = sifted.rows.into_iter().filter(is_readable).collect();
+        let (mut documents, tally) = Self::of(rows, space)?;
+        for key in sifted.damaged {
+            transaction.delete(Table::Document, key);
+        }
+        for counted in tally.documents {
+            let (kind, part) = (counted.kind, counted.part);
+            let slot = Slot::stored(counted.number, counted.rows);
+            let name = DocumentName { kind, part };
+            if documents.name_of(counted.number).is_none() && !documents.slots.contains_key(&name) {
+                let key = keys::document(space, counted.number);
+                transaction.put(Table::Document, key, codec::encode(&Row { kind, part }));
+                documents.slots.insert(name, slot);
+            }
+            documents.next_number = documents.next_number.max(counted.number + 1);
+        }
+        Ok(documents)
+    }
+
+    fn of(rows: Vec<store::Row>, space: u32) -> Result<(Self, Tally), SpaceError> {
         let mut slots = BTreeMap::new();
-        for (key, value) in store.scan(Table::Document, &keys::space(space), None, usize::MAX)? {
+        let mut tally = Tally::default();
+        for (key, value) in rows {
+            if key == keys::space(space) {
+                tally = codec::decode(&value, usize::MAX)
+                    .map_err(|_| damaged(Table::Document, "the list of documents is damaged"))?;
+                continue;
+            }
             let row: Row = codec::decode(&value, usize::MAX)
                 .map_err(|_| damaged(Table::Document, "a document's row cannot be read"))?;
             let name = DocumentName {
@@ -76,22 +148,52 @@ impl Documents {
                 part: row.part,
             };
             let number = keys::number_at(&key, 4, Table::Document)?;
-            slots.insert(
-                name,
-                Slot {
-                    number,
-                    stored: true,
-                    loaded: None,
-                },
-            );
+            let mut counted = tally.documents.iter();
+            let least = counted.find(|counted| counted.number == number);
+            let least = least.map_or(0, |counted| counted.rows);
+            slots.insert(name, Slot::stored(number, least));
         }
         let numbers = slots.values().map(|slot: &Slot| slot.number);
-        Ok(Self {
+        let documents = Self {
             space,
             next_number: numbers.max().map_or(0, |number| number + 1),
             slots,
             uses: 0,
-        })
+        };
+        Ok((documents, tally))
+    }
+
+    /// Writes down what there is, with what `transaction` writes of it.
+    pub(super) fn note(&self, transaction: &mut Transaction) {
+        let stored = self.slots.iter().filter(|(_, slot)| slot.stored);
+        let documents = stored.map(|(name, slot)| Counted {
+            number: slot.number,
+            kind: name.kind,
+            part: name.part,
+            rows: slot.rows,
+        });
+        let tally = Tally {
+            documents: documents.collect(),
+        };
+        transaction.put(
+            Table::Document,
+            keys::space(self.space),
+            codec::encode(&tally),
+        );
+    }
+
+    /// Forgets what is stored of a document: nothing of it counts any more.
+    pub(super) fn empty(&mut self, transaction: &mut Transaction, name: DocumentName) {
+        let Some(slot) = self.slots.get_mut(&name) else {
+            return;
+        };
+        slot.loaded = None;
+        (slot.least, slot.rows) = (0, 0);
+        let key = keys::document(self.space, slot.number);
+        transaction
+            .delete_prefix(Table::Change, key.clone())
+            .delete(Table::Snapshot, key)
+            .delete_prefix(Table::Outbox, keys::unsent_of(self.space, slot.number));
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = DocumentName> + '_ {
@@ -215,6 +317,7 @@ impl Documents {
         transaction.put(Table::Change, key, pack(changes));
         loaded.next_row += 1;
         loaded.rows += 1;
+        slot.rows = loaded.next_row;
         Some((slot.number, row))
     }
 
@@ -251,6 +354,7 @@ impl Documents {
         for name in names {
             if let Some(slot) = self.slots.get_mut(name) {
                 slot.loaded = None;
+                slot.rows = slot.least;
                 // Writing a document's row twice does no harm; never writing it would.
                 slot.stored = false;
             }
@@ -258,7 +362,10 @@ impl Documents {
         let fresh = Self::load(store, self.space)?;
         for name in names {
             if let Some(slot) = self.slots.get_mut(name) {
-                slot.stored = fresh.slots.contains_key(name);
+                let fresh = fresh.slots.get(name);
+                slot.stored = fresh.is_some();
+                slot.least = fresh.map_or(0, |fresh| fresh.least);
+                slot.rows = slot.least;
             }
         }
         Ok(())
@@ -336,23 +443,35 @@ impl Documents {
             let number = self.next_number;
             self.next_number += 1;
             Slot {
-                number,
                 stored: false,
-                loaded: None,
+                ..Slot::stored(number, 0)
             }
         });
         let loaded = match slot.loaded.take() {
             Some(loaded) => loaded,
-            None => read(store, self.space, slot.number, actor)?,
+            None => read(store, self.space, slot, actor)?,
         };
+        slot.rows = slot.rows.max(loaded.next_row);
         let loaded = slot.loaded.insert(loaded);
         loaded.used = self.uses;
         Ok(loaded)
     }
 }
 
-fn read(store: &dyn Store, space: u32, number: u32, actor: ActorId) -> Result<Loaded, SpaceError> {
-    let prefix = keys::document(space, number);
+impl Slot {
+    const fn stored(number: u32, rows: u32) -> Self {
+        Self {
+            number,
+            stored: true,
+            least: rows,
+            rows,
+            loaded: None,
+        }
+    }
+}
+
+fn read(store: &dyn Store, space: u32, slot: &Slot, actor: ActorId) -> Result<Loaded, SpaceError> {
+    let prefix = keys::document(space, slot.number);
     let snapshot = store
         .get(Table::Snapshot, &prefix)?
         .map(|bytes| codec::decode::<SnapshotRow>(&bytes, usize::MAX))
@@ -360,8 +479,17 @@ fn read(store: &dyn Store, space: u32, number: u32, actor: ActorId) -> Result<Lo
         .map_err(|_| damaged(Table::Snapshot, "a saved document cannot be read"))?;
     let rows = store.scan(Table::Change, &prefix, None, usize::MAX)?;
     let mut next_row = snapshot.as_ref().map_or(0, |snapshot| snapshot.next_row);
-    if let Some((key, _)) = rows.last() {
-        next_row = next_row.max(keys::number_at(key, 8, Table::Change)? + 1);
+    for (key, _) in &rows {
+        if keys::number_at(key, 8, Table::Change)? != next_row {
+            return Err(damaged(Table::Change, "changes of a document are missing"));
+        }
+        next_row += 1;
+    }
+    if next_row < slot.least {
+        return Err(damaged(
+            Table::Change,
+            "a document's last changes are missing",
+        ));
     }
     let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
     let mut changes = Vec::new();
@@ -390,7 +518,7 @@ fn pack(changes: &[StoredChange]) -> Vec<u8> {
     )
 }
 
-fn unpack(row: &[u8]) -> Result<Vec<Vec<u8>>, SpaceError> {
+pub(super) fn unpack(row: &[u8]) -> Result<Vec<Vec<u8>>, SpaceError> {
     let changes: Vec<Bytes> = codec::decode(row, usize::MAX)
         .map_err(|_| damaged(Table::Change, "a row of changes cannot be read"))?;
     Ok(changes.into_iter().map(|change| change.0).collect())

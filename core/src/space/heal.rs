@@ -51,7 +51,11 @@ impl Space {
     /// is closed never does: what is missing there may be missing for a reason.
     #[must_use]
     pub fn heals(&self) -> bool {
-        self.book.is_some() && self.state.cursor.seq > 0 && !self.is_closed() && !self.has_ended()
+        self.book.is_some()
+            && self.state.cursor.seq > 0
+            && !self.reads_again()
+            && !self.is_closed()
+            && !self.has_ended()
     }
 
     /// Places before the one that this device has reached, newest first: close to it many, far from

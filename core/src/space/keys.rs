@@ -84,6 +84,21 @@ pub(super) fn lost_entry(number: u32, index: u32) -> Vec<u8> {
     [lost(number), index.to_be_bytes().to_vec()].concat()
 }
 
+/// How a log is read again from its start.
+pub(super) fn again(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[3]].concat()
+}
+
+/// The prefix of what was put aside until a log is read again.
+pub(super) fn all_aside(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[4]].concat()
+}
+
+/// Something that was put aside, in its order.
+pub(super) fn aside(number: u32, index: u32) -> Vec<u8> {
+    [all_aside(number), index.to_be_bytes().to_vec()].concat()
+}
+
 /// The prefix of the marks of one document's changes that are in no entry yet.
 pub(super) fn unsent_of(number: u32, document: u32) -> Vec<u8> {
     [unsent(number), document.to_be_bytes().to_vec()].concat()

@@ -97,7 +97,7 @@ impl Space {
                 // Only whoever knows the phrase reads what a beacon says.
                 Kind::Batch if self.state.kind == SpaceKind::Beacon => {}
                 Kind::Batch if self.is_refused(store, page, seq)? => {}
-                Kind::Batch if !self.is_own(header.device) => {
+                Kind::Batch if !self.is_own(header.device) || self.again.is_some() => {
                     self.open_batch(store, page, seq, &entry)?;
                 }
                 Kind::Carry if self.is_refused(store, page, seq)? => {}

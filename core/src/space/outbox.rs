@@ -266,7 +266,7 @@ impl Space {
 }
 
 /// An entry on its way, from its row.
-fn sealed(counter: u32, row: &[u8]) -> Result<Sealed, SpaceError> {
+pub(super) fn sealed(counter: u32, row: &[u8]) -> Result<Sealed, SpaceError> {
     let broken = || damaged(Table::Outbox, "an entry on its way cannot be read");
     let row: Row = codec::decode(row, usize::MAX).map_err(|_| broken())?;
     Ok(Sealed {

@@ -91,6 +91,7 @@ impl Space {
             && self.state.generation == Some(receipt.generation)
             && self.state.receipt.is_some()
             && self.state.cursor.position() == receipt.position
+            && self.again.is_none()
             && self.unsettled.is_empty()
         {
             self.check_receipt(receipt)?;
@@ -123,6 +124,7 @@ impl Space {
             key_refused: false,
             key_missing: false,
         };
+        self.rewind(&mut page.transaction, &items)?;
         for item in items {
             match item {
                 Item::Attachment(bytes) => page.attachments.push(bytes),
@@ -150,6 +152,7 @@ impl Space {
         self.answer(&mut page);
         self.open_pending(store, &mut page)?;
         if at_end {
+            self.end_again(store, &mut page)?;
             self.settle_all(store, &mut page)?;
         }
         self.save(&mut page.transaction);
@@ -191,7 +194,7 @@ impl Space {
                 let book = book.ok_or(SpaceError::Relay("its log has no start"))?;
                 let signer = book.membership().signer(&entry, &id);
                 signer.map_err(|refusal| SpaceError::refused(seq, refusal))?;
-                if self.is_own(header.device) {
+                if self.is_own(header.device) && !self.is_from_before(&header) {
                     let taken = self.take_own(store, page, seq, &id)?;
                     // What it made and has said is shown once; this is shown again.
                     if taken.is_none() {
@@ -205,7 +208,7 @@ impl Space {
                 {
                     self.hold_entry(page, seq, &entry, refusal.reason());
                 }
-                if kind == Kind::Ack {
+                if kind == Kind::Ack && !self.is_own(header.device) {
                     self.hear(&entry);
                 }
                 self.count(seq, header.device, header.counter)?;
@@ -236,6 +239,7 @@ impl Space {
             // Also who founded it verifies what the relay sends: it is stored in the own one's place.
             let founded = Book::found(entry).map_err(refuse)?;
             self.book.get_or_insert(founded);
+            self.take_kept_keys(store)?;
         } else {
             self.judge_fork(store, entry)?;
             let book = self
@@ -249,7 +253,8 @@ impl Space {
         self.learn(store, page, entry, id)?;
         let own = seq > 1 && self.is_own(header.device);
         let sealed = self.on_its_way(store, header.counter, &id)?;
-        if own && sealed.is_none() && !self.enrols_a_copy(entry) {
+        let is_new = own && sealed.is_none() && !self.is_from_before(header);
+        if is_new && !self.enrols_a_copy(entry) {
             return Err(SpaceError::Restored { seq });
         }
         if let Some(sealed) = sealed {
@@ -300,6 +305,7 @@ impl Space {
         self.state.cursor = self.state.cursor.after(id);
         self.found_again(&mut page.transaction, id);
         page.entries.insert(seq, entry);
+        self.is_the_same_log()?;
         let promised = self.state.welcome.map(|(_, reaches)| reaches);
         match promised.filter(|reaches| reaches.seq == seq) {
             Some(reaches) if reaches != self.state.cursor.position() => Err(SpaceError::Relay(

@@ -31,7 +31,11 @@ pub(super) struct Unsettled {
 }
 
 impl Unsettled {
-    fn to_bytes(self) -> Vec<u8> {
+    pub(super) const fn new(actor: ActorId, from: u32) -> Self {
+        Self { actor, from }
+    }
+
+    pub(super) fn to_bytes(self) -> Vec<u8> {
         [self.actor.0.as_slice(), &self.from.to_be_bytes()].concat()
     }
 

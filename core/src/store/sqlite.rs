@@ -4,6 +4,8 @@
 
 mod failure;
 mod open;
+mod salvage;
+mod sift;
 
 #[cfg(test)]
 mod damage;
@@ -18,8 +20,10 @@ use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior};
 use zeroize::Zeroizing;
 
 use crate::crypto::{Entropy, StorageKey};
-use crate::store::{Row, Store, StoreError, Table, Write};
+use crate::store::{Row, Sifted, Store, StoreError, Table, Write};
 use failure::{damaged, in_file, in_table};
+pub(crate) use salvage::{Note, SALVAGED};
+pub use salvage::{Salvaged, SalvagedTable};
 
 /// A [`Store`] in one SQLite file, `waymark.sqlite` in a directory of its own.
 ///
@@ -66,6 +70,31 @@ impl SqliteStore {
     pub fn remove(directory: &Path) -> Result<(), StoreError> {
         let _lock = open::lock(directory)?;
         open::remove(directory)
+    }
+
+    /// Rebuilds the database in `directory`, which must not be open, from what can be read of it: every
+    /// row that authenticates goes into a fresh file, which takes the old one's place. The damaged one
+    /// stays beside it until [`SqliteStore::remove_damaged`].
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::WrongKey`]; [`StoreError::Damaged`] where nothing of it can
+    /// be read; [`StoreError::Full`], [`StoreError::ReadOnly`], [`StoreError::Io`]. The damaged database
+    /// is as before then.
+    pub fn salvage(
+        directory: &Path,
+        storage_key: &[u8; 32],
+        mut entropy: impl Entropy + 'static,
+    ) -> Result<Salvaged, StoreError> {
+        let _lock = open::lock(directory)?;
+        salvage::salvage(directory, storage_key, &mut entropy)
+    }
+
+    /// Removes what [`SqliteStore::salvage`] left beside the database.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`] or [`StoreError::Io`].
+    pub fn remove_damaged(directory: &Path) -> Result<(), StoreError> {
+        salvage::remove_damaged(directory)
     }
 
     fn statement(&self, table: Table, sql: &str) -> Result<CachedStatement<'_>, StoreError> {
@@ -175,7 +204,12 @@ impl Store for SqliteStore {
         Ok(found)
     }
 
-    fn verify(&self) -> Result<(), StoreError> {
+    fn sift(&self, table: Table, prefix: &[u8]) -> Result<Sifted, StoreError> {
+        let found = sift::sift(&self.connection, &self.key, table, prefix)?;
+        Ok(found.opened)
+    }
+
+    fn verify_pages(&self) -> Result<(), StoreError> {
         let answer: String = self
             .connection
             .query_row("PRAGMA integrity_check(1)", (), |row| row.get(0))
@@ -184,6 +218,11 @@ impl Store for SqliteStore {
             // The answer itself could quote a key.
             return Err(damaged(None, "its pages do not fit together"));
         }
+        Ok(())
+    }
+
+    fn verify(&self) -> Result<(), StoreError> {
+        self.verify_pages()?;
         for table in Table::ALL {
             let sql = format!("SELECT key, value FROM {}", table.name());
             let mut statement = self.statement(table, &sql)?;

@@ -3,7 +3,7 @@
 use waymark_wire::ids::SpaceId;
 
 use crate::space::{Space, SpaceError};
-use crate::store::{Store, Table, Transaction};
+use crate::store::{Store, StoreError, Table, Transaction};
 
 /// Marks a space that is being founded to follow another, until the copies are in it: nothing is
 /// done for it before.
@@ -21,7 +21,11 @@ pub fn unmark(transaction: &mut Transaction, new: &SpaceId) {
 /// # Errors
 /// [`SpaceError`] where the store fails.
 pub fn is_marked(store: &dyn Store, new: &SpaceId) -> Result<bool, SpaceError> {
-    Ok(store.get(Table::Meta, &marker(new))?.is_some())
+    match store.get(Table::Meta, &marker(new)) {
+        // What is not known to be unfinished is not erased.
+        Err(StoreError::Damaged { .. }) => Ok(false),
+        row => Ok(row?.is_some()),
+    }
 }
 
 fn marker(new: &SpaceId) -> Vec<u8> {

@@ -115,9 +115,10 @@ impl Machine {
             let after = if for_keys {
                 Cursor::start(&space.id()).position()
             } else {
-                space.cursor().position()
+                space.reads_after()
             };
-            let whole = space.is_enrolling() || sync.is_some_and(|sync| sync.whole);
+            let again = space.is_enrolling() || space.reads_again();
+            let whole = again || sync.is_some_and(|sync| sync.whole);
             let healing = sync.map(|sync| sync.healing).unwrap_or_default();
             let earlier = if names_earlier(space, healing) {
                 space.earlier(engine.store.as_ref()).unwrap_or_default()

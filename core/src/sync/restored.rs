@@ -61,6 +61,29 @@ impl Machine {
         }
     }
 
+    /// C: a space was repaired: its log is read before anything is sent. `restored` says whether this
+    /// device is to become another member of it.
+    pub fn repaired(&mut self, engine: &Engine, number: u32, restored: bool) {
+        self.cancel_appends(&[number]);
+        self.cancel_pulls();
+        let synced = self.spaces.get(&number).and_then(|sync| sync.synced);
+        let anew = SpaceSync {
+            wants_pull: true,
+            wants_push: true,
+            synced,
+            ..SpaceSync::default()
+        };
+        self.spaces.insert(number, anew);
+        self.upkeep_due = true;
+        if let Some(space) = engine.space_by_number(number) {
+            let space = space.id();
+            if restored {
+                self.events.push_back(Event::Restored { space });
+            }
+            self.events.push_back(Event::Status { space });
+        }
+    }
+
     /// Leaves the memberships to the other device, those of every space: what two have of one, they
     /// have of all.
     fn begin_anew(&mut self, engine: &mut Engine, number: u32) -> Result<(), SpaceError> {

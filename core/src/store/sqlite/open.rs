@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::failure::{damaged, in_directory, in_file};
+use super::salvage;
 use crate::crypto::{DATABASE_SALT_LEN, Entropy, StorageKey};
 use crate::store::{StoreError, Table};
 
@@ -40,6 +41,7 @@ pub(super) fn database(
     storage_key: &[u8; 32],
     entropy: &mut dyn Entropy,
 ) -> Result<(Connection, StorageKey), StoreError> {
+    salvage::finish(directory)?;
     let path = directory.join(FILE);
     if !path.try_exists().map_err(in_directory)? {
         if beside(&path, "-wal").try_exists().map_err(in_directory)? {
@@ -64,6 +66,7 @@ pub(super) fn database(
 /// Removes the database of a locked directory; the lock's empty file stays.
 pub(super) fn remove(directory: &Path) -> Result<(), StoreError> {
     let path = directory.join(FILE);
+    salvage::remove_all(directory)?;
     // The log first: a log without its file would be taken for damage.
     for file in [beside(&path, "-wal"), beside(&path, "-shm"), path] {
         if file.try_exists().map_err(in_directory)? {
@@ -99,30 +102,43 @@ fn make(
             _ => {}
         }
     }
+    let mut salt = [0; DATABASE_SALT_LEN];
+    entropy.fill(&mut salt);
+    let key = StorageKey::derive(storage_key, &salt).map_err(|_| StoreError::WrongKey)?;
+    make_file(&unfinished, &salt, &key)?;
+    fs::rename(&unfinished, path).map_err(in_directory)?;
+    sync_directory(directory)
+}
+
+/// Makes a file with empty tables; it is durable when this returns, its name is not.
+pub(super) fn make_file(
+    path: &Path,
+    salt: &[u8; DATABASE_SALT_LEN],
+    key: &StorageKey,
+) -> Result<(), StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let connection = connect(&unfinished, flags)?;
+    let connection = connect(path, flags)?;
     // Until it has its name it may break at any time, so it is flushed once, at the end.
     pragma(&connection, "synchronous", "OFF")?;
     pragma(&connection, "journal_mode", "MEMORY")?;
     pragma(&connection, "application_id", &APPLICATION_ID.to_string())?;
     migrate(&connection, 0)?;
-    let mut salt = [0; DATABASE_SALT_LEN];
-    entropy.fill(&mut salt);
-    let key = StorageKey::derive(storage_key, &salt).map_err(|_| StoreError::WrongKey)?;
     connection
         .execute(
             "INSERT INTO keyring (id, salt, key_check, checksum) VALUES (1, ?1, ?2, ?3)",
-            (salt, key.check_value(), checksum(&salt, key.check_value())),
+            (salt, key.check_value(), checksum(salt, key.check_value())),
         )
         .map_err(in_file)?;
     connection.close().map_err(|(_, error)| in_file(error))?;
     File::options()
         .write(true)
-        .open(&unfinished)
+        .open(path)
         .and_then(|file| file.sync_all())
-        .map_err(in_directory)?;
-    fs::rename(&unfinished, path).map_err(in_directory)?;
-    // The name is durable when its directory is.
+        .map_err(in_directory)
+}
+
+/// A file's name is durable when its directory is.
+pub(super) fn sync_directory(directory: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     File::open(directory)
         .and_then(|directory| directory.sync_all())
@@ -130,7 +146,7 @@ fn make(
     Ok(())
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(in_file)?;
     connection
@@ -246,13 +262,13 @@ fn checksum(salt: &[u8; DATABASE_SALT_LEN], check: &[u8; 32]) -> [u8; 32] {
     sum
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-const FILE: &str = "waymark.sqlite";
+pub(super) const FILE: &str = "waymark.sqlite";
 /// `Wymk`, so that `file` and a developer know what they have before them.
 const APPLICATION_ID: i32 = 0x5779_6d6b;
 /// `schema/NNNN_*.sql` in the order of formats. A released one never changes.

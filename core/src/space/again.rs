@@ -1,0 +1,276 @@
+//! Reading a log again from its start, after a repair: documents that were damaged come back from it.
+//!
+//! The repair itself is local. Until the first page of the log is here, everything that is sound stays
+//! as it is; with that page the place in the log goes back to its start, and own entries count like
+//! others' as far as the log had confirmed them before. Nothing is sent before the log was read to its
+//! end. Then what had been put aside, because it stood on what was damaged, takes its place again.
+
+use minicbor::{Decode, Encode};
+use waymark_wire::chain::{Cursor, Position};
+use waymark_wire::codec::{self, Bytes};
+use waymark_wire::entry::Header;
+
+use super::receive::Page;
+use super::restored::Unsettled;
+use super::{Item, Space, SpaceError, damaged, keys};
+use crate::crypto::EpochKey;
+use crate::gate::{Accepted, ActorId, DocumentName, GateError, Op, Section};
+use crate::store::{Store, Table, Transaction};
+
+/// How a log is read again.
+#[derive(Clone, Debug, Decode, Encode)]
+#[cbor(map)]
+pub(super) struct Again {
+    /// How far it was read before. It has to come to the same there.
+    #[n(0)]
+    pub(super) until: Position,
+    /// Own entries below this counter were confirmed.
+    #[n(1)]
+    pub(super) below: u32,
+    /// It has not begun yet.
+    #[n(2)]
+    pub(super) waits: bool,
+    /// Documents that are not here until it has ended.
+    #[n(3)]
+    pub(super) absent: Vec<Absent>,
+}
+
+/// A document that is not here.
+#[derive(Clone, Copy, Debug, Decode, Encode)]
+#[cbor(map)]
+pub(super) struct Absent {
+    #[n(0)]
+    kind: u16,
+    #[n(1)]
+    part: u32,
+}
+
+impl From<DocumentName> for Absent {
+    fn from(name: DocumentName) -> Self {
+        Self {
+            kind: name.kind,
+            part: name.part,
+        }
+    }
+}
+
+/// Unsent changes that stand on what was damaged.
+#[derive(Clone, Debug, Decode, Encode)]
+#[cbor(map)]
+pub(super) struct Aside {
+    #[n(0)]
+    author: Bytes,
+    #[n(1)]
+    section: Bytes,
+    /// They are in an entry that is on its way.
+    #[n(2)]
+    sealed: bool,
+}
+
+impl Aside {
+    pub(super) fn new(section: &Section, sealed: bool) -> Self {
+        Self {
+            author: Bytes(section.author().0.to_vec()),
+            section: Bytes(section.raw().to_vec()),
+            sealed,
+        }
+    }
+}
+
+impl Again {
+    pub(super) fn load(store: &dyn Store, number: u32) -> Result<Option<Self>, SpaceError> {
+        let row = store.get(Table::Outbox, &keys::again(number))?;
+        let again = row.map(|row| codec::decode(&row, usize::MAX)).transpose();
+        again.map_err(|_| damaged(Table::Outbox, "how the log is read again cannot be read"))
+    }
+
+    pub(super) fn save(&self, transaction: &mut Transaction, number: u32) {
+        transaction.put(Table::Outbox, keys::again(number), codec::encode(self));
+    }
+}
+
+impl Space {
+    /// Whether the log is being read again from its start, or is to be.
+    #[must_use]
+    pub const fn reads_again(&self) -> bool {
+        self.again.is_some()
+    }
+
+    /// After which place of the log this device reads on.
+    #[must_use]
+    pub fn reads_after(&self) -> Position {
+        match &self.again {
+            Some(again) if again.waits => Cursor::start(&self.state.id).position(),
+            _ => self.state.cursor.position(),
+        }
+    }
+
+    /// Fails where a document is to come with the log.
+    pub(super) fn is_here(&self, name: DocumentName) -> Result<(), SpaceError> {
+        let mut absent = self.again.iter().flat_map(|again| &again.absent);
+        if absent.any(|absent| (absent.kind, absent.part) == (name.kind, name.part)) {
+            let what = "it was damaged, and comes back with the next sync";
+            return Err(damaged(Table::Document, what));
+        }
+        Ok(())
+    }
+
+    /// Whether an entry is this device's own, and was confirmed before the log was read again.
+    pub(super) fn is_from_before(&self, header: &Header) -> bool {
+        let again = self.again.as_ref();
+        self.is_own(header.device) && again.is_some_and(|again| header.counter < again.below)
+    }
+
+    /// Goes back to the log's start with its first page.
+    pub(super) fn rewind(
+        &mut self,
+        transaction: &mut Transaction,
+        items: &[Item],
+    ) -> Result<(), SpaceError> {
+        let Some(again) = self.again.as_mut().filter(|again| again.waits) else {
+            return Ok(());
+        };
+        if items.is_empty() {
+            return Err(SpaceError::Relay("it shows nothing of a log that it had"));
+        }
+        again.waits = false;
+        again.save(transaction, self.number);
+        for table in [
+            Table::Entry,
+            Table::Membership,
+            Table::Quarantine,
+            Table::Waiting,
+        ] {
+            transaction.delete_prefix(table, keys::space(self.number));
+        }
+        self.state.cursor = Cursor::start(&self.state.id);
+        self.state.opened = 0;
+        self.state.counters.clear();
+        self.state.verified = None;
+        self.waiting.clear();
+        self.book = None;
+        Ok(())
+    }
+
+    /// The epoch keys that this device has kept, for a membership that is read again.
+    pub(super) fn take_kept_keys(&mut self, store: &dyn Store) -> Result<(), SpaceError> {
+        let Some(book) = self.book.as_mut().filter(|_| self.again.is_some()) else {
+            return Ok(());
+        };
+        for (key, value) in store.sift(Table::Epoch, &keys::space(self.number))?.rows {
+            book.restore_key(keys::height_of(&key)?, EpochKey::from_slice(&value)?);
+        }
+        Ok(())
+    }
+
+    /// Fails where the log comes to something else than it did.
+    pub(super) fn is_the_same_log(&self) -> Result<(), SpaceError> {
+        let now = self.state.cursor.position();
+        let until = self.again.as_ref().map(|again| again.until);
+        match until.filter(|until| until.seq == now.seq) {
+            Some(until) if until != now => {
+                Err(SpaceError::Relay("it shows another log than it did before"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts what was put aside in its place, now that the log was read to its end.
+    pub(super) fn end_again(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+    ) -> Result<(), SpaceError> {
+        let cursor = self.state.cursor.seq;
+        let is_read = self.state.opened >= cursor;
+        let again = self
+            .again
+            .take_if(|again| is_read && cursor >= again.until.seq);
+        if again.is_none() {
+            return Ok(());
+        }
+        let mut unfit = Vec::new();
+        let rows = store.scan(
+            Table::Outbox,
+            &keys::all_aside(self.number),
+            None,
+            usize::MAX,
+        )?;
+        for (_, row) in rows {
+            let broken = || damaged(Table::Outbox, "what was put aside cannot be read");
+            let aside: Aside = codec::decode(&row, usize::MAX).map_err(|_| broken())?;
+            let author = ActorId(aside.author.0.try_into().map_err(|_| broken())?);
+            let section = Section::parse(author, &aside.section.0).map_err(|_| broken())?;
+            if !self.take_aside(store, page, &section, aside.sealed)? {
+                unfit.push(section);
+            }
+        }
+        for section in unfit {
+            self.put_records_of(store, page, &section)?;
+        }
+        page.transaction
+            .delete(Table::Outbox, keys::again(self.number))
+            .delete_prefix(Table::Outbox, keys::all_aside(self.number));
+        Ok(())
+    }
+
+    /// Offers unsent changes to their document; says whether they fit.
+    fn take_aside(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        section: &Section,
+        sealed: bool,
+    ) -> Result<bool, SpaceError> {
+        let (own, name, author) = (self.actor(), section.name(), section.author());
+        let document = self.documents.open(store, name, own)?;
+        let from = document.last_seq_of(author)?.saturating_add(1);
+        match document.accept(&|_| true, section) {
+            Ok(Accepted::Applied { changes, .. }) => {
+                if author == own && !sealed {
+                    self.documents
+                        .write_local(&mut page.transaction, name, &changes);
+                } else {
+                    self.documents
+                        .write_remote(&mut page.transaction, name, &changes);
+                }
+                if author != own {
+                    let unsettled = Unsettled::new(author, from);
+                    self.unsettled.entry(name).or_insert(unsettled);
+                }
+                Ok(true)
+            }
+            Ok(Accepted::Known) => Ok(true),
+            Ok(Accepted::Waiting { .. }) => Ok(false),
+            Err(error @ (GateError::Engine(_) | GateError::Poisoned)) => Err(error.into()),
+            Err(error) => {
+                tracing::warn!(%error, "an unsent change does not fit what the log has");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Writes the records of changes anew that stood on something that is lost: a record stands for
+    /// itself.
+    fn put_records_of(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        section: &Section,
+    ) -> Result<(), SpaceError> {
+        let own = self.actor();
+        let name = section.name();
+        let document = self.documents.open(store, name, own)?;
+        let ops = section.changes().iter().flat_map(|change| &change.ops);
+        let records: Vec<&[u8]> = ops
+            .filter_map(|op| match op {
+                Op::Record(record) => Some(record.bytes()),
+                _ => None,
+            })
+            .collect();
+        let changes: Vec<_> = document.put_records(&records)?.into_iter().collect();
+        self.documents
+            .write_local(&mut page.transaction, name, &changes);
+        Ok(())
+    }
+}
