@@ -15,6 +15,7 @@ use crate::verbs::link::Link;
 use crate::verbs::members::Members;
 use crate::verbs::offer_copy::OfferCopy;
 use crate::verbs::recover::Recover;
+use crate::verbs::repair::Repair;
 use crate::verbs::revoke::Revoke;
 use crate::verbs::rotate::Rotate;
 use crate::verbs::safety_number::SafetyNumber;
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     TakeOver(TakeOver),
     /// The 24 words that bring everything back.
     Recover(Recover),
+    /// Where the database is damaged: keep what is sound, and have the rest fetched again.
+    Repair(Repair),
     /// Show sixty digits that are equal where two people see the same members.
     SafetyNumber(SafetyNumber),
     /// Show how the device stands: spaces, recovery, open invitations.

@@ -16,7 +16,8 @@ use std::fs;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use waymark_core::client::{Client, Status, WaymarkError};
+use waymark_core::client::{Client, Config, Status, WaymarkError};
+use zeroize::Zeroizing;
 
 pub(crate) use self::error::DeskError;
 pub(crate) use self::key::parse_key;
@@ -75,6 +76,15 @@ impl Desk {
                 ..desk
             })
             .inspect_err(|_| forget(place, key_is_ours))
+    }
+
+    /// What the device in a directory is opened with, for what is done while it is closed.
+    ///
+    /// # Errors
+    /// [`DeskError`] where settings or key cannot be read.
+    pub(crate) fn config(place: &Place) -> Result<(Config, Zeroizing<[u8; 32]>), DeskError> {
+        let settings = Settings::read(place)?;
+        Ok((settings.config(place), key::read(place)?))
     }
 
     fn with(place: &Place, talk: Talk, settings: Settings) -> Result<Self, DeskError> {

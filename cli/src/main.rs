@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Members(args) => verbs::members::run(args, talk),
         Command::OfferCopy(args) => verbs::offer_copy::run(args, talk),
         Command::Recover(args) => verbs::recover::run(args, talk),
+        Command::Repair(args) => verbs::repair::run(args, talk),
         Command::Revoke(args) => verbs::revoke::run(args, talk),
         Command::Rotate(args) => verbs::rotate::run(args, talk),
         Command::SafetyNumber(args) => verbs::safety_number::run(args, talk),

@@ -15,6 +15,7 @@ pub(crate) mod members;
 pub(crate) mod offer_copy;
 mod people;
 pub(crate) mod recover;
+pub(crate) mod repair;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod safety_number;

@@ -39,7 +39,7 @@ pub use self::listening::{ChangeListener, ListenerError, Subscription};
 pub use self::live::LiveSync;
 pub use self::people::People;
 pub use self::texts::Texts;
-pub use self::waymark::{Waymark, version};
+pub use self::waymark::{Waymark, remove_damaged, salvage, version};
 
 uniffi::setup_scaffolding!();
 

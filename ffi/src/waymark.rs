@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use waymark_core::client::{Client, Diagnostics, PlanId, Status, WaymarkError};
+use waymark_core::client::{
+    Client, Diagnostics, PlanId, RepairView, SalvageView, Status, WaymarkError,
+};
 
 use crate::key::storage_key;
 use crate::listening::Listeners;
@@ -114,6 +116,16 @@ impl Waymark {
         self.session.call(Client::diagnostics)
     }
 
+    /// Repairs a plan or another space, or without one everything: what is sound stays, what is
+    /// damaged is dropped and comes back with the next sync.
+    ///
+    /// # Errors
+    /// `damaged` where the file has to be rebuilt first ([`salvage`]) or the plan cannot be had back;
+    /// `not_found`, `locked`, or the storage's.
+    pub fn repair(&self, plan: Option<PlanId>) -> Result<Vec<RepairView>, WaymarkError> {
+        self.session.call(|client| client.repair(plan))
+    }
+
     /// The SHA-256 of everything that a plan shows: equal on two devices exactly where they show
     /// the same.
     ///
@@ -152,6 +164,29 @@ impl Waymark {
         self.listeners.clear();
         self.session.lock()?.erase_everything()
     }
+}
+
+/// Rebuilds the database's file from what can be read of it, where it does not open. The damaged file
+/// stays beside it until [`remove_damaged`]. Then open and repair.
+///
+/// # Errors
+/// `locked`, `key_lost`; `damaged` where nothing of it can be read; `storage_full`, `storage_failed`.
+#[uniffi::export]
+pub fn salvage(
+    config: WaymarkConfig,
+    key_provider: Arc<dyn KeyProvider>,
+) -> Result<SalvageView, WaymarkError> {
+    let key = storage_key(key_provider.as_ref())?;
+    Client::salvage(&config.into(), &key)
+}
+
+/// Removes the damaged file that [`salvage`] left.
+///
+/// # Errors
+/// `storage_failed`.
+#[uniffi::export]
+pub fn remove_damaged(config: WaymarkConfig) -> Result<(), WaymarkError> {
+    Client::remove_damaged(&config.into())
 }
 
 /// The version of this library.

@@ -16,6 +16,24 @@ pub(crate) struct Which {
 }
 
 impl Which {
+    /// Finds it where one is stated, also one that is damaged.
+    ///
+    /// # Errors
+    /// [`DeskError::Wrong`] where it is none or more than one.
+    pub(crate) fn stated(&self, desk: &Desk) -> Result<Option<PlanId>, DeskError> {
+        let Some(begins) = self.plan.as_deref() else {
+            return Ok(None);
+        };
+        let mut known = spaces(&desk.client);
+        let others = desk.client.status()?.into_iter();
+        for plan in others.filter_map(|space| space.plan) {
+            if known.iter().all(|(_, id)| *id != plan) {
+                known.push((SpaceKind::Care, plan));
+            }
+        }
+        choose(&desk.client, &known, Some(begins)).map(Some)
+    }
+
     /// Finds it.
     ///
     /// # Errors
