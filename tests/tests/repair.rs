@@ -329,6 +329,24 @@ async fn a_bit_that_flips_anywhere_costs_what_is_told_and_nothing_else() {
     assert!(tally.well > 0 && tally.repaired > 0, "{tally:?}");
 }
 
+/// A page that a failing flash lost, or gave back as it was once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_lost_costs_what_is_told_and_nothing_else() {
+    let mut tally = Tally::default();
+    for trial in 0..16 {
+        let stage = Phone::new().await;
+        let file = stage.phone.directory().join("waymark.sqlite");
+        let mut bytes = fs::read(&file).unwrap();
+        let pages = bytes.len() / 4_096;
+        let page = (trial * 5 + 2) % pages;
+        bytes[page * 4_096..][..4_096].fill(0);
+        fs::write(&file, bytes).unwrap();
+        flipped(stage, &format!("page {page} of {pages}"), &mut tally).await;
+    }
+    println!("{tally:?}");
+    assert!(tally.salvaged > 0 && tally.repaired > 0, "{tally:?}");
+}
+
 async fn flipped(mut stage: Phone, what: &str, tally: &mut Tally) {
     let mut is_salvaged = false;
     let opened = stage.phone.open(&KEY).map(drop);

@@ -5,8 +5,9 @@
 
 use std::fs;
 
-use super::SqliteStore;
-use super::tests::{Home, put};
+use super::tests::{Home, STORAGE_KEY, put};
+use super::{Salvaged, SqliteStore};
+use crate::crypto::SeededEntropy;
 use crate::store::{Store, StoreError, Table, Transaction};
 
 const TABLES: [Table; 2] = [Table::Change, Table::Document];
@@ -128,6 +129,106 @@ fn a_flipped_byte_never_gives_a_wrong_value() {
     for outcome in [Outcome::Refused, Outcome::Vanished, Outcome::Read] {
         assert!(outcomes.contains(&outcome), "no byte was {outcome:?}");
     }
+}
+
+fn salvage(home: &Home) -> Result<Salvaged, StoreError> {
+    SqliteStore::salvage(home.path(), &STORAGE_KEY, SeededEntropy::new([8; 32]))
+}
+
+/// One sector would otherwise take the rows of all the others with it.
+#[test]
+fn a_rebuilt_file_has_every_row_but_those_of_the_lost_page_and_names_their_tables() {
+    let sound = sound();
+    let mut whole = 0;
+    for page in 0..sound.len() / 4_096 {
+        let home = Home::new();
+        let mut bytes = sound.clone();
+        bytes[page * 4_096..][..4_096].fill(0x5a);
+        fs::write(home.file(), &bytes).unwrap();
+        let salvaged = match salvage(&home) {
+            Ok(salvaged) => salvaged,
+            // The page with the salt: nothing can be opened.
+            Err(StoreError::Damaged { .. }) => {
+                assert!(page == 1, "page {page}");
+                assert_eq!(fs::read(home.file()).unwrap(), bytes, "it is as it was");
+                continue;
+            }
+            Err(other) => panic!("page {page}: {other}"),
+        };
+        let mut store = home.store().unwrap();
+        assert_eq!(store.verify(), Ok(()), "page {page}");
+        read_all(&store, &format!("page {page}"));
+        let told = |table: Table| {
+            let mut tables = salvaged.tables.iter();
+            tables.any(|told| told.table == table && (told.broken || !told.lost.is_empty()))
+        };
+        for table in TABLES {
+            let rows = store.scan(table, b"", None, usize::MAX).unwrap();
+            assert!(
+                rows.len() == usize::from(ROWS) || told(table),
+                "page {page}: {table:?}"
+            );
+        }
+        whole += usize::from(salvaged.is_whole());
+        store.commit(put(Table::Change, "new", "value")).unwrap();
+        drop(store);
+        let kept = home.path().join("waymark.sqlite.damaged");
+        assert_eq!(fs::read(&kept).unwrap(), bytes);
+        SqliteStore::remove_damaged(home.path()).unwrap();
+        assert!(!kept.exists());
+    }
+    assert!(whole > 0, "the first page says nothing that is not known");
+}
+
+/// A bit of the salt would otherwise be the end of everything that is sealed under it.
+#[test]
+fn a_flipped_bit_of_what_the_key_is_made_from_is_put_right() {
+    for column in ["salt", "key_check", "checksum"] {
+        let home = Home::new();
+        fs::write(home.file(), sound()).unwrap();
+        let raw = rusqlite::Connection::open(home.file()).unwrap();
+        let sql = format!("SELECT {column} FROM keyring");
+        let mut bytes: Vec<u8> = raw.query_row(&sql, (), |row| row.get(0)).unwrap();
+        bytes[7] ^= 0x20;
+        let sql = format!("UPDATE keyring SET {column} = ?1");
+        raw.execute(&sql, [bytes]).unwrap();
+        drop(raw);
+        assert!(
+            matches!(home.store(), Err(StoreError::Damaged { .. })),
+            "{column}"
+        );
+        let wrong = SqliteStore::salvage(home.path(), &[1; 32], SeededEntropy::new([8; 32]));
+        assert!(wrong.is_err(), "{column}: another key");
+        assert!(salvage(&home).unwrap().is_whole(), "{column}");
+        assert_eq!(read_all(&home.store().unwrap(), column), 0);
+    }
+}
+
+/// A phone that dies while the rebuilt file takes the old one's place: what stood in the old one's log
+/// must not be read into the new file.
+#[test]
+fn a_rebuilt_file_that_has_not_got_its_name_yet_gets_it_at_the_next_open() {
+    let home = Home::new();
+    let mut store = home.store().unwrap();
+    store.commit(put(Table::Meta, "a", "old")).unwrap();
+    // As a killed process leaves them: the store is still open.
+    let (file, log) = (
+        fs::read(home.file()).unwrap(),
+        fs::read(home.log()).unwrap(),
+    );
+    assert!(!log.is_empty());
+    drop(store);
+    let mut store = home.store().unwrap();
+    store.commit(put(Table::Meta, "a", "new")).unwrap();
+    drop(store);
+    let whole = home.path().join("waymark.sqlite.whole");
+    fs::rename(home.file(), &whole).unwrap();
+    fs::write(home.file(), file).unwrap();
+    fs::write(home.log(), log).unwrap();
+    let store = home.store().unwrap();
+    assert_eq!(store.get(Table::Meta, b"a").unwrap().unwrap(), b"new");
+    assert_eq!(store.verify(), Ok(()));
+    assert!(!whole.exists());
 }
 
 /// The beginning of a page holds what the page is and how many rows it has.

@@ -252,7 +252,7 @@ fn read_pragma(connection: &Connection, name: &str) -> Result<i64, StoreError> {
         .map_err(in_file)
 }
 
-fn checksum(salt: &[u8; DATABASE_SALT_LEN], check: &[u8; 32]) -> [u8; 32] {
+pub(super) fn checksum(salt: &[u8; DATABASE_SALT_LEN], check: &[u8; 32]) -> [u8; 32] {
     let mut hash = Context::new(&SHA256);
     hash.update(b"waymark/1 keyring");
     hash.update(salt);

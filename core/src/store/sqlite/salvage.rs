@@ -220,10 +220,9 @@ fn key_of(
     connection: &Connection,
     storage_key: &[u8; 32],
 ) -> Result<Option<([u8; DATABASE_SALT_LEN], StorageKey)>, StoreError> {
-    let row = connection.query_row("SELECT salt, key_check FROM keyring", (), |row| {
-        Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
-    });
-    let Ok((salt, check)) = row else {
+    let sql = "SELECT salt, key_check, checksum FROM keyring";
+    let row = connection.query_row(sql, (), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let Ok::<(Vec<u8>, Vec<u8>, Vec<u8>), _>((salt, check, stated)) = row else {
         return Ok(None);
     };
     let Ok(stored) = <[u8; DATABASE_SALT_LEN]>::try_from(salt) else {
@@ -237,7 +236,9 @@ fn key_of(
             salt[bit / 8] ^= 1 << (bit % 8);
         }
         let key = StorageKey::derive(storage_key, &salt).map_err(|_| StoreError::WrongKey)?;
-        if check.is_some_and(|check| key.fits(&check)) || opens_a_row(connection, &key)? {
+        let is_stated = open::checksum(&salt, key.check_value()).as_slice() == stated;
+        let fits = is_stated || check.is_some_and(|check| key.fits(&check));
+        if fits || opens_a_row(connection, &key)? {
             return Ok(Some((salt, key)));
         }
     }
