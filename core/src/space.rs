@@ -23,11 +23,13 @@ mod error;
 mod evidence;
 mod fork;
 mod heal;
+mod held;
 mod keys;
 mod learn;
 mod lost;
 mod open;
 mod outbox;
+mod poison;
 mod receive;
 mod refusal;
 mod renewal;
@@ -61,9 +63,11 @@ pub use self::error::SpaceError;
 pub use self::evidence::KeptEvidence;
 use self::evidence::Passed;
 pub use self::heal::Returned;
+pub use self::held::{Inspected, Quarantined, Released};
 use self::lost::Lost;
-pub use self::open::{Change, Quarantined};
+pub use self::open::Change;
 pub use self::outbox::Sealed;
+use self::poison::Journal;
 pub use self::receive::{Item, Received};
 pub(crate) use self::repair::note_repaired;
 pub use self::repair::{Damage, Repaired};
@@ -88,6 +92,10 @@ pub struct Space {
     documents: Documents,
     /// Sections that wait for other changes, with their places in the log.
     waiting: Vec<((u64, u32), Section)>,
+    /// Of whom, and for which documents, something was discarded.
+    discarded: BTreeSet<(DeviceNumber, DocumentName)>,
+    /// What the run before was opening when it ended.
+    journal: Option<Journal>,
     /// Documents with changes under keys that were given up, which the log has not shown.
     unsettled: BTreeMap<DocumentName, Unsettled>,
     /// Entries that the relay's log had and has no more, in their old order.
@@ -124,6 +132,8 @@ impl Space {
             book: None,
             documents: Documents::load(store, number)?,
             waiting: Vec::new(),
+            discarded: BTreeSet::new(),
+            journal: None,
             unsettled: BTreeMap::new(),
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
@@ -135,6 +145,8 @@ impl Space {
         };
         space.load_book(store)?;
         space.load_waiting(store)?;
+        space.load_discarded(store)?;
+        space.load_journal(store)?;
         space.load_unsettled(store)?;
         space.load_lost(store)?;
         Ok(space)

@@ -138,6 +138,7 @@ impl Inner {
                 on_the_way: 0,
                 waiting: 0,
                 held: 0,
+                evidence: 0,
                 synced: None,
                 problem: Some("damaged".into()),
                 problem_detail: Some(problem.to_string()),

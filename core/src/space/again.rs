@@ -122,7 +122,7 @@ impl Space {
     }
 
     /// Goes back to the log's start with its first page.
-    pub(super) fn rewind(
+    pub(super) fn begin_again(
         &mut self,
         transaction: &mut Transaction,
         items: &[Item],

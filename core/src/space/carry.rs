@@ -112,7 +112,7 @@ impl Space {
     }
 
     /// The id of a carried batch, and its sections.
-    fn carried(&self, entry: &Entry) -> Result<(EntryId, Vec<Section>), &'static str> {
+    pub(super) fn carried(&self, entry: &Entry) -> Result<(EntryId, Vec<Section>), &'static str> {
         let padded = Zeroizing::new(self.text_of(entry).map_err(|_| "not_opened")?);
         let text = padding::unpad(&padded).ok_or("not_padded")?;
         let carried: Carried = codec::decode(text, limits::CARRY).map_err(|_| "no_carry")?;

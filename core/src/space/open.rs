@@ -7,6 +7,7 @@ use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::{DeviceNumber, Height};
 use waymark_wire::padding;
 
+use super::held::BEHIND_DISCARDED;
 use super::receive::Page;
 use super::{Space, SpaceError, actor, damaged, keys};
 use crate::crypto::open;
@@ -16,8 +17,6 @@ use crate::gate::{
 use crate::membership::SpaceKind;
 use crate::store::{Store, Table};
 
-/// Stands for the whole entry where a section's place in it is meant.
-const WHOLE: u32 = u32::MAX;
 /// Sections that wait for other changes, at most.
 const WAITING: usize = 256;
 /// Bytes of the sections that wait for other changes, at most.
@@ -34,29 +33,15 @@ pub struct Change {
     pub texts: Vec<TextId>,
 }
 
-/// Something that was held back: kept, shown, and not applied.
-#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
-#[cbor(map)]
-pub struct Quarantined {
-    /// The entry's place in the log.
-    #[n(0)]
-    pub seq: u64,
-    /// Who signed it.
-    #[n(1)]
-    pub device: DeviceNumber,
-    /// Why, as a stable name.
-    #[n(2)]
-    pub reason: String,
-    /// The section, or nothing where it is the whole entry.
-    #[n(3)]
-    pub section: Bytes,
-}
-
 /// What became of a section.
-enum Offered {
+pub(super) enum Offer {
+    /// It is part of its document now.
     Applied,
+    /// It was before.
     Known,
+    /// It waits for other changes.
     Waits,
+    /// The gate refuses it.
     Refused(GateError),
 }
 
@@ -76,39 +61,60 @@ impl Space {
         store: &dyn Store,
         page: &mut Page,
     ) -> Result<(), SpaceError> {
-        let holds_key = self.holds_key();
-        // Whoever comes new begins with the newest key. Whoever only lacks that reads on up to it.
-        if !holds_key && self.state.opened == 0 {
-            return Ok(());
-        }
-        while self.state.opened < self.state.cursor.seq {
-            let seq = self.state.opened + 1;
-            let entry = match page.entries.remove(&seq) {
-                Some(entry) => entry,
-                None => self.stored_entry(store, seq)?,
-            };
-            let header = *entry.header();
-            if !holds_key && !self.has_key_of(&header) {
-                page.entries.insert(seq, entry);
-                break;
-            }
-            match header.kind {
-                Kind::Membership => self.open_roster(page, seq, &entry)?,
-                // Only whoever knows the phrase reads what a beacon says.
-                Kind::Batch if self.state.kind == SpaceKind::Beacon => {}
-                Kind::Batch if self.is_refused(store, page, seq)? => {}
-                Kind::Batch if !self.is_own(header.device) || self.again.is_some() => {
-                    self.open_batch(store, page, seq, &entry)?;
-                }
-                Kind::Carry if self.is_refused(store, page, seq)? => {}
-                Kind::Carry if !self.is_own(header.device) => {
-                    self.open_carry(store, page, seq, &entry)?;
-                }
-                _ => {}
-            }
-            self.state.opened = seq;
+        while let Some((seq, entry)) = self.next_to_open(store, page)? {
+            self.open_entry(store, page, seq, &entry)?;
         }
         self.documents.flush()
+    }
+
+    /// The next entry that is verified and not opened yet, as far as the keys reach.
+    pub(super) fn next_to_open(
+        &self,
+        store: &dyn Store,
+        page: &mut Page,
+    ) -> Result<Option<(u64, Entry)>, SpaceError> {
+        let holds_key = self.holds_key();
+        // Whoever comes new begins with the newest key. Whoever only lacks that reads on up to it.
+        if (!holds_key && self.state.opened == 0) || self.state.opened >= self.state.cursor.seq {
+            return Ok(None);
+        }
+        let seq = self.state.opened + 1;
+        let entry = match page.entries.remove(&seq) {
+            Some(entry) => entry,
+            None => self.stored_entry(store, seq)?,
+        };
+        if !holds_key && !self.has_key_of(entry.header()) {
+            page.entries.insert(seq, entry);
+            return Ok(None);
+        }
+        Ok(Some((seq, entry)))
+    }
+
+    /// Opens one entry, the next one.
+    pub(super) fn open_entry(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+        entry: &Entry,
+    ) -> Result<(), SpaceError> {
+        let header = *entry.header();
+        match header.kind {
+            Kind::Membership => self.open_roster(page, seq, entry)?,
+            // Only whoever knows the phrase reads what a beacon says.
+            Kind::Batch if self.state.kind == SpaceKind::Beacon => {}
+            Kind::Batch if self.is_refused(store, page, seq)? => {}
+            Kind::Batch if !self.is_own(header.device) || self.again.is_some() => {
+                self.open_batch(store, page, seq, entry)?;
+            }
+            Kind::Carry if self.is_refused(store, page, seq)? => {}
+            Kind::Carry if !self.is_own(header.device) || self.again.is_some() => {
+                self.open_carry(store, page, seq, entry)?;
+            }
+            _ => {}
+        }
+        self.state.opened = seq;
+        Ok(())
     }
 
     /// Whether this device holds the key of an entry behind a space's first one.
@@ -117,16 +123,6 @@ impl Space {
         let height = Height(header.height.0.saturating_add(follows));
         let book = self.book.as_ref();
         book.is_some_and(|book| book.key_at(height).is_some())
-    }
-
-    /// Whether the entry was held back as a whole: it does not count at its place in the log.
-    fn is_refused(&self, store: &dyn Store, page: &Page, seq: u64) -> Result<bool, SpaceError> {
-        let key = keys::held(self.number, seq, WHOLE);
-        let now = page.received.quarantined.iter();
-        Ok(now
-            .clone()
-            .any(|held| held.seq == seq && held.section.0.is_empty())
-            || store.get(Table::Quarantine, &key)?.is_some())
     }
 
     fn stored_entry(&self, store: &dyn Store, seq: u64) -> Result<Entry, SpaceError> {
@@ -181,15 +177,18 @@ impl Space {
         sections: &[Section],
     ) -> Result<(), SpaceError> {
         for (index, section) in (0..).zip(sections) {
-            if let Err(error) = self.apply(store, page, section, (seq, index))? {
+            if let Err(reason) = self.apply(store, page, section, (seq, index))? {
                 let device = entry.header().device;
-                self.hold(page, (seq, index), device, error.reason(), section.raw());
+                self.hold(page, (seq, index), device, reason, Some(section.name()));
             }
         }
         Ok(())
     }
 
-    fn sections_of(&self, entry: &Entry) -> Result<Vec<Section>, &'static str> {
+    pub(super) fn sections_of(&self, entry: &Entry) -> Result<Vec<Section>, &'static str> {
+        if entry.header().kind == Kind::Carry {
+            return self.carried(entry).map(|(_, sections)| sections);
+        }
         let header = entry.header();
         let book = self.book.as_ref().ok_or("no_membership")?;
         let key = book.key_at(header.height).ok_or("no_key")?;
@@ -204,37 +203,42 @@ impl Space {
         decode_batch(author, text).map_err(|error| error.reason())
     }
 
-    /// Offers a section to its document, and after it what waited there. The inner error is the
-    /// gate's refusal.
-    fn apply(
+    /// Offers a section to its document, and after it what waited there. The inner error
+    /// says why it is to be held.
+    pub(super) fn apply(
         &mut self,
         store: &dyn Store,
         page: &mut Page,
         section: &Section,
         place: (u64, u32),
-    ) -> Result<Result<(), GateError>, SpaceError> {
+    ) -> Result<Result<(), &'static str>, SpaceError> {
         match self.offer(store, page, section)? {
-            Offered::Applied => self.retry_waiting(store, page, section.name())?,
-            Offered::Known => {}
-            Offered::Waits => return Ok(self.keep_waiting(page, section, place)),
-            Offered::Refused(error) => return Ok(Err(error)),
+            Offer::Applied => self.retry_waiting(store, page, section.name())?,
+            Offer::Known => {}
+            Offer::Waits => return Ok(self.keep_waiting(page, section, place)),
+            Offer::Refused(error) => return Ok(Err(error.reason())),
         }
         Ok(Ok(()))
     }
 
-    fn offer(
+    pub(super) fn offer(
         &mut self,
         store: &dyn Store,
         page: &mut Page,
         section: &Section,
-    ) -> Result<Offered, SpaceError> {
+    ) -> Result<Offer, SpaceError> {
         let own = self.actor();
         let name = section.name();
         let members = self.actors();
         let confirmed = self.compare(store, page, section)?;
         let is_member = |actor: &ActorId| members.contains(actor);
         let document = self.documents.open(store, name, own)?;
-        let offered = match document.accept_later(&is_member, section) {
+        let accepted = if page.one_by_one {
+            document.accept(&is_member, section)
+        } else {
+            document.accept_later(&is_member, section)
+        };
+        let offered = match accepted {
             Ok(Accepted::Applied {
                 changes,
                 records,
@@ -250,17 +254,23 @@ impl Space {
                     records,
                     texts,
                 });
-                return Ok(Offered::Applied);
+                return Ok(Offer::Applied);
             }
             Ok(Accepted::Known) => {
                 if let Some(from) = confirmed {
                     self.confirm(page, name, from);
                 }
-                Offered::Known
+                Offer::Known
             }
-            Ok(Accepted::Waiting { .. }) => Offered::Waits,
+            Ok(Accepted::Waiting { .. }) => Offer::Waits,
+            // By itself, it takes nothing along: its document is read again from the store.
+            Err(error @ GateError::Engine(_)) if page.one_by_one => {
+                page.broken.push(name);
+                return Ok(Offer::Refused(error));
+            }
+            Err(GateError::Poisoned) if page.broken.contains(&name) => return Ok(Offer::Waits),
             Err(error @ (GateError::Engine(_) | GateError::Poisoned)) => return Err(error.into()),
-            Err(error) => Offered::Refused(error),
+            Err(error) => Offer::Refused(error),
         };
         self.documents.forget_empty(name);
         Ok(offered)
@@ -273,11 +283,16 @@ impl Space {
         page: &mut Page,
         section: &Section,
         place: (u64, u32),
-    ) -> Result<(), GateError> {
+    ) -> Result<(), &'static str> {
+        let author = self.member_of(&section.author());
+        let gone = |device| self.discarded.contains(&(device, section.name()));
+        if author.is_some_and(gone) {
+            return Err(BEHIND_DISCARDED);
+        }
         let waiting = self.waiting.iter().map(|(_, section)| section.raw().len());
         let bytes = waiting.sum::<usize>() + section.raw().len();
         if self.waiting.len() >= WAITING || bytes > WAITING_BYTES {
-            return Err(GateError::TooLarge("what waits for other changes"));
+            return Err(GateError::TooLarge("what waits for other changes").reason());
         }
         let row = WaitingRow {
             author: Bytes(section.author().0.to_vec()),
@@ -305,17 +320,18 @@ impl Space {
             self.waiting = rest;
             for (place, section) in retry {
                 match self.offer(store, page, &section)? {
-                    Offered::Applied => is_new = true,
-                    Offered::Known => {}
-                    Offered::Waits => {
+                    Offer::Applied => is_new = true,
+                    Offer::Known => {}
+                    Offer::Waits => {
                         self.waiting.push((place, section));
                         continue;
                     }
-                    Offered::Refused(error) => {
+                    Offer::Refused(error) => {
                         let device = self
                             .member_of(&section.author())
                             .unwrap_or(DeviceNumber(u16::MAX));
-                        self.hold(page, place, device, error.reason(), section.raw());
+                        let name = Some(section.name());
+                        self.hold(page, place, device, error.reason(), name);
                     }
                 }
                 page.transaction
@@ -339,54 +355,10 @@ impl Space {
         Ok(())
     }
 
-    /// What is held back in this space.
-    ///
-    /// # Errors
-    /// [`SpaceError`] where the store fails or is damaged.
-    pub fn quarantined(&self, store: &dyn Store) -> Result<Vec<Quarantined>, SpaceError> {
-        let rows = store.scan(
-            Table::Quarantine,
-            &keys::space(self.number),
-            None,
-            usize::MAX,
-        )?;
-        rows.iter()
-            .map(|(_, value)| {
-                codec::decode(value, usize::MAX)
-                    .map_err(|_| damaged(Table::Quarantine, "a held section cannot be read"))
-            })
-            .collect()
-    }
-
     /// How many sections wait for other changes.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.len()
-    }
-
-    pub(super) fn hold_entry(&self, page: &mut Page, seq: u64, entry: &Entry, reason: &str) {
-        self.hold(page, (seq, WHOLE), entry.header().device, reason, &[]);
-    }
-
-    fn hold(
-        &self,
-        page: &mut Page,
-        place: (u64, u32),
-        device: DeviceNumber,
-        reason: &str,
-        section: &[u8],
-    ) {
-        tracing::warn!(seq = place.0, %device, reason, "held back");
-        let held = Quarantined {
-            seq: place.0,
-            device,
-            reason: reason.into(),
-            section: Bytes(section.to_vec()),
-        };
-        let key = keys::held(self.number, place.0, place.1);
-        page.transaction
-            .put(Table::Quarantine, key, codec::encode(&held));
-        page.received.quarantined.push(held);
     }
 
     /// The actors of everybody who is or was a member.

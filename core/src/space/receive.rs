@@ -9,6 +9,7 @@ use waymark_wire::membership::MembershipError;
 use waymark_wire::receipt::Receipt;
 
 use super::{Change, Quarantined, Space, SpaceError, keys};
+use crate::gate::DocumentName;
 use crate::membership::{Book, BookError};
 use crate::store::{Store, Table, Transaction};
 
@@ -59,6 +60,7 @@ pub struct Received {
 }
 
 /// The state of one page while it is taken.
+#[derive(Default)]
 pub(super) struct Page {
     pub(super) transaction: Transaction,
     pub(super) entries: BTreeMap<u64, Entry>,
@@ -70,6 +72,20 @@ pub(super) struct Page {
     pub(super) key_refused: bool,
     /// The newest such one did not come.
     pub(super) key_missing: bool,
+    /// Sections go into their documents one at a time, so that one that breaks takes no other along.
+    pub(super) one_by_one: bool,
+    /// Documents that one of them broke, to be read again once this is committed.
+    pub(super) broken: Vec<DocumentName>,
+}
+
+impl Page {
+    /// One whose sections go into their documents one at a time.
+    pub(super) fn one_by_one() -> Self {
+        Self {
+            one_by_one: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Space {
@@ -93,16 +109,20 @@ impl Space {
             && self.state.cursor.position() == receipt.position
             && self.again.is_none()
             && self.unsettled.is_empty()
+            && (self.journal().is_none() || self.state.opened == self.state.cursor.seq)
         {
             self.check_receipt(receipt)?;
             return Ok(Received::default());
         }
+        let before = self.journal();
         match self.try_receive(store, items, receipt, at_end) {
             Ok(received) => Ok(received),
             Err(error) => {
                 self.distrust();
                 self.refresh(store)?;
                 self.hold_to_last_word(store, receipt)?;
+                // Whatever it was, it did not kill: the next time, one by one.
+                self.excuse(store, before);
                 Err(error)
             }
         }
@@ -115,16 +135,8 @@ impl Space {
         receipt: &Receipt,
         at_end: bool,
     ) -> Result<Received, SpaceError> {
-        let mut page = Page {
-            transaction: Transaction::new(),
-            entries: BTreeMap::new(),
-            received: Received::default(),
-            attachments: Vec::new(),
-            epochs: BTreeMap::new(),
-            key_refused: false,
-            key_missing: false,
-        };
-        self.rewind(&mut page.transaction, &items)?;
+        let mut page = Page::default();
+        self.begin_again(&mut page.transaction, &items)?;
         for item in items {
             match item {
                 Item::Attachment(bytes) => page.attachments.push(bytes),
@@ -150,7 +162,7 @@ impl Space {
         }
         self.open_epochs(store, &mut page)?;
         self.answer(&mut page);
-        self.open_pending(store, &mut page)?;
+        self.open_journaled(store, &mut page)?;
         if at_end {
             self.end_again(store, &mut page)?;
             self.settle_all(store, &mut page)?;

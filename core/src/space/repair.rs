@@ -6,7 +6,7 @@
 //!   be with the relay. It counts as restored, and becomes a member anew ([`Space::renounce`]).
 //! - Where the space's keys are lost, nothing can be kept: it is entered anew through home.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waymark_wire::codec;
 use waymark_wire::entry::Entry;
@@ -19,7 +19,7 @@ use super::again::{Absent, Again, Aside};
 use super::documents::Documents;
 use super::outbox::sealed;
 use super::restored::Unsettled;
-use super::{Sealed, Space, SpaceError, SpaceState, actor, damaged, keys};
+use super::{Passed, Sealed, Space, SpaceError, SpaceState, actor, damaged, keys};
 use crate::crypto::{Entropy, MembershipKeys};
 use crate::gate::{DocumentName, Section, decode_batch};
 use crate::membership::{Newcomer, SpaceKind, Wish};
@@ -267,7 +267,11 @@ impl Survey {
             book: None,
             documents,
             waiting: Vec::new(),
+            discarded: BTreeSet::new(),
+            journal: None,
             unsettled: BTreeMap::new(),
+            lost: Vec::new(),
+            passed: Passed::load(store, number, state.cursor)?,
             again: again.unwrap_or_default(),
             stale: false,
             signing,
