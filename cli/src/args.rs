@@ -9,6 +9,7 @@ use crate::verbs::begin_anew::BeginAnew;
 use crate::verbs::devices::Devices;
 use crate::verbs::evidence::Evidence;
 use crate::verbs::grant::Grant;
+use crate::verbs::held::Held;
 use crate::verbs::init::Init;
 use crate::verbs::invite::Invite;
 use crate::verbs::link::Link;
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     Repair(Repair),
     /// Show sixty digits that are equal where two people see the same members.
     SafetyNumber(SafetyNumber),
+    /// Show what was held back as not acceptable, have it judged again, or give it up.
+    Held(Held),
     /// Show how the device stands: spaces, recovery, open invitations.
     Status(Status),
     /// Read what others wrote and send what this device wrote.

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Devices(args) => verbs::devices::run(args, talk),
         Command::Evidence(args) => verbs::evidence::run(args, talk),
         Command::Grant(args) => verbs::grant::run(args, talk),
+        Command::Held(args) => verbs::held::run(args, talk),
         Command::Init(args) => verbs::init::run(args, talk),
         Command::Invite(args) => verbs::invite::run(args, talk),
         Command::Link(args) => verbs::link::run(args, talk),

@@ -8,6 +8,7 @@ mod comparing;
 pub(crate) mod devices;
 pub(crate) mod evidence;
 pub(crate) mod grant;
+pub(crate) mod held;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod link;

@@ -22,6 +22,7 @@
 //! - [`Client::texts`]: notes that people edit together.
 //! - [`Client::people`]: who shares what: cards, devices, members.
 //! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
+//! - [`Client::held`]: what was held back.
 //! - [`Client::sync`]: the relay.
 
 mod anew;
@@ -36,6 +37,7 @@ mod export;
 mod forked;
 mod goals;
 mod grants;
+mod held;
 mod invitations;
 mod members;
 mod offers;
@@ -65,6 +67,7 @@ pub use self::error::{ErrorClass, WaymarkError};
 pub use self::evidence::ForkEvidence;
 pub use self::goals::Goals;
 pub use self::grants::GrantView;
+pub use self::held::{Held, HeldContents, HeldOutcome, HeldPlace, HeldView};
 pub use self::invitations::{
     Invitation, InvitationEnd, InvitationId, InvitationPurpose, InvitationStage, InvitationView,
     Invitations,
@@ -245,6 +248,12 @@ impl Client {
     #[must_use]
     pub fn invitations(&self) -> Invitations<'_> {
         Invitations(&self.inner)
+    }
+
+    /// What was held back: kept, shown, and not applied.
+    #[must_use]
+    pub fn held(&self) -> Held<'_> {
+        Held(&self.inner)
     }
 
     /// The relay.

@@ -10,8 +10,8 @@ use crate::key::storage_key;
 use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
-    ChangeListener, CheckIns, Goals, Invitations, KeyProvider, LiveSync, People, Subscription,
-    Texts, WaymarkConfig,
+    ChangeListener, CheckIns, Goals, Held, Invitations, KeyProvider, LiveSync, People,
+    Subscription, Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -61,6 +61,11 @@ impl Waymark {
     /// Inviting and being invited.
     pub fn invitations(&self) -> Arc<Invitations> {
         Arc::new(Invitations(Arc::clone(&self.session)))
+    }
+
+    /// What was held back: kept, shown, and not applied.
+    pub fn held(&self) -> Arc<Held> {
+        Arc::new(Held(Arc::clone(&self.session)))
     }
 
     /// Notes that people edit together.

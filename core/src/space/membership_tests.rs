@@ -6,6 +6,7 @@ mod crashes;
 mod device;
 mod ending;
 mod fleet;
+mod held;
 mod keys;
 mod leaving;
 mod liars;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use waymark_wire::codec::{self, Bytes};
-use waymark_wire::ids::Height;
+use waymark_wire::ids::{Height, SpaceId};
 use waymark_wire::message::{
     APPEND_PATH, MAILBOX_PATH, MailboxId, PULL_PATH, RefusalAnswer, RefusalCode,
 };
@@ -17,7 +17,7 @@ use super::reading::Pull;
 use super::{Effect, Event, Failure, Problem, RequestId, SpaceStatus, Timestamp};
 use crate::engine::Engine;
 use crate::home;
-use crate::space::Space;
+use crate::space::{Change, Space};
 use crate::succession;
 
 /// Bytes of an answer that is read whole, at most.
@@ -234,6 +234,14 @@ impl Machine {
     /// C: this device wrote something in a space.
     pub fn local_change(&mut self, number: u32) {
         self.spaces.entry(number).or_default().wants_push = true;
+    }
+
+    /// C: something that was held was released, and changed this.
+    pub fn released(&mut self, space: SpaceId, changes: Vec<Change>) {
+        if !changes.is_empty() {
+            self.events.push_back(Event::Changed { space, changes });
+        }
+        self.events.push_back(Event::Status { space });
     }
 
     /// C: this device entered a space or founded one, or wants something of home: home and the other
