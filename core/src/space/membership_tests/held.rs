@@ -188,13 +188,14 @@ fn what_is_discarded_never_comes_back_and_what_came_behind_it_is_held() {
 #[test]
 fn an_entry_that_was_being_opened_once_or_twice_is_opened_again() {
     let mut fleet = Fleet::of(&[(2, Rights::WRITE)]);
-    let section = sections(&fleet, 1, &["good"]).remove(0);
-    let seq = write(&mut fleet, 1, &section);
-    for begun in [0, 1] {
+    let written = sections(&fleet, 1, &["first", "second"]);
+    for (begun, section) in (0..).zip(&written) {
+        let seq = write(&mut fleet, 1, section);
         died(&mut fleet, seq, begun);
         fleet.sync(0);
         assert_eq!(held(&fleet), []);
-        assert_eq!(fleet.devices[0].records().len(), 1);
+        let shown = fleet.devices[0].records().len();
+        assert_eq!(u32::try_from(shown).unwrap(), begun + 1);
         let rows = fleet.devices[0].store().scan(Table::Journal, &[], None, 1);
         assert_eq!(rows.unwrap(), []);
     }
