@@ -68,6 +68,16 @@ fn told(change: &Change) -> Option<(Value, String)> {
             json!(null),
             "the relay told two stories: `waymark evidence` shows what proves it".into(),
         ),
+        Change::Healed { plan, restored } => (
+            plan,
+            "healed",
+            json!({ "restored": restored }),
+            if *restored {
+                "the relay was restored from a backup, and has everything again".into()
+            } else {
+                "the relay had lost a part of it, and has everything again".into()
+            },
+        ),
         Change::Invitation { id } => {
             let fields = json!({ "what": "invitation", "detail": id });
             return Some((fields, format!("invitation {id} went on")));

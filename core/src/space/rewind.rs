@@ -10,7 +10,7 @@ use waymark_wire::membership::{MembershipBody, Op};
 use super::lost::{LostRow, own_wishes};
 use super::state::Asking;
 use super::{Space, SpaceError, keys};
-use crate::membership::{KeySet, NewMember, Wish};
+use crate::membership::{Book, KeySet, NewMember, Wish};
 use crate::store::{Store, Table, Transaction};
 
 /// The log up to a place.
@@ -96,7 +96,7 @@ impl Space {
         state.cursor = kept.cursor;
         state.opened = state.opened.min(kept.cursor.seq);
         state.counters.clone_from(&kept.counters);
-        let membership = self.book.as_ref().map(|book| book.membership());
+        let membership = self.book.as_ref().map(Book::membership);
         let newest = kept.heights.checked_sub(1).map(Height);
         state.verified = newest.zip(newest.and_then(|at| membership?.id_at(at)));
         let since = |own: DeviceNumber| Some(membership?.member_ever(own)?.since);
@@ -131,7 +131,7 @@ impl Space {
         let follows = u32::from(header.kind == Kind::Membership && header.seen.seq > 0);
         let height = Height(header.height.0.saturating_add(follows));
         let book = self.book.as_ref();
-        let known = |book: &crate::membership::Book| {
+        let known = |book: &Book| {
             let at = book.membership().id_at(header.height)?;
             let starts = book.membership().epoch_start_at(height) == height;
             let is_needed = header.kind != Kind::Membership || starts;

@@ -93,6 +93,8 @@ impl Space {
         let (draft, _) = founded.expect("a first entry");
         let id = SpaceId::from(draft.entry.id(&SpaceId::ZERO));
         let founding = Append {
+            heals: false,
+            now: 0,
             space: id,
             entries: vec![draft.entry.into_bytes()],
             attachments: draft.attachments,
@@ -148,6 +150,8 @@ fn ours(runtime: &Runtime, spaces: &[Space]) -> Duration {
                 tokio::spawn(async move {
                     for entry in entries {
                         let append = Append {
+                            heals: false,
+                            now: 0,
                             space,
                             entries: vec![entry],
                             attachments: Vec::new(),

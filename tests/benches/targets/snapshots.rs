@@ -5,7 +5,6 @@ use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::Duration;
 
 use automerge::{Automerge, Change, LoadOptions, TextEncoding};
 use tempfile::TempDir;

@@ -20,6 +20,7 @@ const NOW: i64 = 1_800_000_000_000;
 async fn at(log: &impl Log, space: &Space, now: i64, entry: Vec<u8>) -> AppendOutcome {
     let entries = vec![entry];
     let append = Append {
+        heals: false,
         space: space.id,
         entries,
         attachments: Vec::new(),

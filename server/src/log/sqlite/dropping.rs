@@ -188,6 +188,7 @@ mod tests {
         entries.push(space.with_body(0, Kind::Checkpoint, &body));
         entries.push(space.batch(0));
         let append = Append {
+            heals: false,
             space: space.id,
             entries: entries.clone(),
             attachments: space.founding.attachments.clone(),
