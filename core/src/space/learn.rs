@@ -14,9 +14,9 @@ use crate::crypto::MembershipKeys;
 use crate::membership::{Book, BookError, Wish};
 use crate::store::{Store, Table, Transaction};
 
-/// Agreement keys of before that are kept: of the renewal that a relay may lose, and of the one that
-/// is wanted again then.
-const FORMER: usize = 2;
+/// Agreement keys beside the one in force that are kept: a relay that loses renewals brings an older one
+/// back into force, and one that shows them again a newer one.
+const FORMER: usize = 4;
 
 impl Space {
     pub(super) fn learn(
@@ -162,25 +162,40 @@ impl Space {
         Ok(())
     }
 
-    /// Takes the agreement key that a rotation of this device has put in the old one's place.
+    /// Takes the agreement key that the membership names: the one that a rotation of this device has put
+    /// in the old one's place, or where a relay lost that, the old one.
     fn renew(&mut self) -> Result<(), SpaceError> {
-        let Some((renewed, book)) = self.state.renewed.as_ref().zip(self.book.as_ref()) else {
+        let others = self.state.renewed.iter().chain(&self.state.former);
+        if self.is_enrolling() || others.clone().next().is_none() {
+            return Ok(());
+        }
+        let Some(named) = self.own().map(|own| own.agreement_key) else {
             return Ok(());
         };
-        let own = self
-            .state
-            .device
-            .and_then(|own| book.membership().member(own));
-        let fresh = MembershipKeys::from_bytes(renewed)?;
-        let hash = AttachmentHash::of(&fresh.agreement_public()?.to_bytes());
-        if own.is_some_and(|own| own.agreement_key == hash) {
-            self.keys = fresh;
-            if let Some(renewed) = self.state.renewed.take() {
-                let before = std::mem::replace(&mut self.state.keys, renewed);
-                self.state.former.insert(0, before);
-                self.state.former.truncate(FORMER);
+        let is_named = |keys: &MembershipKeys| -> Result<bool, SpaceError> {
+            let public = keys.agreement_public()?.to_bytes();
+            Ok(AttachmentHash::of(&public) == named)
+        };
+        if self.state.renewed.is_none() && is_named(&self.keys)? {
+            return Ok(());
+        }
+        let mut found = None;
+        for bytes in others {
+            let keys = MembershipKeys::from_bytes(bytes)?;
+            if is_named(&keys)? {
+                found = Some((keys, bytes.clone()));
+                break;
             }
         }
+        let Some((keys, bytes)) = found else {
+            return Ok(());
+        };
+        self.keys = keys;
+        self.state.former.retain(|former| *former != bytes);
+        self.state.renewed.take_if(|renewed| *renewed == bytes);
+        let before = std::mem::replace(&mut self.state.keys, bytes);
+        self.state.former.insert(0, before);
+        self.state.former.truncate(FORMER);
         Ok(())
     }
 

@@ -323,6 +323,17 @@ impl Space {
             })
     }
 
+    /// Whether the next entry of this device would leave a hole behind the log: somebody else has carried
+    /// what stood there, after a relay had lost it.
+    fn leaves_a_gap(&self, store: &dyn Store, next: u32) -> Result<bool, SpaceError> {
+        let is_lost = self.lost.iter().any(|lost| self.is_own(lost.device));
+        if is_lost || self.state.cursor.seq == 0 {
+            return Ok(false);
+        }
+        let first = self.first_on_its_way(store)?;
+        Ok(first.unwrap_or(self.state.counter) > next)
+    }
+
     /// Gives the entries that wait the next counters, where the log has others in their places.
     pub(super) fn renumber(
         &mut self,
@@ -336,13 +347,21 @@ impl Space {
         let next = counter.copied().unwrap_or_default();
         let batches = self.batches(store)?;
         let is_taken = batches.first().is_some_and(|first| first.counter < next);
-        if !is_taken && self.state.counter >= next {
+        let leaves_a_gap = self.leaves_a_gap(store, next)?;
+        if !is_taken && !leaves_a_gap && self.state.counter >= next {
             return Ok(());
         }
         let mut transaction = Transaction::new();
         let before = self.state.clone();
+        if leaves_a_gap {
+            // What is no batch is made anew from what is wanted.
+            transaction.delete_prefix(Table::Outbox, keys::sealed(self.number));
+            self.state.renewed = None;
+            self.state.refused = None;
+            self.state.counter = next;
+        }
         self.state.counter = self.state.counter.max(next);
-        if is_taken {
+        if is_taken || leaves_a_gap {
             for sealed in &batches {
                 let place = keys::sealed_entry(self.number, sealed.counter);
                 transaction.delete(Table::Outbox, place);

@@ -20,6 +20,9 @@ use super::standing::{Standing, body_of};
 use super::world::{World, contains};
 use super::{NEEDLE, Relays, Sabotage};
 
+/// What a newcomer says whose welcome names a log that is gone.
+const WELCOMED_ELSEWHERE: &str = "another log than the welcome names";
+
 impl World {
     /// Notes in which plans a device says that everything it wrote is sent.
     pub(super) fn note_sent(&mut self, number: usize) {
@@ -247,11 +250,26 @@ impl World {
             })
         };
         let numbers = 0..self.devices.len();
-        let stranded: Vec<usize> = numbers.filter(is_stranded).collect();
+        let mut stranded: Vec<usize> = numbers.filter(is_stranded).collect();
         for number in &stranded {
             self.tally
                 .count(Group::Exempt, "copies whose keys were replaced");
             self.say(&format!("{number} may be stranded"));
+        }
+        // The log that the welcome speaks of is lost: they have to be welcomed once more.
+        for (number, device) in self.devices.iter().enumerate() {
+            let client = device.client.as_ref();
+            let all = client.and_then(|client| client.status().ok());
+            let mut problems = all
+                .iter()
+                .flatten()
+                .filter_map(|s| s.problem_detail.as_ref());
+            let is_lying = self.options.relays == Relays::Lying;
+            if is_lying && problems.any(|problem| problem.contains(WELCOMED_ELSEWHERE)) {
+                self.tally
+                    .count(Group::Exempt, "welcomed to a log that its relay lost");
+                stranded.push(number);
+            }
         }
         stranded
     }
@@ -397,7 +415,9 @@ impl World {
     /// 2. What a member of an open plan wrote is with every member.
     /// 3. What a device wrote and had not sent when its membership ended or the plan was closed is in
     ///    its own copy, or with everybody.
-    /// 4. What was lost with a database that was replaced by an older one, unsent, is gone.
+    /// 4. What was lost with a database that was replaced by an older one, unsent, is gone; so is what a
+    ///    relay took and lost before anybody read it, where its writer has gone or the plan is closed in
+    ///    what is left of the log.
     fn check_written(&mut self, plan: PlanId, standing: &Standing, members: &[usize]) {
         let have: Vec<(usize, BTreeSet<RecordId>)> = members
             .iter()
@@ -408,6 +428,8 @@ impl World {
         let own: Vec<_> = (0..self.devices.len())
             .map(|n| self.records(n, plan))
             .collect();
+        let is_hurt = self.options.relays == Relays::Lying;
+        let nobody_has = |id: &RecordId| have.iter().all(|(_, there)| !there.contains(id));
         for w in self.oracle.records.iter().filter(|w| w.plan == plan) {
             let lacks = have.iter().find(|(_, there)| !there.contains(&w.id));
             let Some((lacks, _)) = lacks else { continue };
@@ -424,6 +446,11 @@ impl World {
                         wrong.push(format!("{} lost {} that it had not sent", w.device, w.id));
                     }
                 }
+                Fate::Sent if !is_in && is_hurt && nobody_has(&w.id) => {
+                    exempt.push(
+                        "lost by a relay before anybody read it, with its writer's membership",
+                    );
+                }
                 Fate::Kept | Fate::Sent => {
                     let fate = w.fate;
                     wrong.push(format!(
@@ -436,12 +463,20 @@ impl World {
         for word in self.oracle.words.iter().filter(|w| w.plan == plan) {
             let is_in = members.contains(&word.device) && !standing.is_closed;
             let must = word.fate == Fate::Sent || (word.fate == Fate::Kept && is_in);
+            let mut found = Vec::new();
             for number in members.iter().filter(|_| must) {
                 let Some(client) = &self.devices[*number].client else {
                     continue;
                 };
                 let says = client.texts().read(plan, word.text).unwrap_or_default();
-                match says.matches(&word.word).count() {
+                found.push((number, says.matches(&word.word).count()));
+            }
+            if must && !is_in && is_hurt && found.iter().all(|(_, times)| *times == 0) {
+                exempt.push("lost by a relay before anybody read it, with its writer's membership");
+                continue;
+            }
+            for (number, times) in found {
+                match times {
                     1 => {}
                     0 => wrong.push(format!("{number} lacks a word of {}", word.device)),
                     _ => wrong.push(format!("{number} has a word of {} twice", word.device)),

@@ -1,5 +1,7 @@
 //! The two phases of a run: first everything goes wrong that can, then nothing does.
 
+use waymark_core::membership::SpaceKind;
+
 use super::Relays;
 use super::report::{Group, Outcome};
 use super::world::{Event, World};
@@ -8,6 +10,8 @@ use super::world::{Event, World};
 const ROUNDS: usize = 40;
 /// What may happen in one round.
 const EVENTS: usize = 50_000;
+/// What a device says where it does not follow its relay.
+const UNDONE: &str = "was removed, and on with an entry of it";
 /// Milliseconds that one round may take.
 const ROUND_MS: i64 = 15 * 60 * 1_000;
 
@@ -113,7 +117,8 @@ impl World {
                     return;
                 }
             }
-            let is_quiet = !self.bring_welcomes() && self.entries() == before;
+            let is_decided = self.decide();
+            let is_quiet = !is_decided && !self.bring_welcomes() && self.entries() == before;
             quiet = if is_quiet { quiet + 1 } else { 0 };
             if quiet == 2 {
                 let passed = u64::try_from(self.time() - begun).unwrap_or_default();
@@ -124,6 +129,35 @@ impl World {
             }
         }
         self.fail(format!("they do not come to rest in {ROUNDS} rounds"));
+    }
+
+    /// Where a log goes on with somebody who was removed, the person decides to follow it, so that the
+    /// removal is made again.
+    fn decide(&mut self) -> bool {
+        let mut is_decided = false;
+        for device in &self.devices {
+            let Some(client) = &device.client else {
+                continue;
+            };
+            let all = client.status().unwrap_or_default();
+            let details = all
+                .iter()
+                .filter_map(|status| status.problem_detail.as_ref());
+            if details.filter(|detail| detail.contains(UNDONE)).count() == 0 {
+                continue;
+            }
+            let people = client.people();
+            for kind in [SpaceKind::Home, SpaceKind::Care] {
+                for space in people.spaces(kind) {
+                    is_decided |= people.follow_relay(space).is_ok();
+                }
+            }
+        }
+        if is_decided {
+            self.tally
+                .count(Group::Run, "people who follow a log that undid a removal");
+        }
+        is_decided
     }
 
     /// How many entries relays have, and were said to have.

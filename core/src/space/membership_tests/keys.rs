@@ -128,9 +128,9 @@ fn whoever_rotates_gets_a_new_agreement_key_and_the_old_one_goes() {
     assert_eq!(fleet.membership().epoch_number(), 3);
     assert!(fleet.devices[0].space.is_ready());
 
-    // A relay that loses the renewal brings the old key back into force: it stays for two more.
+    // A relay that loses the renewal brings the old key back into force: it stays for some more.
     assert!(holds(&fleet, &old[32..]));
-    for _ in 0..2 {
+    for _ in 0..4 {
         fleet.wish(0, Wish::Rotate);
         fleet.settle();
     }
