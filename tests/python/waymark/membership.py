@@ -8,6 +8,7 @@ from .sealing import check_agreement_key, epoch_info, open_epoch_key, open_roste
 from .wire import (
     ACK,
     BATCH,
+    CARRY,
     CHECKPOINT,
     MEMBERSHIP,
     SNAPSHOT,
@@ -201,7 +202,7 @@ class Membership:
 
     def admit(self, entry: Entry) -> None:
         """Whether an entry that changes no membership counts here."""
-        if entry.kind not in (ACK, BATCH, CHECKPOINT, SNAPSHOT):
+        if entry.kind not in (ACK, BATCH, CARRY, CHECKPOINT, SNAPSHOT):
             raise Refused("kind")
         signer = self.signer(entry, entry.id(self.space))
         if self.closed:

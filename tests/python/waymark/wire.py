@@ -10,7 +10,7 @@ from . import cbor
 
 ZERO = bytes(32)
 HEADER, SIGNATURE, TAG = 52, 64, 16
-MEMBERSHIP, BATCH, SNAPSHOT, CHECKPOINT, ACK = 1, 2, 3, 4, 5
+MEMBERSHIP, BATCH, SNAPSHOT, CHECKPOINT, ACK, CARRY = 1, 2, 3, 4, 5, 6
 KIB = 1024
 
 
@@ -117,6 +117,8 @@ def longest(kind: int) -> int:
         body = 4 + 120 * KIB + 128 * KIB + TAG
     elif kind == ACK:
         body = KIB
+    elif kind == CARRY:
+        body = 288 * KIB + TAG
     else:
         body = 256 * KIB + TAG
     return HEADER + body + SIGNATURE

@@ -263,14 +263,14 @@ fn batches_count_by_writers_at_known_heights() {
     assert_eq!(space.admit(&before), Err(Refusal::Signer(DeviceNumber(4))));
     let since = batch(&space, 4, 1);
     assert!(space.admit(&since).is_ok());
-    for kind in [Kind::Checkpoint, Kind::Snapshot] {
+    for kind in [Kind::Carry, Kind::Checkpoint, Kind::Snapshot] {
         let entry = signed(&space, header(kind, 0, 1), &[5; 256 + TAG], 0);
         assert_eq!(space.admit(&entry), Ok(entry.id(space.space())));
         let by_reader = signed(&space, header(kind, 3, 1), &[5; 256 + TAG], 3);
         let refused = Err(Refusal::Rights(DeviceNumber(3)));
         assert_eq!(space.admit(&by_reader), refused);
     }
-    for kind in [Kind::Carry, Kind::Membership] {
+    for kind in [Kind::Membership, Kind::Unknown(77)] {
         let entry = signed(&space, header(kind, 0, 1), &[5; 256 + TAG], 0);
         assert_eq!(space.admit(&entry), Err(Refusal::Kind(kind.number())));
     }

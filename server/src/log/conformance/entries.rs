@@ -147,7 +147,7 @@ pub(crate) async fn strangers_learn_nothing(log: impl Log) {
 pub(crate) async fn kinds_and_ops_of_later_versions_are_refused(log: impl Log) {
     let mut space = Space::found(1);
     create(&log, &space).await;
-    for kind in [Kind::Carry, Kind::Unknown(77)] {
+    for kind in [Kind::Unknown(0), Kind::Unknown(77)] {
         let entry = space.entry(0, kind, 1, Height(0), 256);
         let refused = refused(&log, &space, vec![entry]).await;
         assert_eq!(refused.code, RefusalCode::Unsupported, "{kind:?}");
