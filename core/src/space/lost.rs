@@ -24,8 +24,9 @@ pub(super) struct Lost {
     pub(super) device: DeviceNumber,
     pub(super) kind: Kind,
     pub(super) height: Height,
-    /// The relay refuses it, and nobody here can say for whom it speaks.
-    is_stranded: bool,
+    /// The relay refuses it, and it cannot be said again here yet: the key is missing, or nobody in the
+    /// log is who signed it.
+    pub(super) is_stranded: bool,
 }
 
 /// A lost entry as it is stored.
@@ -200,7 +201,11 @@ impl Space {
             return Ok(());
         }
         if self.is_own(lost.device) {
-            return self.say_again(store, transaction, entropy);
+            return if self.may_seal() {
+                self.say_again(store, transaction, entropy)
+            } else {
+                self.strand_own(store, transaction)
+            };
         }
         transaction.delete(Table::Outbox, place.clone());
         match lost.kind {
@@ -218,6 +223,78 @@ impl Space {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Says again what could not be before, as far as it can be now.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged; nothing has changed then.
+    pub fn take_up_stranded(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        let stranded = self.lost.iter().filter(|lost| lost.is_stranded).copied();
+        let (own, others): (Vec<Lost>, Vec<Lost>) =
+            stranded.partition(|lost| self.is_own(lost.device));
+        if own.len() + others.len() == 0 || !self.may_seal() {
+            return Ok(());
+        }
+        let mut transaction = Transaction::new();
+        let before = self.state.clone();
+        let said = self.say_stranded(store, &mut transaction, (!own.is_empty(), &others), entropy);
+        if let Err(error) = said {
+            self.state = before;
+            return Err(error);
+        }
+        if transaction.is_empty() {
+            return Ok(());
+        }
+        self.save(&mut transaction);
+        if let Err(error) = store.commit(transaction.into()) {
+            self.state = before;
+            return Err(error.into());
+        }
+        *self = Self::load(store, self.number)?;
+        Ok(())
+    }
+
+    fn say_stranded(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        (own, others): (bool, &[Lost]),
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        if own {
+            self.say_again(store, transaction, entropy)?;
+        }
+        for lost in others {
+            let (row, entry) = self.stored_lost(store, lost)?;
+            if self.carry(transaction, &row, &entry, entropy)? {
+                let place = keys::lost_entry(self.number, lost.index);
+                transaction.delete(Table::Outbox, place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves what this device said where it is until it has the key; what it says meanwhile, that it
+    /// lacks it, takes the log's next counter.
+    fn strand_own(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+    ) -> Result<(), SpaceError> {
+        for lost in self.lost.iter().filter(|lost| self.is_own(lost.device)) {
+            let (mut row, _) = self.stored_lost(store, lost)?;
+            row.is_stranded = Some(true);
+            let place = keys::lost_entry(self.number, lost.index);
+            transaction.put(Table::Outbox, place, row.to_bytes());
+        }
+        let own = self.state.device.map_or(0, |own| usize::from(own.0));
+        self.state.counter = self.state.counters.get(own).copied().unwrap_or_default();
         Ok(())
     }
 

@@ -326,7 +326,10 @@ impl Space {
     /// Whether the next entry of this device would leave a hole behind the log: somebody else has carried
     /// what stood there, after a relay had lost it.
     fn leaves_a_gap(&self, store: &dyn Store, next: u32) -> Result<bool, SpaceError> {
-        let is_lost = self.lost.iter().any(|lost| self.is_own(lost.device));
+        let is_lost = self
+            .lost
+            .iter()
+            .any(|lost| !lost.is_stranded && self.is_own(lost.device));
         if is_lost || self.state.cursor.seq == 0 {
             return Ok(false);
         }

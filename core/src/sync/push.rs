@@ -249,6 +249,7 @@ fn next_entries(
     let Some((space, store, entropy)) = engine.parts(number) else {
         return Ok(made);
     };
+    space.take_up_stranded(store, entropy)?;
     space.take_back_draft(store, entropy)?;
     space.refuse_key(store, entropy)?;
     space.reseal(store, entropy)?;
