@@ -17,7 +17,7 @@ mod upkeep;
 pub use self::list::{HomeList, LIST, Listed};
 pub use self::recovery::{PhraseState, make_phrase, phrase_state, restore};
 pub use self::removal::remove_device;
-pub use self::upkeep::upkeep;
+pub use self::upkeep::{borrow_reserve, upkeep};
 
 use waymark_wire::ids::SpaceId;
 

@@ -246,16 +246,47 @@ fn enrol_again(engine: &mut Engine, reserve: &Reserve) -> Result<Option<u32>, Sp
     let Some(space) = engine.space(&reserve.space) else {
         return Ok(None);
     };
-    let key = space.signing_key().verifying_key();
-    if !space.is_enrolling() || space.cursor().seq > 0 || key == reserve.signing_key {
+    if space.cursor().seq > 0 {
         return Ok(None);
     }
     let number = space.number();
+    Ok(borrow(engine, number, reserve)?.then_some(number))
+}
+
+/// Enrols with the reserve that home has, where the keys that this device enters a space with lead no
+/// further: those of a membership that it left to another device, which has renewed them since. Says
+/// whether there are other keys now.
+///
+/// # Errors
+/// [`SpaceError`] where the store fails or is damaged.
+pub fn borrow_reserve(engine: &mut Engine, number: u32) -> Result<bool, SpaceError> {
+    let id = engine.space_by_number(number).map(Space::id);
+    let home = super::home_of(engine).filter(|home| home.is_ready() && !home.is_enrolling());
+    let Some((home, id)) = home.map(Space::number).zip(id) else {
+        return Ok(false);
+    };
+    let Some((home, store, _)) = engine.parts(home) else {
+        return Ok(false);
+    };
+    let list = HomeList::read(home, store)?;
+    match list.reserves.get(&id).and_then(|known| known.last()) {
+        Some(newest) if !list.gone.contains(&id) => borrow(engine, number, newest),
+        _ => Ok(false),
+    }
+}
+
+fn borrow(engine: &mut Engine, number: u32, reserve: &Reserve) -> Result<bool, SpaceError> {
+    let Some(space) = engine.space_by_number(number) else {
+        return Ok(false);
+    };
+    if !space.is_enrolling() || space.signing_key().verifying_key() == reserve.signing_key {
+        return Ok(false);
+    }
     let mut transaction = Transaction::new();
     let borrowed = MembershipKeys::from_bytes(&reserve.keys.0)?;
     space.borrow_again(&mut transaction, &reserve.as_welcome(), &borrowed);
     engine.adopt(transaction, &[number])?;
-    Ok(Some(number))
+    Ok(true)
 }
 
 /// What this device calls itself: as in home.

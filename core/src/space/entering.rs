@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{Space, SpaceError, SpaceState, keys, outbox};
 use crate::crypto::{Entropy, EpochKey, MembershipKeys};
 use crate::membership::{
-    Draft, KeySet, NewMember, Newcomer, RelayAddress, SpaceKind, WelcomeSpace, Wish, found,
+    Book, Draft, KeySet, NewMember, Newcomer, RelayAddress, SpaceKind, WelcomeSpace, Wish, found,
 };
 use crate::store::{Store, Table, Transaction};
 
@@ -147,7 +147,7 @@ impl Space {
         transaction.put(Table::Space, keys::space(number), state.to_bytes());
     }
 
-    /// Puts other borrowed keys in the place of those that led nowhere.
+    /// Puts other borrowed keys in the place of those that led nowhere, or no further.
     pub fn borrow_again(
         &self,
         transaction: &mut Transaction,
@@ -157,7 +157,11 @@ impl Space {
         let mut state = self.state.clone();
         state.keys = Zeroizing::new(borrowed.to_bytes().to_vec());
         // Whoever founded the space and has read nothing of it since has a number of its own there.
-        state.device = None;
+        let known = self.book.as_ref().map(Book::membership);
+        let member = known.and_then(|known| known.member_with_key(&welcome.signing_key));
+        state.device = member.map(|member| member.device);
+        state.former.clear();
+        state.renewed = None;
         state.welcome = Some((welcome.added_by, welcome.reaches));
         state.welcomed_as = Some(welcome.device);
         transaction.put(Table::Space, keys::space(self.number), state.to_bytes());

@@ -5,6 +5,8 @@ use super::machine::SpaceSync;
 use super::reading::Reading;
 use super::{Event, Machine, Timestamp};
 use crate::engine::Engine;
+use crate::home;
+use crate::membership::BookError;
 use crate::space::{Item, SpaceError};
 
 impl Machine {
@@ -32,9 +34,23 @@ impl Machine {
                     Err(error) => error,
                 }
             }
+            SpaceError::Membership(BookError::KeyRefused) => {
+                match home::borrow_reserve(engine, number) {
+                    Ok(true) => return self.enter_anew(number),
+                    Ok(false) => error,
+                    Err(error) => error,
+                }
+            }
             other => other,
         };
         self.space_failed(engine, number, error.into(), now);
+    }
+
+    /// Reads on in a space with other keys.
+    fn enter_anew(&mut self, number: u32) {
+        let sync = self.spaces.entry(number).or_default();
+        sync.wants_pull = true;
+        sync.wants_push = true;
     }
 
     /// Takes from a log that is read once more the keys that were left out of it before.
