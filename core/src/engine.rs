@@ -110,10 +110,8 @@ impl Engine {
             if !is_it && !space.may_renounce() {
                 continue;
             }
-            let unknown = SpaceError::NotAllowed("what it is here cannot be read");
-            let newcomer = space.newcomer_again().ok_or(unknown)?;
             let (store, entropy) = (self.store.as_ref(), self.entropy.as_mut());
-            space.renounce(store, &mut transaction, entropy, newcomer)?;
+            space.renounce(store, &mut transaction, entropy)?;
             numbers.push(space.number());
         }
         self.adopt(transaction, &numbers)?;

@@ -11,7 +11,6 @@ use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::Header;
 
 use super::receive::Page;
-use super::restored::Unsettled;
 use super::{Item, Space, SpaceError, damaged, keys};
 use crate::crypto::EpochKey;
 use crate::gate::{Accepted, ActorId, DocumentName, GateError, Op, Section};
@@ -235,8 +234,8 @@ impl Space {
                         .write_remote(&mut page.transaction, name, &changes);
                 }
                 if author != own {
-                    let unsettled = Unsettled::new(author, from);
-                    self.unsettled.entry(name).or_insert(unsettled);
+                    let unsettled = self.unsettled.entry(name).or_default();
+                    unsettled.leave(author, from);
                 }
                 Ok(true)
             }

@@ -247,7 +247,7 @@ impl Space {
                 self.documents
                     .write_remote(&mut page.transaction, name, &changes);
                 if let Some(from) = confirmed {
-                    self.confirm(page, name, from);
+                    self.confirm(page, (name, section.author()), from);
                 }
                 page.received.changes.push(Change {
                     document: name,
@@ -258,7 +258,7 @@ impl Space {
             }
             Ok(Accepted::Known) => {
                 if let Some(from) = confirmed {
-                    self.confirm(page, name, from);
+                    self.confirm(page, (name, section.author()), from);
                 }
                 Offer::Known
             }

@@ -22,29 +22,54 @@ use crate::gate::{ActorId, DocumentName, PlainChange, RecordView, Section, TextI
 use crate::membership::{Newcomer, SpaceKind, Wish};
 use crate::store::{Store, Table, Transaction};
 
-/// Changes of a document that the log has not shown: those of an actor that this device has given up,
-/// from a number on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Unsettled {
-    actor: ActorId,
-    from: u32,
-}
+/// Changes of a document that the log has not shown: for each actor that this device has given up, in
+/// the order in which it did, those from a number on.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Unsettled(Vec<(ActorId, u32)>);
 
 impl Unsettled {
-    pub(super) const fn new(actor: ActorId, from: u32) -> Self {
-        Self { actor, from }
+    pub(super) fn new(actor: ActorId, from: u32) -> Self {
+        Self(vec![(actor, from)])
     }
 
-    pub(super) fn to_bytes(self) -> Vec<u8> {
-        [self.actor.0.as_slice(), &self.from.to_be_bytes()].concat()
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let of = |(actor, from): &(ActorId, u32)| [&actor.0[..], &from.to_be_bytes()].concat();
+        self.0.iter().flat_map(of).collect()
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (actor, from) = bytes.split_at_checked(16)?;
-        Some(Self {
-            actor: ActorId(actor.try_into().ok()?),
-            from: u32::from_be_bytes(from.try_into().ok()?),
-        })
+        let (actors, []) = bytes.as_chunks::<20>() else {
+            return None;
+        };
+        let read = |bytes: &[u8; 20]| {
+            let (actor, from) = bytes.split_at_checked(16)?;
+            let from = u32::from_be_bytes(from.try_into().ok()?);
+            Some((ActorId(actor.try_into().ok()?), from))
+        };
+        actors.iter().map(read).collect::<Option<_>>().map(Self)
+    }
+
+    /// The first change of an actor that the log has not shown.
+    fn from(&self, actor: ActorId) -> Option<u32> {
+        let mut of = self.0.iter().filter(|(known, _)| *known == actor);
+        of.next().map(|(_, from)| *from)
+    }
+
+    /// Adds an actor that was given up, unless it is known.
+    pub(super) fn leave(&mut self, actor: ActorId, from: u32) {
+        if self.from(actor).is_none() {
+            self.0.push((actor, from));
+        }
+    }
+
+    /// Notes that the log has shown an actor's changes below `from`.
+    fn confirm(&mut self, actor: ActorId, from: u32) {
+        let of = self.0.iter_mut().filter(|(known, _)| *known == actor);
+        of.for_each(|(_, known)| *known = from);
+    }
+
+    fn holds(&self, actor: ActorId, seq: u32) -> bool {
+        self.from(actor).is_some_and(|from| seq >= from)
     }
 }
 
@@ -95,18 +120,20 @@ impl Space {
     /// what the log turns out to have. Once `transaction` is committed the space is to be loaded
     /// again. The old membership stays until somebody ends it.
     ///
+    /// A device that is about to become a member with fresh keys, and finds that somebody else has
+    /// become one with them, gives up those.
+    ///
     /// # Errors
-    /// [`SpaceError`] where the store fails or is damaged, or this device has given up its keys
-    /// already.
+    /// [`SpaceError`] where the store fails or is damaged, or this device has no keys here.
     pub fn renounce(
         &mut self,
         store: &dyn Store,
         transaction: &mut Transaction,
         entropy: &mut dyn Entropy,
-        newcomer: Newcomer,
     ) -> Result<(), SpaceError> {
         self.refresh(store)?;
-        if self.is_enrolling() || self.state.device.is_none() {
+        let is_enrolling = self.is_enrolling();
+        if !is_enrolling && self.state.device.is_none() {
             let why = "it has no keys of its own here that it could give up";
             return Err(SpaceError::NotAllowed(why));
         }
@@ -115,21 +142,21 @@ impl Space {
                 .documents
                 .number_of(name)
                 .ok_or_else(|| damaged(Table::Document, "a document's row is missing"))?;
-            let unsettled = Unsettled {
-                actor: self.actor(),
-                from,
-            };
+            let mut unsettled = self.unsettled.get(&name).cloned().unwrap_or_default();
+            unsettled.leave(self.actor(), from);
             let place = keys::unsettled(self.number, number);
             transaction.put(Table::Outbox, place, unsettled.to_bytes());
         }
         transaction.delete_prefix(Table::Outbox, keys::sealed(self.number));
         // What the person wants stays wanted, except for an end of the membership that is left to
         // the other device.
-        if let Some(own) = self.state.device {
+        if let Some(own) = self.state.device.filter(|_| !is_enrolling) {
             let place = keys::wish(self.number, &Wish::Remove(own));
             transaction.delete(Table::Intent, place);
+            let unknown = SpaceError::NotAllowed("what it is here cannot be read");
+            let newcomer = self.newcomer_again().ok_or(unknown)?;
+            Self::wish_to_enrol(transaction, self.number, newcomer);
         }
-        Self::wish_to_enrol(transaction, self.number, newcomer);
         // An agreement key that is on its way may be in the log already: what comes is sealed to it.
         let mut state = self.state.clone();
         let own = MembershipKeys::generate(entropy);
@@ -228,34 +255,39 @@ impl Space {
         section: &Section,
     ) -> Result<Option<u32>, SpaceError> {
         let name = section.name();
-        let Some(unsettled) = self.unsettled.get(&name).copied() else {
+        let actor = section.author();
+        let unsettled = self.unsettled.get(&name);
+        let Some(from) = unsettled.and_then(|unsettled| unsettled.from(actor)) else {
             return Ok(None);
         };
-        if section.author() != unsettled.actor {
-            return Ok(None);
-        }
         let own = self.actor();
         let document = self.documents.open(store, name, own)?;
-        let last = document.last_seq_of(unsettled.actor)?;
+        let last = document.last_seq_of(actor)?;
         let agreed = document.agrees_until(section)?;
         if agreed > last || agreed > section.last_seq() {
             // With it the log has all of this, and perhaps more that the other device wrote.
             let next = section.last_seq().saturating_add(1);
-            return Ok(Some(next).filter(|next| *next > unsettled.from));
+            return Ok(Some(next).filter(|next| *next > from));
         }
-        if agreed >= unsettled.from {
-            let from = agreed;
-            self.unsettled.insert(name, Unsettled { from, ..unsettled });
+        if agreed >= from {
+            if let Some(unsettled) = self.unsettled.get_mut(&name) {
+                unsettled.confirm(actor, agreed);
+            }
             self.settle(store, &mut page.transaction, name)?;
         }
         Ok(None)
     }
 
-    /// Notes that the log has shown a document's changes below `from`.
-    pub(super) fn confirm(&mut self, page: &mut Page, name: DocumentName, from: u32) {
+    /// Notes that the log has shown an actor's changes of a document below `from`.
+    pub(super) fn confirm(
+        &mut self,
+        page: &mut Page,
+        (name, actor): (DocumentName, ActorId),
+        from: u32,
+    ) {
         let number = self.documents.number_of(name);
         if let Some((unsettled, number)) = self.unsettled.get_mut(&name).zip(number) {
-            unsettled.from = from;
+            unsettled.confirm(actor, from);
             let place = keys::unsettled(self.number, number);
             page.transaction
                 .put(Table::Outbox, place, unsettled.to_bytes());
@@ -291,7 +323,7 @@ impl Space {
         local.flush()?;
         // What was written since under the new keys stands on what is taken out.
         let is_left_out = |actor: ActorId, seq: u32| {
-            actor == own || (actor == unsettled.actor && seq >= unsettled.from)
+            actor == own || unsettled.holds(actor, seq)
         };
         let mut confirmed = local.without(&is_left_out)?;
         let saved = confirmed.save()?;
