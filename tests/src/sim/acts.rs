@@ -181,6 +181,7 @@ impl World {
         self.devices[number].crash(0);
         self.closed.retain(|(device, _)| *device != number);
         self.devices[number].disk = disk;
+        self.note_forgotten();
         let before = self.devices[number].copied_at.unwrap_or(at);
         self.devices[number].copied_at = Some(before.min(at));
         self.oracle.lost_since(number, written);

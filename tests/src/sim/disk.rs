@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use waymark_core::store::{Row, Store, StoreError, Table, Write};
 
+use super::world::contains;
+
 type Rows = BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>;
 
 /// A disk; clones are the same one.
@@ -63,6 +65,13 @@ impl Disk {
             ..State::default()
         };
         Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Whether `needle` is in what is safe on it.
+    pub(super) fn holds(&self, needle: &[u8]) -> bool {
+        let state = self.state();
+        let mut values = state.safe.values().flat_map(BTreeMap::values);
+        values.any(|value| contains(value, needle))
     }
 
     /// Has the device die at the commit after `commits`; `stays` tells whether that one is there.

@@ -30,6 +30,8 @@ pub(super) struct Ledger {
     positions: BTreeSet<(SpaceId, u64, [u8; 16])>,
     /// Entries by which a member took another agreement key, and when they were taken.
     renewals: Vec<(SpaceId, EntryId, i64)>,
+    /// Membership entries of which nothing is left anywhere: no relay has them any more, and no device.
+    forgotten: BTreeSet<EntryId>,
     /// What cannot be.
     pub(super) wrong: Option<String>,
 }
@@ -136,6 +138,31 @@ impl Ledger {
         }
     }
 
+    /// Notes what nobody can bring back any more: no relay has it, and no device `holds` what it was
+    /// signed with.
+    pub(super) fn note_forgotten(
+        &mut self,
+        stored: &[StoredEntry],
+        holds: impl Fn(&[u8]) -> bool,
+    ) {
+        let stored: BTreeSet<EntryId> = stored.iter().map(|stored| stored.id).collect();
+        for (id, entry) in self.taken.values().flatten() {
+            let is_membership = entry.header().kind == Kind::Membership;
+            let signature = entry.bytes().last_chunk::<64>();
+            if is_membership
+                && !stored.contains(id)
+                && !signature.is_some_and(|signature| holds(signature))
+            {
+                self.forgotten.insert(*id);
+            }
+        }
+    }
+
+    /// Whether nobody could bring an entry back, from some time on.
+    pub(super) fn is_forgotten(&self, id: &EntryId) -> bool {
+        self.forgotten.contains(id)
+    }
+
     /// All that was ever taken in a space.
     pub(super) fn taken(&self, space: &SpaceId) -> impl Iterator<Item = (&EntryId, &Entry)> {
         self.taken.get(space).into_iter().flatten()
@@ -199,33 +226,15 @@ impl Ledger {
             .flat_map(|log| log.values().map(Entry::bytes))
     }
 
-    /// What stands in the logs, for whoever looks for a fault.
+    /// What stands in the logs, and what was lost of them, for whoever looks for a fault.
     pub(super) fn print(&self) {
         for (space, log) in &self.logs {
             println!("log {space}");
             for (seq, entry) in log {
-                let header = entry.header();
-                let ops = match MembershipBody::parse(entry.body()) {
-                    Ok(body) if header.kind == Kind::Membership => body.core.ops,
-                    _ => Vec::new(),
-                };
-                let ops: Vec<String> = ops
-                    .iter()
-                    .map(|op| match op {
-                        Op::Add(add) => format!("add {} {}", add.device, add.rights),
-                        Op::Remove(device) => format!("remove {device}"),
-                        Op::Seal(device) => format!("seal {device}"),
-                        other => other.name().to_owned(),
-                    })
-                    .collect();
-                println!(
-                    "  {seq} {:?} by {} #{} at {} {}",
-                    header.kind,
-                    header.device,
-                    header.counter,
-                    header.height.0,
-                    ops.join(", ")
-                );
+                println!("  {seq} {}", told(entry));
+            }
+            for (_, entry) in self.missing(space) {
+                println!("  lost: {}", told(entry));
             }
         }
     }
@@ -254,4 +263,28 @@ impl Ledger {
         let mut newest_first = self.logs.get(space)?.values().rev();
         newest_first.find(|entry| entry.header().kind == Kind::Batch)
     }
+}
+
+/// An entry in a line.
+fn told(entry: &Entry) -> String {
+    let header = entry.header();
+    let ops = match MembershipBody::parse(entry.body()) {
+        Ok(body) if header.kind == Kind::Membership => body.core.ops,
+        _ => Vec::new(),
+    };
+    let ops = ops.iter().map(|op| match op {
+        Op::Add(add) => format!("add {} {}", add.device, add.rights),
+        Op::Remove(device) => format!("remove {device}"),
+        Op::Seal(device) => format!("seal {device}"),
+        other => other.name().to_owned(),
+    });
+    let ops: Vec<String> = ops.collect();
+    format!(
+        "{:?} by {} #{} at {} {}",
+        header.kind,
+        header.device,
+        header.counter,
+        header.height.0,
+        ops.join(", ")
+    )
 }

@@ -108,6 +108,7 @@ impl World {
         self.tally.count(Group::Fault, name);
         self.say(&format!("{name}: {relay}, {} spaces", lost.len()));
         self.hurt.extend(lost);
+        self.note_forgotten();
     }
 
     fn join(&mut self, relay: usize) {
@@ -118,6 +119,7 @@ impl World {
             lost.len()
         ));
         self.hurt.extend(lost);
+        self.note_forgotten();
     }
 
     /// From now on relays are honest, in whatever state they are.
@@ -168,6 +170,7 @@ impl World {
         self.tally.count(Group::Fault, "lies about storing");
         self.say(&format!("relay {} keeps nothing of it", sent.relay));
         self.hurt.extend(lost);
+        self.note_forgotten();
         answer
     }
 

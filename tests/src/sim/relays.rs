@@ -218,6 +218,12 @@ impl SimRelay {
         self.shown.stored()
     }
 
+    /// What it has in any of its logs.
+    pub(super) fn all_stored(&self) -> Vec<StoredEntry> {
+        let other = self.other.iter().flat_map(|(other, _)| other.stored());
+        self.shown.stored().into_iter().chain(other).collect()
+    }
+
     /// The key that it signs with.
     pub(super) fn key(&self) -> SigningKey {
         SigningKey::from_seed(&self.host.seed).expect("a key")

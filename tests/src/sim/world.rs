@@ -226,11 +226,24 @@ impl World {
         self.check_own_copy(number);
     }
 
+    /// Something is gone from a relay or a device: notes what is nowhere any more.
+    pub(super) fn note_forgotten(&mut self) {
+        if self.options.relays == Relays::Lying {
+            let stored: Vec<_> = self.relays.iter().flat_map(SimRelay::all_stored).collect();
+            let devices = &self.devices;
+            let holds = |signature: &[u8]| devices.iter().any(|d| d.disk.holds(signature));
+            self.ledger.note_forgotten(&stored, holds);
+        }
+    }
+
     /// A device dies, and is switched on again after a while.
     pub(super) fn crash(&mut self, number: usize, why: &str) {
         let soon = self.devices[number].disk.soon();
         let keep = self.chance.below(soon + 1);
         self.devices[number].crash(keep);
+        if keep < soon {
+            self.note_forgotten();
+        }
         self.closed.retain(|(device, _)| *device != number);
         self.tally.count(Group::Fault, &format!("crashes {why}"));
         self.say(&format!("{number} crashes {why}, keeps {keep} of {soon}"));
