@@ -337,6 +337,10 @@ impl Machine {
                 if code == RefusalCode::NotFound && self.space_unknown(engine, number, now) {
                     return Ok(());
                 }
+                // A relay that took its first entry has lost it: it is sent once more.
+                if engine.space_by_number(number).is_some_and(is_unheard_of) {
+                    self.spaces.entry(number).or_default().heard_of = false;
+                }
                 let problem = refused(engine, number, code);
                 self.space_failed(engine, number, problem, now);
             }

@@ -1,5 +1,7 @@
 //! The two phases of a run: first everything goes wrong that can, then nothing does.
 
+use std::sync::atomic::Ordering;
+
 use waymark_core::membership::SpaceKind;
 
 use super::Relays;
@@ -12,6 +14,8 @@ const ROUNDS: usize = 40;
 const EVENTS: usize = 50_000;
 /// What a device says where it does not follow its relay.
 const UNDONE: &str = "was removed, and on with an entry of it";
+/// A day and a little, in milliseconds.
+const DAY_MS: i64 = 25 * 60 * 60 * 1_000;
 /// Milliseconds that one round may take.
 const ROUND_MS: i64 = 15 * 60 * 1_000;
 
@@ -107,7 +111,9 @@ impl World {
                 self.open(number);
             }
         }
-        let (begun, mut quiet) = (self.time(), 0);
+        let (mut begun, mut quiet) = (self.time(), 0);
+        // What was given back to a relay today, and lost again, is given back tomorrow.
+        let mut is_tomorrow = self.options.relays != Relays::Lying;
         for round in 0..ROUNDS {
             let before = self.entries();
             for number in 0..self.devices.len() {
@@ -120,6 +126,13 @@ impl World {
             let is_decided = self.decide();
             let is_quiet = !is_decided && !self.bring_welcomes() && self.entries() == before;
             quiet = if is_quiet { quiet + 1 } else { 0 };
+            if quiet == 2 && !is_tomorrow {
+                (is_tomorrow, quiet) = (true, 0);
+                self.now.fetch_add(DAY_MS, Ordering::Relaxed);
+                begun += DAY_MS;
+                self.say("a day passes");
+                continue;
+            }
             if quiet == 2 {
                 let passed = u64::try_from(self.time() - begun).unwrap_or_default();
                 self.tally.most("rounds until rest", count(round));
