@@ -234,7 +234,8 @@ impl Space {
     }
 
     /// Takes another welcome for the same membership, as long as the first has led nowhere: it may
-    /// have been damaged on its way. Says whether it was taken; then the space is to be loaded again.
+    /// have been damaged on its way, or the relay has lost the entry that it names. Says whether it was
+    /// taken; then the space is to be loaded again.
     #[must_use]
     pub fn welcome_again(&self, transaction: &mut Transaction, welcome: &WelcomeSpace) -> bool {
         let mut state = self.state.clone();
@@ -243,10 +244,12 @@ impl Space {
             state.kind = welcome.kind;
             state.relay = welcome.relay.clone();
             state.cursor = Cursor::start(&welcome.space);
-            state.welcomed_as = Some(welcome.device);
-        } else if self.reaches_welcome() || self.state.id != welcome.space {
+        } else if self.state.id != welcome.space
+            || (self.state.device.is_some() && self.reaches_welcome())
+        {
             return false;
         }
+        state.welcomed_as = Some(welcome.device);
         state.welcome = Some((welcome.added_by, welcome.reaches));
         transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
         true

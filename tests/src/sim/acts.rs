@@ -14,7 +14,8 @@ use super::{NEEDLE, Sabotage, edits, membership};
 pub(super) struct Joining {
     pub(super) newcomer: usize,
     pub(super) card: Vec<u8>,
-    pub(super) is_done: bool,
+    /// The welcome that it has taken.
+    pub(super) welcome: Option<Vec<u8>>,
 }
 
 /// What a device does in a plan.
@@ -217,16 +218,19 @@ impl World {
         self.say(&format!("{copy} is a clone of {number}"));
     }
 
-    /// Hands a welcome to whoever has one coming.
+    /// Hands a welcome to whoever has one coming, at last another one to whom the first led nowhere.
     pub(super) fn bring_welcomes(&mut self) -> bool {
         let mut brought = false;
         for place in 0..self.joining.len() {
-            let Joining {
-                newcomer, is_done, ..
-            } = self.joining[place];
-            let Some(client) = self.devices[newcomer].client.clone().filter(|_| !is_done) else {
+            let newcomer = self.joining[place].newcomer;
+            let Some(client) = self.devices[newcomer].client.clone() else {
                 continue;
             };
+            let before = self.joining[place].welcome.as_ref();
+            let is_over = before.is_some_and(|_| !self.is_calm || is_everywhere(&client));
+            if is_over {
+                continue;
+            }
             let card = self.joining[place].card.clone();
             let hosts = self
                 .devices
@@ -235,12 +239,14 @@ impl World {
             let welcome = hosts
                 .filter_map(|host| host.people().welcome(&card).ok().flatten())
                 .next();
-            let Some(welcome) = welcome else { continue };
+            let Some(welcome) = welcome.filter(|welcome| before != Some(welcome)) else {
+                continue;
+            };
             self.acting = newcomer;
             let said = client.people().accept(&welcome);
             let is_bad = said.as_ref().is_err_and(|error| error.code() == "bad_card");
             if self.heard("accept a welcome", said).is_some() || is_bad {
-                self.joining[place].is_done = true;
+                self.joining[place].welcome = Some(welcome);
                 brought = true;
             }
             self.after_touching(newcomer);
@@ -252,4 +258,10 @@ impl World {
     pub(super) fn words(&mut self) -> String {
         format!("{NEEDLE} {}", self.chance.word())
     }
+}
+
+/// Whether a device can read wherever it is.
+fn is_everywhere(client: &Client) -> bool {
+    let all = client.status().unwrap_or_default();
+    all.iter().all(|status| status.ready)
 }

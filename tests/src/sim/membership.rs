@@ -58,7 +58,7 @@ pub(super) fn join(world: &mut World) {
     let waits = world
         .joining
         .iter()
-        .any(|j| j.newcomer == newcomer && !j.is_done);
+        .any(|j| j.newcomer == newcomer && j.welcome.is_none());
     if newcomer == host || !world.devices[host].has_begun() || (is_own && has_begun) {
         return;
     }
@@ -94,11 +94,10 @@ pub(super) fn join(world: &mut World) {
     };
     if added.is_some() {
         world.say(&format!("{host} adds {newcomer}"));
-        let is_done = false;
         world.joining.push(Joining {
             newcomer,
             card,
-            is_done,
+            welcome: None,
         });
     }
     world.after_touching(host);
