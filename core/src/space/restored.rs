@@ -322,9 +322,7 @@ impl Space {
         let local = self.documents.open(store, name, own)?;
         local.flush()?;
         // What was written since under the new keys stands on what is taken out.
-        let is_left_out = |actor: ActorId, seq: u32| {
-            actor == own || unsettled.holds(actor, seq)
-        };
+        let is_left_out = |actor: ActorId, seq: u32| actor == own || unsettled.holds(actor, seq);
         let mut confirmed = local.without(&is_left_out)?;
         let saved = confirmed.save()?;
         let changes = confirmed.catch_up_with(local)?;

@@ -205,6 +205,7 @@ impl World {
         let at = Some(self.time());
         self.devices[number].copied_at = at;
         let person = self.devices[number].person;
+        self.oracle.copied(number);
         let copy = self.add_device(person, disk);
         self.devices[copy].copied_at = at;
         self.devices[copy].relay = self.devices[number].relay;

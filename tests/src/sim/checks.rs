@@ -438,6 +438,8 @@ impl World {
             .map(|n| self.records(n, plan))
             .collect();
         let is_hurt = self.options.relays == Relays::Lying;
+        let devices = &self.devices;
+        let was_restored = |device: usize| devices[device].copied_at.is_some();
         let nobody_has = |id: &RecordId| have.iter().all(|(_, there)| !there.contains(id));
         for w in self.oracle.records.iter().filter(|w| w.plan == plan) {
             let lacks = have.iter().find(|(_, there)| !there.contains(&w.id));
@@ -455,10 +457,10 @@ impl World {
                         wrong.push(format!("{} lost {} that it had not sent", w.device, w.id));
                     }
                 }
-                Fate::Sent if !is_in && is_hurt && nobody_has(&w.id) => {
-                    exempt.push(
-                        "lost by a relay before anybody read it, with its writer's membership",
-                    );
+                Fate::Sent
+                    if is_hurt && (!is_in || was_restored(w.device)) && nobody_has(&w.id) =>
+                {
+                    exempt.push("lost by a relay before anybody read it, and by its writer");
                 }
                 Fate::Kept | Fate::Sent => {
                     let fate = w.fate;
@@ -480,15 +482,23 @@ impl World {
                 let says = client.texts().read(plan, word.text).unwrap_or_default();
                 found.push((number, says.matches(&word.word).count()));
             }
-            if must && !is_in && is_hurt && found.iter().all(|(_, times)| *times == 0) {
-                exempt.push("lost by a relay before anybody read it, with its writer's membership");
+            let is_gone = is_hurt && (!is_in || was_restored(word.device));
+            if must && is_gone && found.iter().all(|(_, times)| *times == 0) {
+                exempt.push("lost by a relay before anybody read it, and by its writer");
                 continue;
             }
             for (number, times) in found {
                 match times {
                     1 => {}
-                    0 => wrong.push(format!("{number} lacks a word of {}", word.device)),
-                    _ => wrong.push(format!("{number} has a word of {} twice", word.device)),
+                    0 => wrong.push(format!(
+                        "{number} lacks the word {} of {}",
+                        word.word, word.device
+                    )),
+                    2 if word.is_copied => exempt.push("words that two copies had unsent, twice"),
+                    _ => wrong.push(format!(
+                        "{number} has the word {} of {} twice",
+                        word.word, word.device
+                    )),
                 }
             }
         }

@@ -140,11 +140,7 @@ impl Ledger {
 
     /// Notes what nobody can bring back any more: no relay has it, and no device `holds` what it was
     /// signed with.
-    pub(super) fn note_forgotten(
-        &mut self,
-        stored: &[StoredEntry],
-        holds: impl Fn(&[u8]) -> bool,
-    ) {
+    pub(super) fn note_forgotten(&mut self, stored: &[StoredEntry], holds: impl Fn(&[u8]) -> bool) {
         let stored: BTreeSet<EntryId> = stored.iter().map(|stored| stored.id).collect();
         for (id, entry) in self.taken.values().flatten() {
             let is_membership = entry.header().kind == Kind::Membership;

@@ -34,6 +34,8 @@ pub(super) struct Word {
     pub(super) word: String,
     pub(super) place: usize,
     pub(super) fate: Fate,
+    /// Two copies of its device had it unsent: each may write it.
+    pub(super) is_copied: bool,
 }
 
 /// What is known of something written.
@@ -75,6 +77,7 @@ impl Oracle {
             word,
             place,
             fate: Fate::Kept,
+            is_copied: false,
         });
     }
 
@@ -92,6 +95,14 @@ impl Oracle {
     /// A device said that everything is sent in a plan.
     pub(super) fn sent(&mut self, plan: PlanId, device: usize) {
         self.change(|of, by| of == plan && by == device, Fate::Sent);
+    }
+
+    /// From now on there are two of a device.
+    pub(super) fn copied(&mut self, device: usize) {
+        let words = self.words.iter_mut();
+        for word in words.filter(|w| w.device == device && w.fate == Fate::Kept) {
+            word.is_copied = true;
+        }
     }
 
     /// A device's database is as it was when so much had been written: what it wrote since and has
