@@ -4,6 +4,7 @@
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::Bytes;
 use waymark_wire::ids::{DeviceNumber, Height, PersonTag, SpaceId};
+use waymark_wire::signature::VerifyingKey;
 
 use super::{Entrance, NewMember};
 
@@ -43,6 +44,10 @@ pub enum Wish {
     /// Every membership of another person is to end, also those that come until then.
     #[n(10)]
     RemovePerson(#[n(0)] PersonTag),
+    /// The membership with this key is to end, and whoever is not there yet is not to come. This is what
+    /// becomes of a removal of somebody whose entering a relay has lost: numbers are given anew then.
+    #[n(11)]
+    RemoveKey(#[n(0)] VerifyingKey),
 }
 
 /// What goes on in the place of a space that is closed.
@@ -95,6 +100,7 @@ impl Wish {
             Self::ReplacePhrase(..) => vec![8],
             Self::Renew(_) => vec![9],
             Self::RemovePerson(person) => [&[10], person.0.as_slice()].concat(),
+            Self::RemoveKey(key) => [&[11], key.0.as_slice()].concat(),
         }
     }
 }

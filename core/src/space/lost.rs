@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{DeviceNumber, EntryId, Height};
-use waymark_wire::membership::{MembershipBody, Op, Rights};
+use waymark_wire::membership::{Op, Rights};
 
 use super::heal::Returned;
 use super::{Space, SpaceError, damaged, keys, outbox};
@@ -209,7 +209,7 @@ impl Space {
         }
         transaction.delete(Table::Outbox, place.clone());
         match lost.kind {
-            Kind::Membership => self.remove_again(transaction, &entry),
+            Kind::Membership => self.remove_again(transaction, &row)?,
             Kind::Batch | Kind::Carry if self.may_seal() => {
                 let carried = self.carry(transaction, &row, &entry, entropy)?;
                 if !carried {
@@ -313,14 +313,7 @@ impl Space {
             }
             let (row, entry) = self.stored_lost(store, &lost)?;
             transaction.delete(Table::Outbox, keys::lost_entry(self.number, lost.index));
-            for wish in &row.wishes {
-                let wish: Wish = codec::decode(&wish.0, usize::MAX).map_err(|_| broken())?;
-                transaction.put(
-                    Table::Intent,
-                    keys::wish(self.number, &wish),
-                    codec::encode(&wish),
-                );
-            }
+            self.want_again(transaction, &row)?;
             if let (Kind::Batch | Kind::Carry, Some(key)) = (lost.kind, &row.key) {
                 let key = EpochKey::from_slice(&key.0)?;
                 let header = entry.header().to_bytes();
@@ -346,22 +339,45 @@ impl Space {
     }
 
     /// An admin wants again that those are removed whom somebody else's lost entry removed.
-    fn remove_again(&self, transaction: &mut Transaction, entry: &Entry) {
-        let is_admin = self
-            .own()
-            .is_some_and(|own| own.rights.include(Rights::ADMIN));
-        let Ok(body) = MembershipBody::parse(entry.body()) else {
-            return;
-        };
-        let wishes = body.core.ops.iter().filter_map(|op| match op {
-            Op::Remove(device) => Some(Wish::Remove(*device)),
-            Op::Leave => Some(Wish::Remove(entry.header().device)),
-            _ => None,
-        });
-        for wish in wishes.filter(|_| is_admin) {
+    fn remove_again(&self, transaction: &mut Transaction, row: &LostRow) -> Result<(), SpaceError> {
+        let own = self.own();
+        if own.is_some_and(|own| own.rights.include(Rights::ADMIN)) {
+            self.want_again(transaction, row)?;
+        }
+        Ok(())
+    }
+
+    /// Puts what was wanted by entries that were lost before in the form that `becomes` gives it.
+    pub(super) fn rename_lost(
+        &self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        becomes: &dyn Fn(Wish) -> Option<Wish>,
+    ) -> Result<(), SpaceError> {
+        for lost in &self.lost {
+            let (mut row, _) = self.stored_lost(store, lost)?;
+            let mut wishes = Vec::new();
+            for wish in &row.wishes {
+                let wish: Wish = codec::decode(&wish.0, usize::MAX).map_err(|_| broken())?;
+                wishes.extend(becomes(wish).map(|wish| Bytes(codec::encode(&wish))));
+            }
+            if wishes != row.wishes {
+                row.wishes = wishes;
+                let place = keys::lost_entry(self.number, lost.index);
+                transaction.put(Table::Outbox, place, row.to_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    /// Wants again what was wanted by a lost entry.
+    fn want_again(&self, transaction: &mut Transaction, row: &LostRow) -> Result<(), SpaceError> {
+        for wish in &row.wishes {
+            let wish: Wish = codec::decode(&wish.0, usize::MAX).map_err(|_| broken())?;
             let place = keys::wish(self.number, &wish);
             transaction.put(Table::Intent, place, codec::encode(&wish));
         }
+        Ok(())
     }
 
     fn stored_lost(&self, store: &dyn Store, lost: &Lost) -> Result<(LostRow, Entry), SpaceError> {

@@ -3,6 +3,7 @@
 //! kept as lost, and appended again once the other branch has been read.
 
 use waymark_wire::chain::Cursor;
+use waymark_wire::codec;
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{DeviceNumber, EntryId, Height};
 use waymark_wire::membership::{MembershipBody, Op};
@@ -64,7 +65,7 @@ impl Space {
         for (index, (entry, _)) in (first..).zip(&lost) {
             place += 1;
             transaction.delete(Table::Entry, keys::entry(self.number, place));
-            let row = self.lost_row(store, entry)?;
+            let row = self.lost_row(store, entry, kept.heights)?;
             transaction.put(
                 Table::Outbox,
                 keys::lost_entry(self.number, index),
@@ -72,7 +73,8 @@ impl Space {
             );
         }
         let first = first.saturating_add(u32::try_from(lost.len()).unwrap_or(u32::MAX));
-        self.take_back_sealed(store, &mut transaction, first)?;
+        self.take_back_sealed(store, &mut transaction, (first, kept.heights))?;
+        self.name_by_key(store, &mut transaction, kept.heights)?;
         self.drop_heights(store, &mut transaction, kept.heights)?;
         self.drop_held(store, &mut transaction, seq)?;
         let ids = lost.iter().map(|(_, id)| *id).collect();
@@ -102,6 +104,9 @@ impl Space {
         let since = |own: DeviceNumber| Some(membership?.member_ever(own)?.since);
         // The founder is one before the log says so.
         let stays = |own: &DeviceNumber| since(*own).is_none_or(|at| at.0 == 0 || is_kept(at));
+        // Where its entering is appended as it was, it has its number again.
+        let gone = state.device.filter(|own| !stays(own));
+        state.welcomed_as = gone.or(state.welcomed_as);
         state.device = state.device.filter(stays);
         // What the welcome promised was there once, and need not come again in this form.
         let reached = kept.cursor.position();
@@ -124,9 +129,55 @@ impl Space {
             .filter(|doubtful| is_kept(doubtful.start));
     }
 
+    /// A wish as it holds on every branch that has the first `heights` membership entries: numbers that
+    /// were given later are given to others there.
+    fn on_any_branch(&self, wish: Wish, heights: u32) -> Option<Wish> {
+        let known = self.book.as_ref().map(Book::membership);
+        let came_later = |device: DeviceNumber| {
+            let member = known.and_then(|known| known.member_ever(device));
+            member.filter(|member| member.since.0 >= heights)
+        };
+        match wish {
+            Wish::Remove(device) => Some(match came_later(device) {
+                Some(member) => Wish::RemoveKey(member.signing_key),
+                None => wish,
+            }),
+            Wish::Seal(device) if came_later(device).is_some() => None,
+            wish => Some(wish),
+        }
+    }
+
+    /// Keeps what is wanted in a form that holds on the other branch too.
+    fn name_by_key(
+        &self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        heights: u32,
+    ) -> Result<(), SpaceError> {
+        for wish in self.wishes(store)? {
+            let becomes = self.on_any_branch(wish.clone(), heights);
+            if becomes.as_ref() == Some(&wish) {
+                continue;
+            }
+            transaction.delete(Table::Intent, keys::wish(self.number, &wish));
+            if let Some(becomes) = becomes {
+                let place = keys::wish(self.number, &becomes);
+                transaction.put(Table::Intent, place, codec::encode(&becomes));
+            }
+        }
+        self.rename_lost(store, transaction, &|wish| {
+            self.on_any_branch(wish, heights)
+        })
+    }
+
     /// An entry as it is kept while it is lost: with the key that opens it, which another branch may
-    /// not lead to, and with what this device wanted by it.
-    fn lost_row(&self, store: &dyn Store, entry: &Entry) -> Result<LostRow, SpaceError> {
+    /// not lead to, and with what this device wanted by it, or of another's, who was to go.
+    fn lost_row(
+        &self,
+        store: &dyn Store,
+        entry: &Entry,
+        heights: u32,
+    ) -> Result<LostRow, SpaceError> {
         let header = entry.header();
         let follows = u32::from(header.kind == Kind::Membership && header.seen.seq > 0);
         let height = Height(header.height.0.saturating_add(follows));
@@ -139,11 +190,15 @@ impl Space {
             Some((at, key.map(|key| key.expose().to_vec())))
         };
         let (at, key) = book.and_then(known).unwrap_or((EntryId::ZERO, None));
-        let wishes = if header.kind == Kind::Membership && self.is_own(header.device) {
-            self.wishes_of(store, entry)?
-        } else {
-            Vec::new()
+        let wishes = match header.kind {
+            Kind::Membership if self.is_own(header.device) => self.wishes_of(store, entry)?,
+            Kind::Membership => removals(entry),
+            _ => Vec::new(),
         };
+        let wishes = wishes.into_iter();
+        let wishes: Vec<Wish> = wishes
+            .filter_map(|wish| self.on_any_branch(wish, heights))
+            .collect();
         Ok(LostRow::new(entry, at, key, &wishes))
     }
 
@@ -153,7 +208,7 @@ impl Space {
         &mut self,
         store: &dyn Store,
         transaction: &mut Transaction,
-        first: u32,
+        (first, heights): (u32, u32),
     ) -> Result<(), SpaceError> {
         let mut index = first;
         for sealed in self.all_sealed(store)? {
@@ -164,7 +219,7 @@ impl Space {
             let place = keys::sealed_entry(self.number, sealed.counter);
             transaction.delete(Table::Outbox, place);
             if matches!(header.kind, Kind::Batch | Kind::Carry) {
-                let row = self.lost_row(store, &sealed.entry)?;
+                let row = self.lost_row(store, &sealed.entry, heights)?;
                 let place = keys::lost_entry(self.number, index);
                 transaction.put(Table::Outbox, place, row.to_bytes());
                 index += 1;
@@ -194,7 +249,7 @@ impl Space {
                 keys: KeySet {
                     signing_key: add.signing_key,
                     suite: add.suite,
-                    agreement_key: waymark_wire::codec::Bytes(agreement_key),
+                    agreement_key: codec::Bytes(agreement_key),
                 },
                 rights: add.rights,
                 role: known.role,
@@ -242,4 +297,17 @@ impl Space {
         }
         Ok(())
     }
+}
+
+/// Who was to go by an entry.
+fn removals(entry: &Entry) -> Vec<Wish> {
+    let Ok(body) = MembershipBody::parse(entry.body()) else {
+        return Vec::new();
+    };
+    let gone = body.core.ops.iter().filter_map(|op| match op {
+        Op::Remove(device) => Some(Wish::Remove(*device)),
+        Op::Leave => Some(Wish::Remove(entry.header().device)),
+        _ => None,
+    });
+    gone.collect()
 }

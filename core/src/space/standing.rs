@@ -27,7 +27,7 @@ impl Space {
         let membership = book.membership();
         if membership.is_closed() {
             return match wish {
-                Wish::Close(_) => Standing::Done,
+                Wish::Close(_) | Wish::RemoveKey(_) => Standing::Done,
                 // Whoever was to go must not come along.
                 Wish::Remove(_) | Wish::RemovePerson(_) if membership.successor().is_some() => {
                     Standing::Waits
@@ -56,6 +56,10 @@ impl Space {
             }
             Wish::Enrol(_) if !self.is_enrolling() => Standing::Done,
             Wish::Remove(device) => standing_of_removal(membership, own, *device),
+            Wish::RemoveKey(key) => match membership.member_ever_with_key(key) {
+                Some(member) => standing_of_removal(membership, own, member.device),
+                None => Standing::Waits,
+            },
             Wish::RemovePerson(person) => {
                 let devices = membership.members().filter(|m| m.person == *person);
                 let each = devices.map(|m| standing_of_removal(membership, own, m.device));

@@ -118,7 +118,17 @@ impl Space {
             return Ok(drafted);
         }
         let mut forgotten = Vec::new();
-        for wish in self.wishes(store)? {
+        let wishes = self.wishes(store)?;
+        for wish in &wishes {
+            if is_banned(&wishes, wish) {
+                forgotten.push(keys::wish(self.number, wish));
+            }
+        }
+        for wish in wishes
+            .iter()
+            .filter(|wish| !is_banned(&wishes, wish))
+            .cloned()
+        {
             let place = keys::wish(self.number, &wish);
             match self.standing(&wish) {
                 Standing::Open => open.push(wish),
@@ -354,6 +364,11 @@ impl Space {
                         .remove
                         .extend(book.iter().flat_map(|book| devices_of(book, *person)));
                 }
+                Wish::RemoveKey(key) => {
+                    let known = self.book.as_ref().map(Book::membership);
+                    let member = known.and_then(|known| known.member_with_key(key));
+                    steps.remove.extend(member.map(|member| member.device));
+                }
                 Wish::Seal(device) => steps.seal.push(*device),
                 _ => {}
             }
@@ -533,4 +548,11 @@ pub fn devices_of(book: &Book, person: PersonTag) -> Vec<DeviceNumber> {
     let members = book.membership().members();
     let own = members.filter(|member| member.person == person);
     own.map(|member| member.device).collect()
+}
+
+/// Whether a wish is to add somebody who is not to come.
+fn is_banned(all: &[Wish], wish: &Wish) -> bool {
+    let Wish::Add(new) = wish else { return false };
+    let key = new.keys.signing_key;
+    all.contains(&Wish::RemoveKey(key))
 }
