@@ -13,11 +13,12 @@ use waymark_wire::membership::{Member, Rights};
 use waymark_wire::{limits, padding};
 
 use super::documents::Ahead;
+use super::standing::Standing;
 use super::{Space, SpaceError, damaged, keys};
 use crate::crypto::Entropy;
 use crate::gate::limits::MAX_BATCH_OPERATIONS;
 use crate::gate::{PlainChange, Section, encode_batch};
-use crate::membership::Draft;
+use crate::membership::{Draft, Wish};
 use crate::store::{Store, Table, Transaction};
 
 /// Bytes of changes in one batch before packing. Less than the protocol's limit, so that a batch
@@ -127,7 +128,7 @@ impl Space {
             && book.key_at(membership.height()).is_some()
     }
 
-    /// Whether the log has everything that this device said and wants.
+    /// Whether the log has everything that this device said, and wants to be in it now.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails or is damaged.
@@ -135,13 +136,13 @@ impl Space {
         for (table, prefix) in [
             (Table::Outbox, keys::unsent(self.number)),
             (Table::Outbox, keys::sealed(self.number)),
-            (Table::Intent, keys::space(self.number)),
         ] {
             if !store.scan(table, &prefix, None, 1)?.is_empty() {
                 return Ok(false);
             }
         }
-        Ok(!self.has_lost())
+        let waits = |wish: &Wish| matches!(self.standing(wish), Standing::Waits);
+        Ok(!self.has_lost() && self.wishes(store)?.iter().all(waits))
     }
 
     /// The counter of the first entry that the log has not shown yet.

@@ -101,8 +101,13 @@ impl World {
                 }
                 continue;
             };
-            self.check_came_back(&space, &standing);
             let mut members = self.current(&space, &standing);
+            if self.is_locked(&space, &members) {
+                let why = "spaces whose key went with the only device that had it";
+                self.tally.count(Group::Exempt, why);
+                continue;
+            }
+            self.check_came_back(&space, &standing);
             members.retain(|number| !stranded.contains(number));
             self.check_statuses(&space, &members);
             self.check_keys(&space, &standing, &members);
@@ -281,6 +286,19 @@ impl World {
             }
         }
         stranded
+    }
+
+    /// Whether no member has the key of the epoch in force any more: a relay lost what was sealed to the
+    /// others, and whoever had opened it was restored from a backup.
+    fn is_locked(&self, space: &SpaceId, members: &[usize]) -> bool {
+        let holds = |number: &usize| {
+            let client = self.devices[*number].client.as_ref();
+            client.is_some_and(|client| {
+                client.drive(|engine, _| engine.space(space).is_some_and(Space::holds_key))
+            })
+        };
+        let was_restored = self.devices.iter().any(|d| d.copied_at.is_some());
+        self.options.relays == Relays::Lying && was_restored && !members.iter().any(holds)
     }
 
     /// The devices that are members of a space, by the log.
