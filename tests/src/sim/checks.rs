@@ -102,7 +102,7 @@ impl World {
                 continue;
             };
             let mut members = self.current(&space, &standing);
-            if self.is_locked(&space, &members) {
+            if self.is_locked(&space, &standing, &members) {
                 let why = "spaces whose key went with the only device that had it";
                 self.tally.count(Group::Exempt, why);
                 continue;
@@ -290,11 +290,19 @@ impl World {
 
     /// Whether no member has the key of the epoch in force any more: a relay lost what was sealed to the
     /// others, and whoever had opened it was restored from a backup.
-    fn is_locked(&self, space: &SpaceId, members: &[usize]) -> bool {
+    fn is_locked(&self, id: &SpaceId, standing: &Standing, members: &[usize]) -> bool {
+        let is_read = |space: &Space| {
+            let book = space.book();
+            let height = book.map(|book| book.membership().height().0 as usize);
+            height.is_some_and(|height| height + 1 == standing.ids.len())
+        };
         let holds = |number: &usize| {
             let client = self.devices[*number].client.as_ref();
             client.is_some_and(|client| {
-                client.drive(|engine, _| engine.space(space).is_some_and(Space::holds_key))
+                client.drive(|engine, _| {
+                    let space = engine.space(id);
+                    space.is_some_and(|space| space.holds_key() && is_read(space))
+                })
             })
         };
         let was_restored = self.devices.iter().any(|d| d.copied_at.is_some());
