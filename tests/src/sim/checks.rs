@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, digest};
-use waymark_core::client::{PlanId, Status};
+use waymark_core::client::{Client, PlanId, Status};
 use waymark_core::crypto::EpochKey;
 use waymark_core::model::RecordId;
 use waymark_core::space::Space;
@@ -108,7 +108,7 @@ impl World {
                 continue;
             }
             self.check_came_back(&space, &standing);
-            members.retain(|number| !stranded.contains(number));
+            members.retain(|number| !stranded.contains(number) && !self.has_left(*number, &space));
             self.check_statuses(&space, &members);
             self.check_keys(&space, &standing, &members);
             if is_care {
@@ -288,6 +288,15 @@ impl World {
         stranded
     }
 
+    /// Whether a device has left a space that a relay shows as before.
+    fn has_left(&self, number: usize, space: &SpaceId) -> bool {
+        let client = self.devices[number].client.as_ref();
+        let has_ended = |client: &Client| {
+            client.drive(|engine, _| engine.space(space).is_some_and(Space::has_ended))
+        };
+        self.options.relays == Relays::Lying && client.is_some_and(has_ended)
+    }
+
     /// Whether no member has the key of the epoch in force any more: a relay lost what was sealed to the
     /// others, and whoever had opened it was restored from a backup.
     fn is_locked(&self, id: &SpaceId, standing: &Standing, members: &[usize]) -> bool {
@@ -370,7 +379,9 @@ impl World {
                 status.unsent + status.on_the_way
             };
             if !is_done || status.waiting + status.held + unsent > 0 {
-                let why = format!("{number} is in {space} and not at rest: {status:?}");
+                let held = client.held().list();
+                let why =
+                    format!("{number} is in {space} and not at rest: {status:?}, holds {held:?}");
                 self.fail(why);
             }
         }
