@@ -58,7 +58,8 @@ use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use self::again::Again;
-pub use self::checkpoint::Published;
+use self::checkpoint::Checkpoints;
+pub use self::checkpoint::{Published, TAIL};
 use self::documents::Documents;
 pub use self::entering::Founding;
 pub use self::error::SpaceError;
@@ -106,6 +107,8 @@ pub struct Space {
     passed: Passed,
     /// The log is read again from its start.
     again: Option<Again>,
+    /// The checkpoints that the log shows.
+    checkpoints: Checkpoints,
     /// What is in memory may be ahead of what is stored: it is read again before it is used.
     stale: bool,
 }
@@ -140,6 +143,7 @@ impl Space {
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
             again: Again::load(store, number)?,
+            checkpoints: Checkpoints::default(),
             stale: false,
             signing,
             keys,
@@ -151,6 +155,7 @@ impl Space {
         space.load_journal(store)?;
         space.load_unsettled(store)?;
         space.load_lost(store)?;
+        space.load_checkpoints(store)?;
         Ok(space)
     }
 

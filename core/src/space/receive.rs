@@ -57,6 +57,8 @@ pub struct Received {
     pub confirmed: usize,
     /// Whether this device is to hand a member the key that it lacks.
     pub asked: bool,
+    /// Whether there is a checkpoint that this device has not looked at.
+    pub checkpoints: bool,
 }
 
 /// The state of one page while it is taken.
@@ -319,7 +321,7 @@ impl Space {
         self.passed.pass(&self.state.cursor, id);
         self.state.cursor = self.state.cursor.after(id);
         self.found_again(&mut page.transaction, id);
-        self.note_for_checkpoints(&mut page.transaction, (seq, id), entry.header());
+        self.note_for_checkpoints(page, (seq, id), &entry);
         page.entries.insert(seq, entry);
         self.is_the_same_log()?;
         let promised = self.state.welcome.map(|(_, reaches)| reaches);
