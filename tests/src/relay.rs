@@ -3,54 +3,45 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use waymark_core::driver::Clock;
 use waymark_server::{Config, Relay};
 
-use crate::{TestClock, fixture};
-
-/// What the keys of a relay follow from that goes by a clock of the test's.
-const SEED: [u8; 32] = [3; 32];
+use crate::fixture;
 
 /// A relay on a free loopback port.
 #[derive(Debug)]
 pub struct TestRelay {
     directory: TempDir,
     address: SocketAddr,
-    /// What it goes by, where that is not the system's time.
-    clock: Option<Arc<TestClock>>,
+    /// Seconds by which its clock is ahead.
+    ahead: Arc<AtomicU64>,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 impl TestRelay {
     /// Starts a relay with a new directory.
     pub async fn start() -> Self {
-        Self::start_in(TempDir::new().expect("a directory"), None).await
-    }
-
-    /// Starts a relay with a new directory that goes by `clock`. It looks whether something may be
-    /// dropped when it starts.
-    pub async fn start_by(clock: Arc<TestClock>) -> Self {
-        Self::start_in(TempDir::new().expect("a directory"), Some(clock)).await
+        Self::start_in(TempDir::new().expect("a directory")).await
     }
 
     /// Starts a relay with a copy of the directory of a [`fixture`].
     pub async fn restored(name: &str) -> Self {
-        Self::start_in(fixture::copy(name), None).await
+        Self::start_in(fixture::copy(name)).await
     }
 
-    async fn start_in(directory: TempDir, clock: Option<Arc<TestClock>>) -> Self {
+    async fn start_in(directory: TempDir) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let mut relay = Self {
             directory,
             address,
-            clock,
+            ahead: Arc::default(),
             running: None,
         };
         relay.serve(listener);
@@ -72,6 +63,13 @@ impl TestRelay {
             .await
             .expect("its port again");
         self.serve(listener);
+    }
+
+    /// So many days pass for it alone, and it lets go of what it may.
+    pub async fn pass(&mut self, days: u64) {
+        self.stop().await;
+        self.ahead.fetch_add(days * 24 * 60 * 60, Ordering::Relaxed);
+        self.restart().await;
     }
 
     /// A backup of what it holds now.
@@ -102,21 +100,17 @@ impl TestRelay {
     }
 
     fn serve(&mut self, listener: TcpListener) {
-        let config = Config::new(self.directory.path());
-        let relay = match &self.clock {
-            Some(clock) => {
-                let clock = Arc::clone(clock);
-                let now = move || {
-                    let millis = u64::try_from(clock.now().0).unwrap_or_default();
-                    Duration::from_millis(millis)
-                };
-                Relay::simulated(config, SEED, now)
-            }
-            None => Relay::open(config),
+        let ahead = Arc::clone(&self.ahead);
+        let clock = move || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            now.unwrap_or_default() + Duration::from_secs(ahead.load(Ordering::Relaxed))
         };
-        let relay = relay.expect("the relay opens");
+        let config = Config::new(self.directory.path());
+        let relay = Relay::open_at(config, clock).expect("the relay opens");
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
+            // Before it answers anybody.
+            relay.tend().await;
             let shutdown = async {
                 let _ = stopped.await;
             };

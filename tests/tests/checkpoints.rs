@@ -6,30 +6,25 @@
     reason = "a test stops where its own set-up fails"
 )]
 
-use std::sync::Arc;
-
 use waymark_core::client::{HeldView, PlanId};
 use waymark_core::model::GoalId;
 use waymark_core::space::Space;
 use waymark_server::inspect::{StoredEntry, entries};
 use waymark_tests::story::{assert_same, assert_settled, goal, log, notes, settle, status, sync};
-use waymark_tests::{Device, Reply, TestClock, TestRelay, begin, forge, link_therapist, post};
+use waymark_tests::{Device, Reply, TestRelay, begin, forge, link_therapist, post};
 use waymark_wire::ack::{Ack, CheckpointFault};
-use waymark_wire::checkpoint::{Checkpoint, CheckpointBody, CheckpointPrivate, REST, SILENCE};
+use waymark_wire::checkpoint::{Checkpoint, CheckpointBody, CheckpointPrivate};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{DeviceNumber, SpaceId};
 use waymark_wire::message::{APPEND_PATH, AppendRequest, RefusalAnswer, RefusalCode};
 
-/// 2026-05-01 12:00 UTC.
-const START: i64 = 1_777_636_800_000;
 /// More batches than a log has behind its last checkpoint.
 const MANY: usize = 301;
 
-/// A client's phone, the therapist's tablet, and what they share, behind a relay whose clock is ours.
+/// A client's phone, the therapist's tablet, and what they share, behind a relay.
 struct Stage {
     relay: TestRelay,
-    clock: Arc<TestClock>,
     phone: Device,
     tablet: Device,
     plan: PlanId,
@@ -38,15 +33,13 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let clock = Arc::new(TestClock::at(START));
-        let relay = TestRelay::start_by(Arc::clone(&clock)).await;
+        let relay = TestRelay::start().await;
         let (phone, plan) = begin(&relay);
         let tablet = link_therapist(&phone, plan).await;
         let walk = goal(&phone, plan, "walk");
         settle(&[&phone, &tablet]).await;
         Self {
             relay,
-            clock,
             phone,
             tablet,
             plan,
@@ -59,19 +52,6 @@ impl Stage {
         for number in 0..batches {
             log(&self.phone, self.plan, self.walk, &format!("{number}"));
             sync(&self.phone).await.unwrap();
-        }
-    }
-
-    /// Time passes at the relay, and it drops what may go.
-    async fn pass(&mut self, millis: i64) {
-        self.clock.advance(millis);
-        self.relay.restart().await;
-        // What it does at its start is done beside the first requests.
-        let stored = || entries(self.relay.directory()).unwrap().len();
-        let mut before = usize::MAX;
-        while before != stored() {
-            before = stored();
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         }
     }
 
@@ -135,9 +115,12 @@ async fn two_people_publish_agree_and_go_on_after_the_relay_has_dropped() {
     assert_eq!(stage.acks(), [Ack::CheckpointOk(named.next().unwrap().id)]);
     assert_eq!(status(&stage.tablet, stage.plan).covered, before as u64);
 
-    stage.pass(REST - 60_000).await;
+    // It looks before it answers anybody.
+    stage.relay.pass(29).await;
+    sync(&stage.phone).await.unwrap();
     assert!(stage.stored().len() >= before);
-    stage.pass(120_000).await;
+    stage.relay.pass(1).await;
+    sync(&stage.phone).await.unwrap();
     let kept = stage.stored();
     assert!(kept.len() < 20, "{} entries are left", kept.len());
     // Both go on; so does what was written before.
@@ -203,7 +186,8 @@ async fn a_checkpoint_that_leaves_everything_out_destroys_nothing_and_is_named()
         [Ack::CheckpointBad(_, CheckpointFault::Missing)]
     ));
     let before = stage.stored().len();
-    stage.pass(10 * SILENCE + REST).await;
+    stage.relay.pass(1_000).await;
+    sync(&stage.phone).await.unwrap();
     assert_eq!(stage.stored().len(), before);
     log(&stage.phone, stage.plan, stage.walk, "afterwards");
     settle(&[&stage.phone]).await;

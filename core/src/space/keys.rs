@@ -197,7 +197,7 @@ pub(super) fn place_of(key: &[u8]) -> Result<(u64, u32), SpaceError> {
     Ok(((u64::from(high) << 32) | u64::from(low), index))
 }
 
-/// The place in the log in the key of an entry.
+/// The place in a key of an entry.
 pub(super) fn seq_of(key: &[u8]) -> Result<u64, SpaceError> {
     let high = number_at(key, 4, Table::Entry)?;
     let low = number_at(key, 8, Table::Entry)?;
