@@ -2,6 +2,7 @@
 //! honest relay in memory.
 
 mod acks;
+mod checkpoints;
 mod crashes;
 mod device;
 mod ending;
@@ -9,8 +10,10 @@ mod fleet;
 mod held;
 mod keys;
 mod leaving;
+mod letting_go;
 mod liars;
 mod opening;
 mod property;
 mod relay;
+mod verdicts;
 mod wishes;

@@ -362,7 +362,7 @@ impl Space {
     }
 
     /// The actors of everybody who is or was a member.
-    fn actors(&self) -> Vec<ActorId> {
+    pub(super) fn actors(&self) -> Vec<ActorId> {
         self.book
             .iter()
             .flat_map(|book| book.membership().everybody())

@@ -16,6 +16,7 @@ use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use super::again::{Absent, Again, Aside};
+use super::checkpoint::Checkpoints;
 use super::documents::Documents;
 use super::outbox::sealed;
 use super::restored::Unsettled;
@@ -273,6 +274,7 @@ impl Survey {
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
             again: again.unwrap_or_default(),
+            checkpoints: Checkpoints::default(),
             stale: false,
             signing,
             keys,
@@ -324,6 +326,10 @@ impl Survey {
                 Some(0) => {
                     transaction.put(Table::Outbox, key.clone(), []);
                     self.outbox.rows.push((key, Vec::new()));
+                }
+                // A checkpoint that this device was about to publish is planned anew.
+                Some(6 | 7) => {
+                    transaction.delete(Table::Outbox, key);
                 }
                 kind => {
                     // What was put aside, or is known only from its row.

@@ -147,7 +147,9 @@ impl Space {
             let place = keys::unsettled(self.number, number);
             transaction.put(Table::Outbox, place, unsettled.to_bytes());
         }
-        transaction.delete_prefix(Table::Outbox, keys::sealed(self.number));
+        transaction
+            .delete_prefix(Table::Outbox, keys::sealed(self.number))
+            .delete(Table::Outbox, keys::plan(self.number));
         // What the person wants stays wanted, except for an end of the membership that is left to
         // the other device.
         if let Some(own) = self.state.device.filter(|_| !is_enrolling) {
@@ -202,7 +204,10 @@ impl Space {
     }
 
     /// For each document the first own change that the log has not shown.
-    fn unconfirmed(&self, store: &dyn Store) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
+    pub(super) fn unconfirmed(
+        &self,
+        store: &dyn Store,
+    ) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
         let mut first: Vec<(DocumentName, u32)> = Vec::new();
         for sealed in self.batches(store)? {
             let padded = self.text_of(&sealed.entry)?;
@@ -386,23 +391,22 @@ impl Space {
         }
         let mut transaction = Transaction::new();
         let before = self.state.clone();
+        let mut waiting = self.all_sealed(store)?;
         if leaves_a_gap {
             // What is no batch is made anew from what is wanted.
-            transaction.delete_prefix(Table::Outbox, keys::sealed(self.number));
             self.state.renewed = None;
             self.state.refused = None;
-            self.state.counter = next;
+        } else {
+            let first = batches.first().map_or(next, |first| first.counter);
+            waiting.retain(|sealed| sealed.counter >= first);
         }
-        self.state.counter = self.state.counter.max(next);
         if is_taken || leaves_a_gap {
-            for sealed in &batches {
-                let place = keys::sealed_entry(self.number, sealed.counter);
-                transaction.delete(Table::Outbox, place);
+            if let Err(error) = self.close_ranks(&mut transaction, &waiting, next, entropy) {
+                self.state = before;
+                return Err(error);
             }
-            for (counter, sealed) in (next..).zip(&batches) {
-                self.put_again(&mut transaction, sealed, counter, entropy)?;
-                self.state.counter = self.state.counter.max(counter + 1);
-            }
+        } else {
+            self.state.counter = next;
         }
         self.save(&mut transaction);
         if let Err(error) = store.commit(transaction.into()) {

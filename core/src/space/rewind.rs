@@ -39,10 +39,21 @@ impl Space {
     }
 
     fn try_rewind(&mut self, store: &mut dyn Store, seq: u64) -> Result<(), SpaceError> {
-        let mut kept = Kept {
-            cursor: Cursor::start(&self.state.id),
-            counters: Vec::new(),
-            heights: 0,
+        if !self.has_all_after(seq) {
+            let gone = "what stood there is not kept here any more";
+            return Err(SpaceError::NotAllowed(gone));
+        }
+        let mut kept = match self.state.base.clone() {
+            Some(base) => Kept {
+                cursor: base.cursor,
+                counters: base.counters,
+                heights: base.heights,
+            },
+            None => Kept {
+                cursor: Cursor::start(&self.state.id),
+                counters: Vec::new(),
+                heights: 0,
+            },
         };
         let mut lost = Vec::new();
         self.walk(store, |(entry, id), cursor| {
@@ -77,6 +88,7 @@ impl Space {
         self.name_by_key(store, &mut transaction, kept.heights)?;
         self.drop_heights(store, &mut transaction, kept.heights)?;
         self.drop_held(store, &mut transaction, seq)?;
+        self.forget_checkpoints_after(store, &mut transaction, seq)?;
         let ids = lost.iter().map(|(_, id)| *id).collect();
         self.leave_branch(&mut transaction, &kept.cursor, ids);
         self.go_back(&kept);
@@ -223,6 +235,8 @@ impl Space {
                 let place = keys::lost_entry(self.number, index);
                 transaction.put(Table::Outbox, place, row.to_bytes());
                 index += 1;
+            } else {
+                self.give_up(transaction, &sealed);
             }
         }
         self.state.renewed = None;

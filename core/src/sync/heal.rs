@@ -106,6 +106,13 @@ impl Machine {
             let lie = Problem::Garbled("it agrees on a place that was not named".into());
             return self.space_failed(engine, number, lie, now);
         };
+        if !engine
+            .space_by_number(number)
+            .is_some_and(|space| space.has_all_after(agreed.seq))
+        {
+            // Somebody who has kept more gives it back.
+            return self.space_failed(engine, number, Problem::RolledBack, now);
+        }
         self.begin_healing(engine, number, agreed.seq);
     }
 
@@ -120,7 +127,10 @@ impl Machine {
         let Some((space, store, _)) = engine.parts(number) else {
             return false;
         };
-        if !space.heals() || !matches!(space.may_return(store, now.0, DAY_MS), Ok(true)) {
+        if !space.heals()
+            || !space.has_all_after(0)
+            || !matches!(space.may_return(store, now.0, DAY_MS), Ok(true))
+        {
             return false;
         }
         self.begin_healing(engine, number, 0);
