@@ -50,6 +50,7 @@ fn main() -> ExitCode {
         Command::Status(args) => verbs::status::run(args, talk),
         Command::Sync(args) => verbs::sync::run(args, talk),
         Command::TakeOver(args) => verbs::take_over::run(args, talk),
+        Command::UndoDevice(args) => verbs::undo_device::run(args, talk),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
