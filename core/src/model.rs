@@ -99,4 +99,6 @@ mod acceptance_checks;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod role_checks;
+#[cfg(test)]
 mod testing;
