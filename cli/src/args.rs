@@ -24,6 +24,7 @@ use crate::verbs::safety_number::SafetyNumber;
 use crate::verbs::status::Status;
 use crate::verbs::sync::Sync;
 use crate::verbs::take_over::TakeOver;
+use crate::verbs::undo_device::UndoDevice;
 
 /// Days of the story where nothing else is said: 34 weeks.
 pub(crate) const DAYS: u32 = 238;
@@ -66,6 +67,8 @@ pub(crate) enum Command {
     Grant(Grant),
     /// Take a person's access to a plan back.
     Revoke(Revoke),
+    /// Undo what one device wrote in a plan, let it count again, or show what is undone.
+    UndoDevice(UndoDevice),
     /// Replace the key of a plan.
     Rotate(Rotate),
     /// Go on in a new plan, "from now on": whoever is invited there reads what is taken along, and

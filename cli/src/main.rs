@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Command::Sync(args) => verbs::sync::run(args, talk),
         Command::Checkpoint(args) => verbs::checkpoint::run(args, talk),
         Command::TakeOver(args) => verbs::take_over::run(args, talk),
+        Command::UndoDevice(args) => verbs::undo_device::run(args, talk),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -24,6 +24,7 @@ pub(crate) mod safety_number;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod take_over;
+pub(crate) mod undo_device;
 
 use waymark_core::client::{ErrorClass, WaymarkError};
 

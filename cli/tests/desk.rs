@@ -20,5 +20,7 @@ mod own_devices;
 mod recovery;
 #[path = "desk/sharing.rs"]
 mod sharing;
+#[path = "desk/undone.rs"]
+mod undone;
 #[path = "desk/wrong_use.rs"]
 mod wrong_use;

@@ -51,6 +51,7 @@ mod status;
 mod synced;
 mod syncing;
 mod texts;
+mod undoing;
 mod write;
 
 use std::path::PathBuf;
@@ -80,7 +81,8 @@ pub use self::recovery::RecoveryState;
 pub use self::repair::{RepairView, SalvageView, TableView};
 pub use self::status::{Diagnostics, Status};
 pub use self::syncing::{LiveSync, Sync};
-pub use self::texts::Texts;
+pub use self::texts::{TextRestored, Texts};
+pub use self::undoing::UndoneDevice;
 use crate::crypto::{Entropy, SeededEntropy};
 use crate::driver::{Clock, Driver, Http, Shared, SystemClock, SystemEntropy};
 use crate::engine::Engine;

@@ -15,6 +15,8 @@
 //!   allocated that they ask for.
 //! - [`Document::accept`] holds a section against the document's causal past, applies it whole,
 //!   leaves it waiting for what it depends on, or refuses it whole with a [`GateError`].
+//! - [`Document::text_without`] and [`Document::splice_shown`] show and edit texts without what an undone
+//!   device wrote there.
 //! - [`Document::without`] and [`Document::catch_up_with`] do a device's own edits again under another
 //!   actor, where the first was not its alone.
 //!
@@ -40,6 +42,7 @@ mod rules;
 mod section;
 mod snapshot;
 mod texts;
+mod undone;
 mod varint;
 
 #[cfg(test)]
@@ -54,4 +57,5 @@ pub use self::id::{ActorId, ChangeHash, DocumentName, OpId};
 pub use self::read::RecordView;
 pub use self::section::Section;
 pub use self::snapshot::{ChangesDigest, Merged, PartHeader, SnapshotSummary, inspect_snapshot};
+pub use self::undone::{IsUndone, RestoredText};
 pub use crate::ids::{IdError, RecordId, TextId};

@@ -1,4 +1,4 @@
-//! Ids of what documents hold: sixteen bytes each, shown as 22 characters of base64url.
+//! Ids of what documents hold, and of who put it there: sixteen bytes each, shown as 22 characters of base64url.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -76,6 +76,11 @@ macro_rules! id {
 pub(crate) use id;
 
 id!(
+    /// Who made a change: 16 bytes that a device computes from the space and the signer's key. It
+    /// never travels for the signer itself.
+    ActorId
+);
+id!(
     /// A record: the first 16 bytes of the SHA-256 of its bytes.
     RecordId
 );
@@ -83,6 +88,23 @@ id!(
     /// A text that people edit together, in the document beside the records.
     TextId
 );
+
+/// One operation of a document, and the element or text that it made: a Lamport counter and the
+/// actor. Ordered as Automerge orders operations.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct OpId {
+    /// From 1 to [`MAX_COUNTER`](crate::gate::limits::MAX_COUNTER).
+    pub counter: u32,
+    /// Who made the operation.
+    pub actor: ActorId,
+}
+
+impl std::fmt::Debug for OpId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.counter, self.actor)
+    }
+}
+
 /// A text that is not an id.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("an id is 22 characters of unpadded base64url")]

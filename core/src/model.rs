@@ -16,6 +16,8 @@
 //! - Reading: [`Plan::fold`] and [`Log::fold`] take records in any order and give the same result
 //!   for the same records. What does not count is listed with its [`Reason`], never dropped.
 //! - In force: which revision of a goal holds on which date is decided in `acceptance`.
+//! - Undone: what a device wrote that a client takes back as a whole (`kinds/void.rs`, `undone`) does
+//!   not count, in the plan and in the logs.
 //! - A kind of record is one file under `kinds/` (type, rule, tests) and one line in the list of
 //!   `kinds.rs`.
 //!
@@ -46,11 +48,13 @@ mod records;
 mod say;
 mod text;
 mod time;
+mod undone;
 mod views;
 
 pub use choosing::Chosen;
 pub use codes::{
-    AchievementStatus, Comparison, GrantScope, LifecycleStatus, Outcome, Period, Verdict, Weekday,
+    AchievementStatus, Comparison, GrantScope, LifecycleStatus, Outcome, Period, Undoing, Verdict,
+    Weekday,
 };
 pub use day::{DayPlan, DayRating, DayResult, DayView, day_results};
 pub use document::{DocumentKey, DocumentKind};
@@ -72,6 +76,7 @@ pub use kinds::settings::{NewSettings, SettingsView};
 pub use kinds::status::{NewStatus, StatusView};
 pub use kinds::target::Target;
 pub use kinds::verdict::NewVerdict;
+pub use kinds::void::{NewVoid, VoidView};
 pub use kinds::withdrawal::NewWithdrawal;
 pub use left_out::{LeftOut, Reason};
 pub use log::{Log, LogView};
@@ -79,10 +84,11 @@ pub use offer::Offer;
 pub use period::{PeriodView, period_results};
 pub use plan::Plan;
 pub use projection::{projection_hash, projection_json};
-pub(crate) use record::spoken_of;
-pub use record::{Author, RECORD_LIMIT, SourceRecord};
+pub use record::{Author, Put, RECORD_LIMIT, SourceRecord};
+pub(crate) use record::{claimed_at, spoken_of};
 pub use text::{LABEL_LIMIT, LINK_LIMIT, NOTE_LIMIT, STATEMENT_LIMIT};
 pub use time::{instant_of, local_date, zone};
+pub use undone::Undone;
 pub use views::{
     ConflictKind, ConflictView, GoalView, InForceView, PlanView, RevisionState, RevisionView,
     VerdictView,
@@ -92,5 +98,7 @@ pub use views::{
 mod acceptance_checks;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod role_checks;
 #[cfg(test)]
 mod testing;

@@ -44,6 +44,8 @@ mod sealing;
 mod support;
 #[path = "vectors/tried.rs"]
 mod tried;
+#[path = "vectors/voids.rs"]
+mod voids;
 
 /// A device of another version could not read this one's entries, or the other way round.
 #[test]

@@ -28,6 +28,7 @@ mod recovery;
 mod runtime;
 mod session;
 mod texts;
+mod undoing;
 mod waymark;
 
 pub use self::check_ins::{CheckIns, TimedCheckIn};

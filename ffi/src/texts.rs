@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use waymark_core::client::{PlanId, WaymarkError};
+use waymark_core::client::{PlanId, TextRestored, WaymarkError};
 use waymark_core::model::{NoteView, RecordId, TextId};
 
 use crate::session::Session;
@@ -36,12 +36,21 @@ impl Texts {
         self.0.call(|c| c.texts().list(plan))
     }
 
-    /// What a note says now.
+    /// What a note says now, without what an undone device inserted.
     ///
     /// # Errors
     /// `not_found`, `locked`, or the storage's.
     pub fn read(&self, plan: PlanId, text: TextId) -> Result<String, WaymarkError> {
         self.0.call(|c| c.texts().read(plan, text))
+    }
+
+    /// What undone devices did to a note, and what it would say without any of it. Whoever misses
+    /// something that such a device deleted writes it in again with [`Texts::splice`].
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn restored(&self, plan: PlanId, text: TextId) -> Result<TextRestored, WaymarkError> {
+        self.0.call(|c| c.texts().restored(plan, text))
     }
 
     /// Deletes `delete` characters at `position` and inserts `insert` there. Positions and lengths

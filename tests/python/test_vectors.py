@@ -534,6 +534,25 @@ class Records(Case):
             self.assertEqual(outcome, vector["reason"] or "ok", vector["what"])
 
 
+    def test_what_voids_undo(self):
+        for vector in self.vectors["voids"]:
+            found = [
+                {
+                    "document": (r["document"]["kind"], r["document"]["part"]),
+                    "id": unhex(r["id"]),
+                    "record": records.check(unhex(r["bytes"])),
+                    "puts": [(p["counter"], unhex(p["actor"]), p["role"]) for p in r["puts"]],
+                }
+                for r in vector["records"]
+            ]
+            undone = {
+                unhex(left["id"]): {unhex(by) for by in left["undone_by"]}
+                for left in vector["left_out"]
+                if left["reason"] == "voided"
+            }
+            self.assertEqual(records.voided(found), undone, vector["what"])
+
+
 class Messages(Case):
     def setUp(self):
         self.vectors = load("messages")

@@ -12,6 +12,7 @@
 )]
 
 mod fuzzed {
+    pub(super) mod bounded;
     pub(super) mod changes;
     pub(super) mod choices;
     pub(super) mod codec;
@@ -22,10 +23,16 @@ mod fuzzed {
     pub(super) mod wire;
 }
 
+use std::process::Command;
+
 use self::fuzzed::choices::SplitMix64;
-use self::fuzzed::{codec, gate, record, seeds, snapshot, wire};
+use self::fuzzed::{bounded, codec, gate, record, seeds, snapshot, wire};
 
 const MUTATIONS: usize = 2_000;
+/// In nanoseconds of the processor: a busy machine takes nothing of it.
+const SECOND: u64 = 1_000_000_000;
+/// In KiB.
+const MEBIBYTES_64: u64 = 64 * 1024;
 
 /// Whoever is sent such bytes would lose the app at every start.
 #[test]
@@ -39,10 +46,63 @@ fn codec() {
     over_seeds("codec", codec::check, MUTATIONS);
 }
 
-/// A change that one device takes and another does not parts their documents for good.
+/// A change that one device takes and another does not parts their documents for good; one that costs
+/// gigabytes or minutes ends the app at every start. So what the gate accepts Automerge takes without
+/// a panic, within 64 MiB and a second, in a process whose costs are its own.
 #[test]
 fn gate() {
-    over_seeds("gate", gate::check, MUTATIONS);
+    if cfg!(target_os = "linux") {
+        let apart = Command::new(std::env::current_exe().unwrap())
+            .args(["gate_apart", "--exact", "--ignored", "--nocapture"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&apart.stdout);
+        let passed = apart.status.success() && said.contains("1 passed");
+        assert!(passed, "{said}{}", String::from_utf8_lossy(&apart.stderr));
+    } else {
+        over_seeds("gate", gate::check, MUTATIONS);
+    }
+}
+
+/// Not a test by itself: what the one above runs.
+#[test]
+#[ignore = "it is run by the test above"]
+fn gate_apart() {
+    bounded::within(SECOND, MEBIBYTES_64, |bounds| {
+        over_seeds(
+            "gate",
+            |input| bounds.hold(|| gate::check(input)),
+            MUTATIONS,
+        );
+    });
+}
+
+/// If this fails, the bounds above hold nothing back.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_takes_long_or_much_is_seen() {
+    let passes = |millis: u64, mebibytes: usize| {
+        let bounded = || {
+            bounded::within(SECOND / 10, MEBIBYTES_64, |bounds| {
+                bounds.hold(|| spend(millis, mebibytes));
+            });
+        };
+        std::panic::catch_unwind(bounded).is_ok()
+    };
+    assert!(passes(0, 1));
+    assert!(!passes(300, 1), "time");
+    // Other tests of this process may take some, never give some back.
+    assert!(!passes(0, 200), "memory");
+}
+
+/// Takes so much time of the processor, and of memory.
+#[cfg(target_os = "linux")]
+fn spend(millis: u64, mebibytes: usize) {
+    let taken = std::hint::black_box(vec![1_u8; mebibytes << 20]);
+    let until = bounded::processor_time() + millis * 1_000_000;
+    while bounded::processor_time() < until {
+        std::hint::black_box(&taken);
+    }
 }
 
 /// A checkpoint that kills or splits whoever starts from it would be there for every newcomer.
@@ -69,7 +129,7 @@ fn forged_changes_pass_the_gate_now_and_then() {
     assert!(applied >= 20, "only {applied} forged changes were accepted");
 }
 
-fn over_seeds(target: &str, check: fn(&[u8]), mutations: usize) {
+fn over_seeds(target: &str, check: impl Fn(&[u8]), mutations: usize) {
     let mut inputs = seeds::seeds(target);
     assert!(inputs.len() > 4, "only {} seeds", inputs.len());
     for (name, bytes) in seeds::regressions(target) {

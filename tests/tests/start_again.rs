@@ -7,10 +7,10 @@
 
 use waymark_core::client::PlanId;
 use waymark_core::engine::Engine;
-use waymark_core::gate::DocumentName;
+use waymark_core::gate::{ActorId, DocumentName, OpId};
 use waymark_core::model::{
     Author, DocumentKey, GoalView, NewProvenance, NewRevision, NewVerdict, NewWithdrawal,
-    PersonTag, Plan, RevisionId, SourceRecord, Stamp, Verdict,
+    PersonTag, Plan, Put, RevisionId, SourceRecord, Stamp, Verdict,
 };
 use waymark_core::role::Role;
 use waymark_tests::story::{assert_same, goal, log, notes, settle};
@@ -217,14 +217,19 @@ fn forge_an_offer(engine: &mut Engine, plan: PlanId, open: RevisionId) {
     let plan = DocumentName { kind: 1, part: 0 };
     let document = space.document(store, plan).unwrap();
     let records: Vec<_> = document.records().collect();
-    let authors = [Author {
+    let author = Author {
         person: stamp.person,
         role: Role::Client,
-    }];
+    };
+    let op = OpId {
+        counter: 1,
+        actor: ActorId([7; 16]),
+    };
+    let puts = [Put { op, author }];
     let sources = records.iter().map(|record| SourceRecord {
         id: record.id,
         document: DocumentKey::PLAN,
-        authors: &authors,
+        puts: &puts,
         bytes: &record.bytes,
     });
     let folded = Plan::fold(sources, None);

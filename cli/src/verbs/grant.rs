@@ -196,6 +196,7 @@ fn line(page: Page, grant: &GrantView) -> String {
         GrantState::Coming => "still to come",
         GrantState::Active => "active",
         GrantState::Ended => "ended",
+        GrantState::Undone => "undone",
         GrantState::Withdrawn => "withdrawn",
     };
     format!(

@@ -105,13 +105,15 @@ impl Inner {
                 let (chosen, elsewhere) = log.chosen(&goals, from);
                 named.extend(elsewhere);
                 if !chosen.is_empty() {
-                    taken.take(engine, old, month, chosen, &BTreeSet::new())?;
+                    let texts = BTreeSet::new();
+                    taken.take(engine, old, month, chosen, &texts, plan.undone())?;
                 }
             }
         }
         let chosen = plan.chosen(&goals, &named, today);
         let texts = plan.texts_of(&chosen);
-        taken.take(engine, old, DocumentKey::PLAN, chosen, &texts)?;
+        let undone = plan.undone();
+        taken.take(engine, old, DocumentKey::PLAN, chosen, &texts, undone)?;
         taken.take_says(engine, old, &plan, today)?;
         Ok(taken)
     }

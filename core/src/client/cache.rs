@@ -9,9 +9,11 @@ use waymark_wire::ids::{Height, SpaceId};
 
 use super::WaymarkError;
 use crate::engine::Engine;
-use crate::gate::{ActorId, ChangeHash, Document, DocumentName};
+use crate::gate::{ActorId, ChangeHash, Document, DocumentName, OpId};
 use crate::membership::SpaceKind;
-use crate::model::{Author, DocumentKey, DocumentKind, Log, PersonTag, Plan, SourceRecord};
+use crate::model::{
+    Author, DocumentKey, DocumentKind, Log, PersonTag, Plan, Put, SourceRecord, Undone,
+};
 use crate::role::Role;
 use crate::space::{self, Space};
 use crate::store::Store;
@@ -34,6 +36,7 @@ struct Folded {
 struct Made {
     heads: Vec<ChangeHash>,
     height: Option<Height>,
+    undone: Undone,
 }
 
 impl Views {
@@ -46,7 +49,7 @@ impl Views {
     pub(crate) fn plan(&self, engine: &mut Engine, id: SpaceId) -> Result<Arc<Plan>, WaymarkError> {
         let (space, store, _) = care(engine, id)?;
         let people = People::of(space);
-        let made = made(space, store, DocumentKey::PLAN)?;
+        let made = made(space, store, DocumentKey::PLAN, &Undone::default())?;
         let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((from, plan)) = folded.plans.get(&id)
             && *from == made
@@ -61,6 +64,24 @@ impl Views {
         Ok(plan)
     }
 
+    /// Keeps a plan that was folded before a text was edited here: that changes no record.
+    pub(crate) fn keep(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+        before: &Arc<Plan>,
+    ) -> Result<(), WaymarkError> {
+        let (space, store, _) = care(engine, id)?;
+        let made = made(space, store, DocumentKey::PLAN, &Undone::default())?;
+        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = folded.plans.get_mut(&id)
+            && Arc::ptr_eq(&known.1, before)
+        {
+            known.0 = made;
+        }
+        Ok(())
+    }
+
     /// The log of one month of a care space.
     pub(crate) fn log(
         &self,
@@ -68,9 +89,11 @@ impl Views {
         id: SpaceId,
         month: DocumentKey,
     ) -> Result<Arc<Log>, WaymarkError> {
+        let plan = self.plan(engine, id)?;
+        let undone = plan.undone();
         let (space, store, _) = care(engine, id)?;
         let people = People::of(space);
-        let made = made(space, store, month)?;
+        let made = made(space, store, month, undone)?;
         let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((from, log)) = folded.logs.get(&(id, month.part))
             && *from == made
@@ -78,7 +101,7 @@ impl Views {
             return Ok(Arc::clone(log));
         }
         let log = with_records(space, store, &people, month, &[], |records| {
-            Log::fold(month, records)
+            Log::fold(month, records, undone)
         })?;
         let log = Arc::new(log);
         if folded.logs.len() >= MONTHS {
@@ -189,10 +212,13 @@ impl People {
         }
     }
 
-    /// Who is behind some actors.
-    pub(crate) fn authors_of(&self, actors: &[ActorId]) -> Vec<Author> {
-        let known = actors.iter().map(|actor| self.authors.get(actor).copied());
-        known.flatten().collect()
+    /// Who is behind some operations that put a record.
+    pub(crate) fn puts_of(&self, puts: &[OpId]) -> Vec<Put> {
+        let put = |op: &OpId| {
+            let author = *self.authors.get(&op.actor)?;
+            Some(Put { op: *op, author })
+        };
+        puts.iter().filter_map(put).collect()
     }
 
     /// The client, whose plan it is.
@@ -219,10 +245,17 @@ impl People {
     }
 }
 
-fn made(space: &mut Space, store: &dyn Store, key: DocumentKey) -> Result<Made, WaymarkError> {
-    let heads = space.document(store, name_of(key))?.heads();
-    let height = space.book().map(|book| book.membership().height());
-    Ok(Made { heads, height })
+fn made(
+    space: &mut Space,
+    store: &dyn Store,
+    key: DocumentKey,
+    undone: &Undone,
+) -> Result<Made, WaymarkError> {
+    Ok(Made {
+        heads: space.document(store, name_of(key))?.heads(),
+        height: space.book().map(|book| book.membership().height()),
+        undone: undone.clone(),
+    })
 }
 
 /// Folds the records of one document, and some more.
@@ -236,17 +269,17 @@ pub(crate) fn with_records<T>(
 ) -> Result<T, WaymarkError> {
     let document: &Document = space.document(store, name_of(key))?;
     let records: Vec<_> = document.records().collect();
-    let authors: Vec<Vec<Author>> = records
+    let puts: Vec<Vec<Put>> = records
         .iter()
-        .map(|record| people.authors_of(&record.authors))
+        .map(|record| people.puts_of(&record.puts))
         .collect();
     let sources = records
         .iter()
-        .zip(&authors)
-        .map(|(record, authors)| SourceRecord {
+        .zip(&puts)
+        .map(|(record, puts)| SourceRecord {
             id: record.id,
             document: key,
-            authors,
+            puts,
             bytes: &record.bytes,
         })
         .chain(more.iter().copied())

@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::gate::{Document, DocumentName, GateError};
 use crate::model::{
     Author, Chosen, DocumentKey, DocumentKind, NewProvenance, NewRecord, Plan, RecordId, Stamp,
-    TextId, copies_in, spoken_of,
+    TextId, Undone, copies_in, spoken_of,
 };
 use crate::role::Role;
 
@@ -40,7 +40,7 @@ pub(super) struct Part {
 }
 
 impl Taken {
-    /// Takes records of one document of a space.
+    /// Takes records of one document of a space, and texts without what is `undone` there.
     pub(super) fn take(
         &mut self,
         engine: &mut Engine,
@@ -48,6 +48,7 @@ impl Taken {
         key: DocumentKey,
         chosen: Chosen,
         texts: &BTreeSet<TextId>,
+        undone: &Undone,
     ) -> Result<(), WaymarkError> {
         let (space, store, _) = care(engine, space)?;
         let document = space.document(store, name_of(key))?;
@@ -58,7 +59,8 @@ impl Taken {
             }
         }
         for id in texts {
-            part.texts.extend(document.text(id).map(|text| (*id, text)));
+            let text = document.text_without(id, &|op| undone.covers(key, op));
+            part.texts.extend(text.map(|text| (*id, text)));
         }
         Ok(())
     }

@@ -232,7 +232,8 @@ impl From<InputError> for WaymarkError {
             | InputError::UnknownGoal(_)
             | InputError::UnknownMeasure(_)
             | InputError::UnknownRecord(_)
-            | InputError::UnknownRevision(_) => Self::NotFound { reason },
+            | InputError::UnknownRevision(_)
+            | InputError::NothingUndone => Self::NotFound { reason },
             InputError::NotYourRole { .. } | InputError::NotYours(_) => Self::NotAllowed { reason },
             _ => Self::InvalidInput { reason },
         }

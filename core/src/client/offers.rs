@@ -3,6 +3,8 @@
 //! plan, offers a copy of it in the new one, and the client takes it over. Nothing of an offer counts
 //! before that, and everything in it is on the offerer's word.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use serde::Serialize;
 use waymark_wire::ids::SpaceId;
@@ -12,6 +14,7 @@ use super::copying::{Part, Purpose, Taken};
 use super::members::hex;
 use super::{Inner, People, PlanId, WaymarkError, space_of};
 use crate::engine::Engine;
+use crate::gate::OpId;
 use crate::membership::Book;
 use crate::model::{Author, DocumentKey, DocumentKind, Offer, PersonTag, TextId, json};
 use crate::role::Role;
@@ -178,17 +181,21 @@ impl Inner {
         let mut taken = Taken::default();
         for month in log_months(engine, of)? {
             let log = self.views.log(engine, of, month)?;
-            taken.take(engine, of, month, log.everything(), &[].into())?;
+            let texts = BTreeSet::new();
+            taken.take(engine, of, month, log.everything(), &texts, plan.undone())?;
         }
         let chosen = plan.everything();
         let texts = plan.texts_of(&chosen);
-        taken.take(engine, of, DocumentKey::PLAN, chosen, &texts)?;
+        let undone = plan.undone();
+        taken.take(engine, of, DocumentKey::PLAN, chosen, &texts, undone)?;
         taken.take_says(engine, of, &plan, today)?;
         Ok(taken)
     }
 
     /// What therapists offer in a space, with the texts that are offered.
     fn read_offers(&self, engine: &mut Engine, id: SpaceId) -> Result<Vec<Offered>, WaymarkError> {
+        let plan = self.views.plan(engine, id)?;
+        let undone = plan.undone();
         let (space, store, _) = care(engine, id)?;
         let known = Known::of(space);
         let client = known
@@ -210,14 +217,15 @@ impl Inner {
                     part: name.part,
                 };
                 let document = space.document(store, *name)?;
+                let left_out = |op: &OpId| undone.covers(key, op);
                 if key.offers() == Some(DocumentKey::PLAN) {
                     let all = document.texts().into_iter();
                     texts = all
-                        .filter_map(|id| Some((id, document.text(&id)?)))
+                        .filter_map(|id| Some((id, document.text_without(&id, &left_out)?)))
                         .collect();
                 }
                 with_records(space, store, &known, key, &[], |sources| {
-                    offer.read(key, by, client, &members, sources);
+                    offer.read(key, by, client, &members, undone, sources);
                 })?;
             }
             if !offer.is_empty() {

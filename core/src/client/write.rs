@@ -9,9 +9,9 @@ use super::cache::{People, care, name_of, with_records};
 use super::{Inner, WaymarkError};
 use crate::driver::Shares;
 use crate::engine::Engine;
-use crate::gate::{Document, DocumentName, GateError, StoredChange};
+use crate::gate::{Document, DocumentName, GateError, OpId, StoredChange};
 use crate::model::{
-    Author, DocumentKey, InputError, Log, NewRecord, Plan, RecordId, SourceRecord, Stamp,
+    Author, DocumentKey, InputError, Log, NewRecord, Plan, Put, RecordId, SourceRecord, Stamp,
 };
 
 impl Inner {
@@ -21,7 +21,21 @@ impl Inner {
     }
 
     /// Who writes in a space, now or at another instant.
+    ///
+    /// # Errors
+    /// `not_allowed` where the space is closed, or what this device writes there is undone.
     pub(super) fn stamp(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<Stamp, WaymarkError> {
+        let stamp = self.own_stamp(engine, id, at)?;
+        self.is_heard(engine, id)?;
+        Ok(stamp)
+    }
+
+    fn own_stamp(
         &self,
         engine: &mut Engine,
         id: SpaceId,
@@ -58,6 +72,25 @@ impl Inner {
             let plan = self.views.plan(engine, id)?;
             Ok(vec![make(&plan, stamp)?])
         })
+    }
+
+    /// Writes a record that undoes or redoes what a device wrote: also a device that is undone itself.
+    pub(super) fn write_void(
+        &self,
+        id: SpaceId,
+        make: impl Fn(&Plan, &Stamp) -> Result<NewRecord, InputError>,
+    ) -> Result<RecordId, WaymarkError> {
+        let record = {
+            let inner = &mut *self.shared.lock();
+            let stamp = self.own_stamp(&mut inner.engine, id, None)?;
+            let plan = self.views.plan(&mut inner.engine, id)?;
+            let record = make(&plan, &stamp)?;
+            let written = record.id;
+            put(inner, id, vec![record])?;
+            written
+        };
+        self.shared.wake();
+        Ok(record)
     }
 
     /// Writes several records, all or none; those of one document become one change.
@@ -155,7 +188,7 @@ fn is_taken(engine: &mut Engine, id: SpaceId, records: &[NewRecord]) -> Result<b
         let begins = index == 0 && records.len() > 1;
         let document = space.document(store, name_of(record.document))?;
         let known = document.record(&record.id);
-        if known.is_some_and(|known| begins || !known.authors.contains(&own)) {
+        if known.is_some_and(|known| begins || !known.authors().contains(&own)) {
             return Ok(true);
         }
     }
@@ -180,16 +213,22 @@ fn plan_with(
 ) -> Result<Plan, WaymarkError> {
     let (space, store, _) = care(engine, id)?;
     let people = People::of(space);
-    let authors = [Author {
+    let author = Author {
         person: stamp.person,
         role: stamp.role,
-    }];
+    };
+    // It comes after everything that is there.
+    let op = OpId {
+        counter: u32::MAX,
+        actor: space.actor(),
+    };
+    let puts = [Put { op, author }];
     let more: Vec<_> = records
         .iter()
         .map(|record| SourceRecord {
             id: record.id,
             document: record.document,
-            authors: &authors,
+            puts: &puts,
             bytes: &record.bytes,
         })
         .collect();

@@ -1,8 +1,10 @@
 //! Edits made on this device. Each is one change, written in our own form first, and held against
 //! the same rules as a received one.
 
+use std::ops::Range;
+
 use automerge::transaction::{Transactable, Transaction};
-use automerge::{AutomergeError, ObjType, ROOT, ReadDoc, Value};
+use automerge::{AutomergeError, ObjId, ObjType, ROOT, ReadDoc};
 
 use super::change::{Op, PlainChange, Record, push_run};
 use super::chunk;
@@ -11,6 +13,7 @@ use super::error::GateError;
 use super::id::{OpId, record_key, text_key};
 use super::limits::{MAX_CHANGE, MAX_OPERATIONS, MAX_RECORD};
 use super::rules;
+use super::undone::IsUndone;
 use crate::ids::TextId;
 
 impl Document {
@@ -86,33 +89,44 @@ impl Document {
         delete: usize,
         insert: &str,
     ) -> Result<Option<StoredChange>, GateError> {
+        self.splice_shown(id, position, delete, insert, None)
+    }
+
+    /// The same in a text of which some operations are left out: position and range are those of
+    /// what [`text_without`](Self::text_without) shows. What is hidden inside the range stays.
+    ///
+    /// # Errors
+    /// As [`splice_text`](Self::splice_text).
+    pub fn splice_shown(
+        &mut self,
+        id: TextId,
+        position: usize,
+        delete: usize,
+        insert: &str,
+        is_undone: Option<IsUndone<'_>>,
+    ) -> Result<Option<StoredChange>, GateError> {
         self.usable()?;
-        let object = match self.doc.get(ROOT, text_key(&id).as_str()) {
-            Ok(Some((Value::Object(ObjType::Text), object))) => object,
-            _ => return Err(GateError::UnknownText),
-        };
+        let object = self.shown_text(id, is_undone);
+        let object = object.ok_or(GateError::UnknownText)?;
         let text = op_id(&object)?;
         let end = position.checked_add(delete).ok_or(GateError::OutOfBounds)?;
-        if end > self.doc.length(&object) {
-            return Err(GateError::OutOfBounds);
-        }
         if insert.len() > MAX_CHANGE || delete as u64 > MAX_OPERATIONS {
             return Err(GateError::TooLarge("change"));
         }
+        let (before, gone) = self.places(&object, position..end, is_undone)?;
         let element = |at: usize| match self.doc.get(&object, at) {
             Ok(Some((_, element))) => op_id(&element),
             _ => Err(GateError::OutOfBounds),
         };
         let mut ops = Vec::new();
         if !insert.is_empty() {
-            let after = position.checked_sub(1).map(element).transpose()?;
             ops.push(Op::Insert {
                 text,
-                after,
+                after: before.map(element).transpose()?,
                 chars: insert.to_owned(),
             });
         }
-        for at in position..end {
+        for at in gone.iter().cloned().flatten() {
             let op = Op::Delete {
                 text,
                 first: element(at)?,
@@ -121,10 +135,55 @@ impl Document {
             // Deletes join by the elements they name; what was last does not matter to them.
             push_run(&mut ops, op, text);
         }
-        let count = isize::try_from(delete).map_err(|_| GateError::OutOfBounds)?;
+        let at = before.map_or(0, |before| before + 1);
+        let length = insert.chars().count();
         self.commit(ops, |transaction| {
-            transaction.splice_text(&object, position, count, insert)
+            transaction.splice_text(&object, at, 0, insert)?;
+            let mut deleted = 0;
+            for run in gone {
+                let count = isize::try_from(run.len()).unwrap_or_default();
+                transaction.splice_text(&object, run.start + length - deleted, count, "")?;
+                deleted += run.len();
+            }
+            Ok(())
         })
+    }
+
+    /// Where in a text the character before a range of what is shown stands, and where the range
+    /// itself, in runs.
+    fn places(
+        &self,
+        object: &ObjId,
+        range: Range<usize>,
+        is_undone: Option<IsUndone<'_>>,
+    ) -> Result<(Option<usize>, Vec<Range<usize>>), GateError> {
+        let Some(is_undone) = is_undone else {
+            let fits = range.end <= self.doc.length(object);
+            let before = range.start.checked_sub(1);
+            let runs = (before, vec![range]);
+            return fits.then_some(runs).ok_or(GateError::OutOfBounds);
+        };
+        let (mut before, mut runs) = (None, Vec::<Range<usize>>::new());
+        let mut shown = 0;
+        for (at, (by, _)) in self.elements_of(object)?.iter().enumerate() {
+            if shown >= range.end {
+                break;
+            }
+            if is_undone(by) {
+                continue;
+            }
+            if shown < range.start {
+                before = Some(at);
+            } else if let Some(run) = runs.last_mut().filter(|run| run.end == at) {
+                run.end += 1;
+            } else {
+                runs.push(at..at + 1);
+            }
+            shown += 1;
+        }
+        (shown >= range.end)
+            .then_some((before, runs))
+            .ok_or(GateError::OutOfBounds)
     }
 
     /// Makes one change of `ops`, which `work` does to the document. Automerge's own commit is
@@ -177,12 +236,12 @@ impl Document {
 }
 
 /// The operation that made an object or an element.
-pub(super) fn op_id(id: &automerge::ObjId) -> Result<OpId, GateError> {
+pub(super) fn op_id(id: &ObjId) -> Result<OpId, GateError> {
     match id {
-        automerge::ObjId::Id(value, by, _) => Ok(OpId {
+        ObjId::Id(value, by, _) => Ok(OpId {
             counter: counter(*value)?,
             actor: actor(by)?,
         }),
-        automerge::ObjId::Root => Err(GateError::Damaged("element")),
+        ObjId::Root => Err(GateError::Damaged("element")),
     }
 }

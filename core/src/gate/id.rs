@@ -5,26 +5,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::error::GateError;
+pub use crate::ids::{ActorId, OpId};
 use crate::ids::{RecordId, TextId};
-
-/// Who made a change: 16 bytes that a device computes from the space and the signer's key. It never
-/// travels for the signer itself.
-#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ActorId(pub [u8; 16]);
 
 /// SHA-256 of an Automerge change chunk: the name of a change on every device.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ChangeHash(pub [u8; 32]);
-
-/// One operation of a document, and the element or text that it made: a Lamport counter and the
-/// actor. Ordered as Automerge orders operations.
-#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct OpId {
-    /// From 1 to [`MAX_COUNTER`](super::limits::MAX_COUNTER).
-    pub counter: u32,
-    /// Who made the operation.
-    pub actor: ActorId,
-}
 
 /// Which document inside a space.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -91,26 +77,13 @@ impl FromStr for Named {
     }
 }
 
-macro_rules! short_hex {
-    ($name:ident) => {
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "("))?;
-                for byte in &self.0[..4] {
-                    write!(f, "{byte:02x}")?;
-                }
-                f.write_str(")")
-            }
-        }
-    };
-}
-
-short_hex!(ActorId);
-short_hex!(ChangeHash);
-
-impl fmt::Debug for OpId {
+impl fmt::Debug for ChangeHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{:?}", self.counter, self.actor)
+        f.write_str("ChangeHash(")?;
+        for byte in &self.0[..4] {
+            write!(f, "{byte:02x}")?;
+        }
+        f.write_str(")")
     }
 }
 

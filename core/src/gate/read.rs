@@ -6,7 +6,7 @@ use super::change::{ChangeBody, Op, PlainChange, Record, push_run};
 use super::document::{self, Document};
 use super::edit::op_id;
 use super::error::GateError;
-use super::id::{ActorId, ChangeHash, Named, OpId, record_key, text_key};
+use super::id::{ActorId, ChangeHash, Named, OpId, record_key};
 use crate::ids::{RecordId, TextId};
 
 /// A record as it stands in a document.
@@ -16,8 +16,19 @@ pub struct RecordView<'a> {
     pub id: RecordId,
     /// Its bytes, whose hash the id is.
     pub bytes: Cow<'a, [u8]>,
-    /// Everyone who put it, ascending, each once; never empty.
-    pub authors: Vec<ActorId>,
+    /// Every time that it was put, ascending; never empty.
+    pub puts: Vec<OpId>,
+}
+
+impl RecordView<'_> {
+    /// Everyone who put it, ascending, each once.
+    #[must_use]
+    pub fn authors(&self) -> Vec<ActorId> {
+        let mut authors: Vec<_> = self.puts.iter().map(|put| put.actor).collect();
+        authors.sort_unstable();
+        authors.dedup();
+        authors
+    }
 }
 
 impl Document {
@@ -27,16 +38,14 @@ impl Document {
             let Ok(Named::Record(id)) = item.key.parse() else {
                 return None;
             };
-            let authors = if item.conflict {
-                self.authors(id)
+            let puts = if item.conflict {
+                self.puts(id)
             } else {
-                op_id(&item.id())
-                    .map(|op| vec![op.actor])
-                    .unwrap_or_default()
+                op_id(&item.id()).into_iter().collect()
             };
             match item.value {
                 ValueRef::Scalar(ScalarValueRef::Bytes(bytes)) => {
-                    Some(RecordView { id, bytes, authors })
+                    Some(RecordView { id, bytes, puts })
                 }
                 _ => None,
             }
@@ -57,7 +66,7 @@ impl Document {
                 automerge::ScalarValue::Bytes(bytes) => Some(RecordView {
                     id: *id,
                     bytes: Cow::Owned(bytes),
-                    authors: self.authors(*id),
+                    puts: self.puts(*id),
                 }),
                 _ => None,
             },
@@ -69,10 +78,7 @@ impl Document {
     /// without knowing of each other, the same one of them everywhere.
     #[must_use]
     pub fn text(&self, id: &TextId) -> Option<String> {
-        match self.doc.get(ROOT, text_key(id).as_str()) {
-            Ok(Some((Value::Object(ObjType::Text), object))) => self.doc.text(object).ok(),
-            _ => None,
-        }
+        self.doc.text(self.shown_text(*id, None)?).ok()
     }
 
     /// The names of all texts, in the order of their keys.
@@ -99,18 +105,12 @@ impl Document {
         Ok(actors)
     }
 
-    fn authors(&self, id: RecordId) -> Vec<ActorId> {
-        let puts = self
-            .doc
-            .get_all(ROOT, record_key(&id).as_str())
-            .unwrap_or_default();
-        let mut authors: Vec<_> = puts
-            .iter()
-            .filter_map(|(_, id)| Some(op_id(id).ok()?.actor))
-            .collect();
-        authors.sort_unstable();
-        authors.dedup();
-        authors
+    fn puts(&self, id: RecordId) -> Vec<OpId> {
+        let puts = self.doc.get_all(ROOT, record_key(&id).as_str());
+        let puts = puts.unwrap_or_default();
+        let mut puts: Vec<_> = puts.iter().filter_map(|(_, id)| op_id(id).ok()).collect();
+        puts.sort_unstable();
+        puts
     }
 }
 

@@ -3,14 +3,14 @@
 
 use std::collections::HashSet;
 
-use automerge::{ObjId, ObjType, ROOT, ReadDoc, ScalarValueRef, Value, ValueRef};
+use automerge::{ObjId, ReadDoc, ScalarValueRef, ValueRef};
 
 use super::change::PlainChange;
 use super::chunk;
 use super::document::{self, Document, StoredChange, blank, guard};
 use super::edit::op_id;
 use super::error::GateError;
-use super::id::{ActorId, OpId, text_key};
+use super::id::{ActorId, OpId};
 use super::limits::MAX_RECORD;
 use super::section::Section;
 use crate::ids::TextId;
@@ -136,7 +136,7 @@ impl Document {
             rest = later;
         }
         for id in later.texts() {
-            if self.text_object(id).is_none() {
+            if self.shown_text(id, None).is_none() {
                 changes.push(self.make_text(id)?);
             }
             // From the end, so that the places before stay what they are.
@@ -207,11 +207,16 @@ impl Document {
 
     /// The characters of a text as it reads now, with the operations that inserted them.
     fn elements(&self, id: TextId) -> Result<Vec<(OpId, String)>, GateError> {
-        let Some(text) = self.text_object(id) else {
-            return Ok(Vec::new());
-        };
+        match self.shown_text(id, None) {
+            Some(text) => self.elements_of(&text),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The same of a text object.
+    pub(super) fn elements_of(&self, text: &ObjId) -> Result<Vec<(OpId, String)>, GateError> {
         self.doc
-            .list_range(&text, ..)
+            .list_range(text, ..)
             .map(|item| match &item.value {
                 ValueRef::Scalar(ScalarValueRef::Str(chars)) => {
                     Ok((op_id(&item.id())?, chars.to_string()))
@@ -219,13 +224,6 @@ impl Document {
                 _ => Err(GateError::Damaged("element")),
             })
             .collect()
-    }
-
-    fn text_object(&self, id: TextId) -> Option<ObjId> {
-        match self.doc.get(ROOT, text_key(&id).as_str()) {
-            Ok(Some((Value::Object(ObjType::Text), object))) => Some(object),
-            _ => None,
-        }
     }
 }
 

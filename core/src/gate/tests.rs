@@ -13,9 +13,9 @@ const NAME: DocumentName = DocumentName {
     kind: 1,
     part: 24_311,
 };
-const TEXT: TextId = TextId([9; 16]);
+pub(super) const TEXT: TextId = TextId([9; 16]);
 
-fn actor(n: u8) -> ActorId {
+pub(super) fn actor(n: u8) -> ActorId {
     ActorId([n; 16])
 }
 
@@ -24,13 +24,16 @@ fn section(stored: &[StoredChange]) -> Section {
 }
 
 /// Offers a section as the relay would bring it: packed, unpacked by another device.
-fn offer(document: &mut Document, stored: &[StoredChange]) -> Result<Accepted, GateError> {
+pub(super) fn offer(
+    document: &mut Document,
+    stored: &[StoredChange],
+) -> Result<Accepted, GateError> {
     let batch = encode_batch(&[section(stored)])?;
     let sections = decode_batch(stored[0].actor, &batch)?;
     document.accept(&|_| true, &sections[0])
 }
 
-fn applied(result: Result<Accepted, GateError>) -> bool {
+pub(super) fn applied(result: Result<Accepted, GateError>) -> bool {
     matches!(result, Ok(Accepted::Applied { .. }))
 }
 
@@ -38,7 +41,7 @@ fn applied(result: Result<Accepted, GateError>) -> bool {
 #[derive(Debug, PartialEq)]
 struct View {
     heads: Vec<ChangeHash>,
-    records: Vec<(RecordId, Vec<u8>, Vec<ActorId>)>,
+    records: Vec<(RecordId, Vec<u8>, Vec<OpId>)>,
     texts: Vec<(TextId, Option<String>)>,
 }
 
@@ -47,7 +50,7 @@ fn view(document: &Document) -> View {
         heads: document.heads(),
         records: document
             .records()
-            .map(|record| (record.id, record.bytes.into_owned(), record.authors))
+            .map(|record| (record.id, record.bytes.into_owned(), record.puts))
             .collect(),
         texts: document
             .texts()

@@ -19,16 +19,16 @@ fn row_1_a_goal_made_offline_keeps_its_id() {
         .map(|stored| {
             (
                 stored.record.id,
-                stored.authors.clone(),
+                stored.puts.clone(),
                 stored.record.bytes.clone(),
             )
         })
         .collect();
     // Closed and opened again: the same bytes, the same goal.
-    let sources = kept.iter().map(|(id, authors, bytes)| SourceRecord {
+    let sources = kept.iter().map(|(id, puts, bytes)| SourceRecord {
         id: *id,
         document: DocumentKey::PLAN,
-        authors,
+        puts,
         bytes,
     });
     let seen = Plan::fold(sources, Some(chrono::NaiveDate::MIN))
@@ -306,6 +306,7 @@ fn a_check_in_in_the_log_of_another_month_does_not_count_there() {
             document: june,
             ..stored.source()
         }],
+        space.plan().undone(),
     );
     let view = log.view(&space.plan());
     assert!(view.check_ins.is_empty());

@@ -67,18 +67,21 @@ impl Plan {
         chosen.extend(with_named(records, later));
         // A chain that leads to another goal ends there.
         let is_other = |id: RecordId| records.get::<Goal>(id).is_some() && !belong.contains(&id);
-        let of_others = |record: &Record| record.links().into_iter().any(is_other);
+        // A void speaks of devices in this space.
+        let stays = |record: &Record| {
+            record.kind() == Kind::Void || record.links().into_iter().any(is_other)
+        };
         chosen.retain(|id, _| {
             let record = records.find(*id).map(|(record, _)| record);
-            !is_other(*id) && !record.is_some_and(of_others)
+            !is_other(*id) && !record.is_some_and(stays)
         });
         chosen
     }
 
-    /// Every record of the plan that counts, but what is between people there: grants, and where
-    /// copies came from, which is told anew.
+    /// Every record of the plan that counts, but what is between people and devices there: grants,
+    /// voids, and where copies came from, which is told anew.
     pub fn everything(&self) -> Chosen {
-        let between = |kind| matches!(kind, Kind::Grant | Kind::Provenance);
+        let between = |kind| matches!(kind, Kind::Grant | Kind::Provenance | Kind::Void);
         let all = self.records().all();
         all.filter(|(_, record, _)| !between(record.kind()))
             .map(|(id, _, authors)| (id, authors.to_vec()))

@@ -145,6 +145,16 @@ codes! {
 }
 
 codes! {
+    /// What a void does.
+    Undoing {
+        /// It lets count again what was undone.
+        Restored = 2 "restored",
+        /// It takes back what a device wrote.
+        Undone = 1 "undone",
+    }
+}
+
+codes! {
     /// What a person says about a revision: FHIR R4 extension `goal-acceptance`.
     Verdict {
         /// Wants it.

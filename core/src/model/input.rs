@@ -60,6 +60,9 @@ pub enum InputError {
         /// The field that is missing.
         needs: &'static str,
     },
+    /// Nothing of this device's is undone.
+    #[error("nothing that this device wrote is undone")]
+    NothingUndone,
     /// The role may not write this.
     #[error("a {role} may not {action}")]
     NotYourRole {

@@ -23,6 +23,7 @@ pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod target;
 pub(crate) mod verdict;
+pub(crate) mod void;
 pub(crate) mod withdrawal;
 
 /// Makes of the list: the kinds, a record of any kind, and the way from one to the other.
@@ -110,6 +111,11 @@ macro_rules! kinds {
                 match self { $(Self::$kind(record) => record.links(),)+ }
             }
 
+            /// See [`RecordKind::replaces`].
+            pub(crate) fn replaces(&self) -> Vec<RecordId> {
+                match self { $(Self::$kind(record) => record.replaces(),)+ }
+            }
+
             /// See [`RecordKind::refer`].
             pub(crate) fn refer(
                 &self,
@@ -159,6 +165,8 @@ kinds! {
     10 Grant grant::Grant,
     /// Whose copies are, and where they come from.
     11 Provenance provenance::Provenance,
+    /// Undoes what a device wrote.
+    12 Void void::Void,
 }
 
 /// What the list knows of each kind.
@@ -216,6 +224,7 @@ mod tests {
                 (9, Kind::Withdrawal),
                 (10, Kind::Grant),
                 (11, Kind::Provenance),
+                (12, Kind::Void),
             ]
         );
         assert_eq!(Kind::of_number(0), None);

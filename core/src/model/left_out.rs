@@ -22,6 +22,8 @@ pub enum Reason {
     OutOfRole,
     /// It speaks of a record that is not here, or does not count.
     UnknownReference,
+    /// What its device wrote is undone.
+    Voided,
 }
 
 /// A record that does not count.
@@ -34,4 +36,7 @@ pub struct LeftOut {
     pub kind: Option<u16>,
     /// Why it does not count.
     pub reason: Reason,
+    /// The voids that undo it, where that is the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undone_by: Vec<RecordId>,
 }

@@ -16,8 +16,9 @@ use crate::model::kinds::withdrawal::NewWithdrawal;
 use crate::model::left_out::LeftOut;
 use crate::model::plan::Plan;
 use crate::model::quantity::Quantity;
-use crate::model::record::SourceRecord;
+use crate::model::record::{RecordKind, SourceRecord};
 use crate::model::records::{Entry, Records};
+use crate::model::undone::Undone;
 use crate::model::views::{ConflictKind, ConflictView};
 
 /// The log of one month. It holds what the month alone decides; what counts beside the plan is
@@ -48,13 +49,15 @@ pub(crate) struct Counting {
 }
 
 impl Log {
-    /// Folds the records of one month's log, given in any order.
+    /// Folds the records of one month's log, given in any order, without what the plan
+    /// [undoes](Plan::undone).
     pub fn fold<'a>(
         month: DocumentKey,
         sources: impl IntoIterator<Item = SourceRecord<'a>>,
+        undone: &Undone,
     ) -> Self {
         Self {
-            records: Records::read(month, sources),
+            records: Records::read(month, sources, undone),
         }
     }
 
@@ -95,6 +98,11 @@ impl Log {
         }
     }
 
+    /// Records of the month that do not count, whatever the plan says, by id.
+    pub fn left_out(&self) -> Vec<LeftOut> {
+        self.records.left_out().cloned().collect()
+    }
+
     /// A check-in with everything it replaced: what to withdraw so that nothing of an entry shows.
     pub fn with_replaced(&self, id: CheckInId) -> Vec<RecordId> {
         let (mut found, mut waiting) = (BTreeSet::new(), vec![id.record()]);
@@ -102,7 +110,7 @@ impl Log {
             if let Some(entry) = self.records.get::<CheckIn>(id)
                 && found.insert(id)
             {
-                waiting.extend(links(&entry));
+                waiting.extend(self.links(&entry));
             }
         }
         found.into_iter().collect()
@@ -156,13 +164,14 @@ impl Log {
                         id: entry.id,
                         kind,
                         reason,
+                        undone_by: Vec::new(),
                     });
                 }
             }
         }
-        let chain = Chain::new(fitting.values().map(|entry| (entry.id, links(entry))));
+        let chain = Chain::new(fitting.values().map(|entry| (entry.id, self.links(entry))));
         let alive = |id: &RecordId| !self.records.is_withdrawn(*id);
-        let replaced = replaced_by_living(&fitting, alive);
+        let replaced = self.replaced_by_living(&fitting, alive);
         for group in chain.groups() {
             let mut heads: Vec<_> = group
                 .iter()
@@ -187,26 +196,29 @@ impl Log {
         }
         counting
     }
-}
 
-/// The entries that a correction which still stands replaces, also by way of others that do not.
-fn replaced_by_living(
-    entries: &BTreeMap<RecordId, Entry<'_, CheckIn>>,
-    alive: impl Fn(&RecordId) -> bool,
-) -> BTreeSet<RecordId> {
-    let mut replaced = BTreeSet::new();
-    let living = entries.values().filter(|entry| alive(&entry.id));
-    let mut waiting: Vec<_> = living.flat_map(links).collect();
-    while let Some(id) = waiting.pop() {
-        if replaced.insert(id) {
-            waiting.extend(entries.get(&id).into_iter().flat_map(links));
+    /// The entries that a correction which still stands replaces, also by way of others that do not.
+    fn replaced_by_living(
+        &self,
+        entries: &BTreeMap<RecordId, Entry<'_, CheckIn>>,
+        alive: impl Fn(&RecordId) -> bool,
+    ) -> BTreeSet<RecordId> {
+        let mut replaced = BTreeSet::new();
+        let links = |entry: &Entry<'_, CheckIn>| self.links(entry);
+        let living = entries.values().filter(|entry| alive(&entry.id));
+        let mut waiting: Vec<_> = living.flat_map(links).collect();
+        while let Some(id) = waiting.pop() {
+            if replaced.insert(id) {
+                waiting.extend(entries.get(&id).into_iter().flat_map(links));
+            }
         }
+        replaced
     }
-    replaced
-}
 
-fn links(entry: &Entry<'_, CheckIn>) -> Vec<RecordId> {
-    entry.record.replaces.iter().map(|id| id.record()).collect()
+    /// What an entry corrects.
+    fn links(&self, entry: &Entry<'_, CheckIn>) -> Vec<RecordId> {
+        self.records.through(&entry.record.replaces())
+    }
 }
 
 fn quantity(entries: &BTreeMap<RecordId, Entry<'_, CheckIn>>, id: &RecordId) -> Option<Quantity> {

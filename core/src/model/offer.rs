@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use waymark_wire::ids::SpaceId;
 
+use crate::ids::{ActorId, OpId};
 use crate::model::choosing::Chosen;
 use crate::model::document::{DocumentKey, DocumentKind};
 use crate::model::ids::{PersonTag, RecordId};
@@ -15,14 +16,15 @@ use crate::model::kinds::Record;
 use crate::model::kinds::provenance::says;
 use crate::model::log::Log;
 use crate::model::plan::Plan;
-use crate::model::record::{Author, SourceRecord, read};
+use crate::model::record::{Author, Put, SourceRecord, read};
+use crate::model::undone::Undone;
 use crate::role::Role;
 
 /// A record that is offered.
 #[derive(Clone, Debug)]
 struct Copied {
     bytes: Vec<u8>,
-    authors: Vec<Author>,
+    puts: Vec<Put>,
 }
 
 /// What one person offers.
@@ -35,20 +37,25 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Reads what `by` offers in one document. What was the client's there becomes `client`'s. Nobody
-    /// speaks for another of this space's `members`: what is said to be theirs is passed over.
+    /// Reads what `by` offers in one document, without what is `undone`. What was the client's there
+    /// becomes `client`'s. Nobody speaks for another of this space's `members`: what is said to be
+    /// theirs is passed over.
     pub fn read<'a>(
         &mut self,
         document: DocumentKey,
         by: Author,
         client: Author,
         members: &BTreeSet<PersonTag>,
+        undone: &Undone,
         sources: impl IntoIterator<Item = SourceRecord<'a>>,
     ) {
         let Some(offers) = document.offers() else {
             return;
         };
-        let own = |source: &SourceRecord<'a>| source.authors.contains(&by);
+        let own = |source: &SourceRecord<'a>| {
+            let mut puts = source.puts.iter();
+            puts.any(|put| put.author == by && !undone.covers(document, &put.op))
+        };
         let (mut copies, mut stated) = (Vec::new(), Vec::new());
         for source in sources.into_iter().filter(own) {
             match read(source.bytes) {
@@ -84,9 +91,15 @@ impl Offer {
         let part = self.parts.entry(offers).or_default();
         for copy in copies {
             let authors = whose.remove(&copy.id).unwrap_or_else(|| [by].into());
+            // Nobody has put it where it would be.
+            let op = OpId {
+                counter: 0,
+                actor: ActorId([0; 16]),
+            };
+            let puts = authors.into_iter().map(|author| Put { op, author });
             let copied = Copied {
                 bytes: copy.bytes.to_vec(),
-                authors: authors.into_iter().collect(),
+                puts: puts.collect(),
             };
             part.insert(copy.id, copied);
         }
@@ -112,7 +125,7 @@ impl Offer {
         let months = self.parts.keys().copied();
         let months = months.filter(|key| key.kind == DocumentKind::Log);
         months
-            .map(|key| Log::fold(key, self.sources(key)))
+            .map(|key| Log::fold(key, self.sources(key), &Undone::default()))
             .collect()
     }
 
@@ -139,7 +152,7 @@ impl Offer {
         records.map(move |(id, copied)| SourceRecord {
             id: *id,
             document: key,
-            authors: &copied.authors,
+            puts: &copied.puts,
             bytes: &copied.bytes,
         })
     }

@@ -7,7 +7,6 @@ use chrono::NaiveDate;
 use crate::model::acceptance::{History, Proposal, Saying, Stand};
 use crate::model::chain::Chain;
 use crate::model::codes::{LifecycleStatus, Verdict};
-use crate::model::document::DocumentKey;
 use crate::model::ids::{GoalId, MeasureId, RecordId, RevisionId};
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::kinds::goal::Goal;
@@ -26,6 +25,7 @@ use crate::model::record::SourceRecord;
 use crate::model::records::{Entry, Records};
 use crate::model::say::TherapistsSay;
 use crate::model::time::{local_date, read_date, read_date_opt, read_instant, zone};
+use crate::model::undone::Undone;
 use crate::model::views::{
     ConflictKind, ConflictView, GoalView, InForceView, PlanView, RevisionState, RevisionView,
     VerdictView,
@@ -39,6 +39,7 @@ pub struct Plan {
     goals: BTreeMap<GoalId, GoalState>,
     measures: BTreeMap<MeasureId, MeasureState>,
     settings: SettingsView,
+    undone: Undone,
 }
 
 /// What is known of one goal.
@@ -59,7 +60,7 @@ impl Plan {
         sources: impl IntoIterator<Item = SourceRecord<'a>>,
         therapist_since: Option<NaiveDate>,
     ) -> Self {
-        let records = Records::read(DocumentKey::PLAN, sources);
+        let (records, undone) = Records::of_plan(sources);
         let therapists = TherapistsSay {
             since: therapist_since,
             earlier: provenance::says(records.of().map(|entry| entry.record)),
@@ -69,6 +70,7 @@ impl Plan {
             measures: measures(&records),
             settings: settings::view(&records),
             records,
+            undone,
         }
     }
 
@@ -261,6 +263,11 @@ impl Plan {
         self.records.left_out().cloned().collect()
     }
 
+    /// What is undone in the plan and its logs.
+    pub const fn undone(&self) -> &Undone {
+        &self.undone
+    }
+
     /// Makes the record that takes back records of the plan.
     ///
     /// # Errors
@@ -395,12 +402,14 @@ fn goals(records: &Records, therapists: &TherapistsSay) -> BTreeMap<GoalId, Goal
         .map(|id| {
             let statuses = statuses.remove(&id).unwrap_or_default();
             let revisions = revisions.remove(&id).unwrap_or_default();
-            (id, goal_state(&statuses, &revisions, &verdicts, therapists))
+            let state = goal_state(records, &statuses, &revisions, &verdicts, therapists);
+            (id, state)
         })
         .collect()
 }
 
 fn goal_state(
+    records: &Records,
     statuses: &[Entry<'_, GoalStatus>],
     revisions: &[Entry<'_, GoalRevision>],
     verdicts: &BTreeMap<RecordId, Vec<Entry<'_, VerdictRecord>>>,
@@ -408,7 +417,7 @@ fn goal_state(
 ) -> GoalState {
     let links = |entry: &Entry<'_, GoalRevision>| {
         let replaces: Vec<_> = entry.record.replaces.iter().map(|id| id.record()).collect();
-        (entry.id, replaces)
+        (entry.id, records.through(&replaces))
     };
     let proposals = revisions.iter().map(|entry| Proposal {
         id: entry.id,
@@ -428,7 +437,7 @@ fn goal_state(
         statuses: Chain::new(
             statuses
                 .iter()
-                .map(|entry| (entry.id, entry.record.replaces.iter().copied())),
+                .map(|entry| (entry.id, records.through(&entry.record.replaces))),
         ),
         revisions: revisions.iter().map(|entry| entry.id).collect(),
         history: History::play(
@@ -457,7 +466,7 @@ fn measures(records: &Records) -> BTreeMap<MeasureId, MeasureState> {
         chain: Chain::new(
             versions
                 .iter()
-                .map(|entry| (entry.id, entry.record.replaces.iter().copied())),
+                .map(|entry| (entry.id, records.through(&entry.record.replaces))),
         ),
     };
     versions

@@ -42,7 +42,7 @@ pub fn projection_json(plan: &Plan, logs: &[impl Borrow<Log>]) -> Value {
             "withdrawn": value(log.records().withdrawn()),
         })
     });
-    sorted(json!({
+    let mut shown = json!({
         "goals": goals.collect::<Vec<_>>(),
         "left_out": value(&plan.left_out()),
         "logs": months.collect::<Vec<_>>(),
@@ -51,7 +51,12 @@ pub fn projection_json(plan: &Plan, logs: &[impl Borrow<Log>]) -> Value {
         "records": value(&plan.records().sum()),
         "settings": value(&plan.settings()),
         "withdrawn": value(plan.records().withdrawn()),
-    }))
+    });
+    // Where nothing is undone a plan looks as it did to versions that know no voids.
+    if !plan.voids().is_empty() {
+        shown["voids"] = value(&plan.voids());
+    }
+    sorted(shown)
 }
 
 /// The SHA-256 of the projection's bytes.
@@ -106,7 +111,7 @@ mod tests {
         let mut space = Space::default();
         let goal = space.goal(client());
         let april = may(1).pred_opt().and_then(DocumentKey::log).unwrap();
-        let opened = [Log::fold(april, []), space.log()];
+        let opened = [Log::fold(april, [], space.plan().undone()), space.log()];
         let none: [Log; 0] = [];
         let before = projection_hash(&space.plan(), &none);
         assert_eq!(projection_hash(&space.plan(), &opened), before);

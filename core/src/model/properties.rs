@@ -6,13 +6,16 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use crate::ids::ActorId;
 use crate::model::record::read;
-use crate::model::testing::{Space, client, day, minutes, mood, per_day, revision, therapist};
+use crate::model::testing::{
+    Space, actor, client, day, minutes, mood, per_day, revision, therapist,
+};
 use crate::model::{
-    CheckInId, DayView, GoalId, Kind, LifecycleStatus, Log, MeasureId, NewCheckIn, NewMeasure,
-    NewNote, NewRevision, NewSettings, NewStatus, NewVerdict, NewWithdrawal, Outcome, Plan, Rating,
-    RecordId, RevisionId, Schedule, SourceRecord, Target, TextId, Verdict, day_results,
-    projection_hash, projection_json,
+    Author, CheckInId, DayView, DocumentKey, GoalId, Kind, LifecycleStatus, Log, MeasureId,
+    NewCheckIn, NewMeasure, NewNote, NewRevision, NewSettings, NewStatus, NewVerdict, NewVoid,
+    NewWithdrawal, Outcome, Plan, Rating, RecordId, RevisionId, Schedule, SourceRecord, Target,
+    TextId, Verdict, day_results, projection_hash, projection_json,
 };
 
 /// Something that somebody does on one of three devices: two of the client, one of the therapist.
@@ -32,7 +35,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     let hears = proptest::option::weighted(0.3, 0..3_usize);
     (
         0..3_usize,
-        0..10_u8,
+        0..12_u8,
         any::<Index>(),
         any::<u8>(),
         1..=10_u32,
@@ -69,11 +72,26 @@ impl World {
             },
             1,
         );
+        let devices = (0..3).map(|device| Space {
+            device,
+            ..space.clone()
+        });
         Self {
-            devices: vec![space; 3],
+            devices: devices.collect(),
             goal,
             measure,
         }
+    }
+
+    fn author(device: usize) -> Author {
+        match device {
+            2 => therapist(),
+            _ => client(),
+        }
+    }
+
+    fn actor(&self, device: usize) -> ActorId {
+        actor(Self::author(device), self.devices[device].device)
     }
 
     fn play(deeds: &[Deed]) -> Self {
@@ -89,12 +107,9 @@ impl World {
             let other = self.devices[other].clone();
             self.devices[deed.device].merge(&other);
         }
-        let author = if deed.device == 2 {
-            therapist()
-        } else {
-            client()
-        };
+        let author = Self::author(deed.device);
         let (goal, measure) = (self.goal, self.measure);
+        let undone = self.actor(deed.date as usize % 3);
         let space = &mut self.devices[deed.device];
         space.clock = clock;
         let (plan, log, stamp) = (space.plan(), space.log(), Space::stamp(author, clock));
@@ -134,7 +149,7 @@ impl World {
                 let records = vec![deed.which.get(&entries).record()];
                 log.withdraw(&NewWithdrawal { records }, &stamp)
             }
-            5 => {
+            5 if !revisions.is_empty() => {
                 let mut replaces = vec![*deed.which.get(&revisions)];
                 replaces.extend(revisions.iter().filter(|_| deed.amount > 240));
                 let target = Target {
@@ -151,7 +166,7 @@ impl World {
                 };
                 new.record(&plan, &stamp)
             }
-            6 | 7 => {
+            6 | 7 if !revisions.is_empty() => {
                 let verdict = Verdict::ALL[usize::from(deed.amount / 100) % 3];
                 let revision = *deed.which.get(&revisions);
                 let date = Some(day(deed.date));
@@ -172,6 +187,22 @@ impl World {
                 }
                 .record(&plan, &stamp)
             }
+            9 => {
+                let from = u32::from(deed.amount) % space.next_op(DocumentKey::PLAN) + 1;
+                let month = (log.month(), deed.date);
+                let from = [(DocumentKey::PLAN, from), month];
+                let from = from
+                    .into_iter()
+                    .take(usize::from(deed.amount % 3))
+                    .collect();
+                let new = NewVoid {
+                    actor: undone,
+                    from,
+                    since: None,
+                };
+                new.record(&plan, &stamp)
+            }
+            10 => NewVoid::restored(undone, &plan, &stamp),
             _ => match deed.amount % 3 {
                 0 => NewSettings {
                     cut_off_hour: Some(deed.amount % 12),
@@ -219,7 +250,8 @@ fn days(space: &Space, goal: GoalId) -> Vec<DayView> {
         day(1)..=day(10),
         day(11),
     )
-    .unwrap()
+    // The goal may be undone.
+    .unwrap_or_default()
 }
 
 proptest! {
@@ -235,7 +267,7 @@ proptest! {
         let mut shuffled = all.clone();
         let key = |id: &RecordId| RecordId::of(&[&id.0[..], &order.to_be_bytes()].concat());
         shuffled.records.sort_by_key(|stored| key(&stored.record.id));
-        shuffled.records.iter_mut().for_each(|stored| stored.authors.reverse());
+        shuffled.records.iter_mut().for_each(|stored| stored.puts.reverse());
         let (mine, theirs) = (projection_json(&all.plan(), &[all.log()]),
             projection_json(&shuffled.plan(), &[shuffled.log()]));
         prop_assert_eq!(mine, theirs);
@@ -287,12 +319,47 @@ proptest! {
         prop_assert_eq!(distinct.len(), of_days.len());
     }
 
+    /// Whatever was undone, all of it is back when the client takes that back.
+    #[test]
+    fn what_is_undone_comes_back_whole(
+        deeds in vec(deed(), 0..40),
+        undone in vec((0..3_usize, 0..60_u32), 1..4),
+    ) {
+        let world = World::play(&deeds);
+        let mut all = world.merged();
+        // Who takes everything back begins with nothing undone.
+        all.device = 7;
+        let shown = |space: &Space| (space.plan().view(day(31)), space.log().view(&space.plan()));
+        let redo = |space: &mut Space, clock| for device in 0..3 {
+            let actor = world.actor(device);
+            let stamp = Space::stamp(client(), clock);
+            if let Ok(record) = NewVoid::restored(actor, &space.plan(), &stamp) {
+                space.store(record, client());
+            }
+        };
+        for again in 0..4 {
+            redo(&mut all, 1_000 + again);
+        }
+        prop_assert!(all.plan().undone().is_empty());
+        let before = shown(&all);
+        for (clock, (device, from)) in (2_000..).zip(undone) {
+            let from = [(DocumentKey::PLAN, from), (all.log().month(), from)].into();
+            let new = NewVoid { actor: world.actor(device), from, since: None };
+            let record = new.record(&all.plan(), &Space::stamp(client(), clock)).unwrap();
+            all.store(record, client());
+        }
+        redo(&mut all, 3_000);
+        prop_assert_eq!(shown(&all), before);
+    }
+
     /// What people agree on later changes no day before.
     #[test]
     fn past_days_stay_as_judged(before in vec(deed(), 0..25), after in vec(deed(), 0..25)) {
         let mut world = World::play(&before);
         let merged = world.merged();
-        world.devices = vec![merged.clone(); 3];
+        for device in &mut world.devices {
+            device.merge(&merged);
+        }
         let judged = days(&merged, world.goal);
         for (n, deed) in after.iter().enumerate() {
             // Only plans and verdicts, from the 11th on.
@@ -334,11 +401,11 @@ proptest! {
         let (plan, log) = (all.plan(), all.log());
         projection_json(&plan, std::slice::from_ref(&log));
         let sources = || all.records.iter().map(|stored| SourceRecord {
-            document: crate::model::DocumentKey::PLAN,
+            document: DocumentKey::PLAN,
             ..stored.source()
         });
         Plan::fold(sources(), Some(chrono::NaiveDate::MIN));
-        Log::fold(log.month(), sources());
+        Log::fold(log.month(), sources(), plan.undone());
     }
 
     /// An id of a text comes back, and other text is refused without panic.

@@ -1,8 +1,9 @@
 //! Records: what a kind of record must say about itself, and how it becomes bytes and back.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use minicbor::{Decode, Encode};
 
+use crate::ids::OpId;
 use crate::model::document::{DocumentKey, DocumentKind};
 use crate::model::ids::{PersonTag, RecordId, TextId};
 use crate::model::input::{InputError, NewRecord, Stamp, role_name};
@@ -10,6 +11,7 @@ use crate::model::kinds::kind_of::Of;
 use crate::model::kinds::{Kind, Record};
 use crate::model::left_out::Reason;
 use crate::model::records::{Entry, Records};
+use crate::model::time::read_instant;
 use crate::role::Role;
 use waymark_wire::strict::is_strict_map;
 
@@ -23,8 +25,8 @@ pub struct SourceRecord<'a> {
     pub id: RecordId,
     /// The document it was found in.
     pub document: DocumentKey,
-    /// Who put it there; several, when two wrote the very same bytes.
-    pub authors: &'a [Author],
+    /// Every time that it was put there: several, when two wrote the very same bytes.
+    pub puts: &'a [Put],
     /// Its CBOR bytes.
     pub bytes: &'a [u8],
 }
@@ -36,6 +38,15 @@ pub struct Author {
     pub person: PersonTag,
     /// The person's role.
     pub role: Role,
+}
+
+/// One time that a record was put into its document.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Put {
+    /// The operation.
+    pub op: OpId,
+    /// Whose it was.
+    pub author: Author,
 }
 
 /// Where a record belongs.
@@ -77,6 +88,11 @@ pub(crate) trait RecordKind: Of + Encode<()> + for<'b> Decode<'b, ()> {
     /// The records that it names, in whatever document.
     fn links(&self) -> Vec<RecordId>;
 
+    /// Those of them that it replaces, where it is a link of a chain.
+    fn replaces(&self) -> Vec<RecordId> {
+        Vec::new()
+    }
+
     /// What it must obey beside the other records of its document.
     fn refer(_entry: Entry<'_, Self>, _records: &Records) -> Result<(), Reason> {
         Ok(())
@@ -103,6 +119,20 @@ pub(crate) fn spoken_of(bytes: &[u8]) -> Option<(Vec<RecordId>, Option<TextId>)>
         _ => None,
     };
     Some((record.links(), text))
+}
+
+/// When a record says that it was written; `None` for what this version cannot read.
+pub(crate) fn claimed_at(bytes: &[u8]) -> Option<DateTime<Utc>> {
+    let mut decoder = minicbor::Decoder::new(bytes);
+    decoder.map().ok()??;
+    // Key 0 is the kind, key 1 the instant, of every kind of record.
+    let (kind, _, at) = (
+        decoder.u16().ok()?,
+        decoder.u16().ok()?,
+        decoder.u16().ok()?,
+    );
+    let millis = decoder.i64().ok()?;
+    ((kind, at) == (0, 1)).then(|| read_instant(millis).ok())?
 }
 
 /// The number of a record's kind, if the bytes begin like a record.

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
 
+use crate::ids::{ActorId, OpId};
 use crate::model::{
     Author, Comparison, DocumentKey, GoalId, InputError, LeftOut, Log, MeasureId, NewGoal,
-    NewMeasure, NewRecord, NewRevision, NewVerdict, Period, PersonTag, Plan, Reason, RecordId,
+    NewMeasure, NewRecord, NewRevision, NewVerdict, Period, PersonTag, Plan, Put, Reason, RecordId,
     RevisionId, Schedule, SourceRecord, Stamp, Target, Verdict,
 };
 use crate::role::Role;
@@ -18,12 +19,14 @@ pub(crate) struct Space {
     pub(crate) records: Vec<Stored>,
     pub(crate) clock: i64,
     pub(crate) therapist_since: Option<NaiveDate>,
+    /// Which of its person's devices it is.
+    pub(crate) device: u8,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Stored {
     pub(crate) record: NewRecord,
-    pub(crate) authors: Vec<Author>,
+    pub(crate) puts: Vec<Put>,
 }
 
 impl Default for Space {
@@ -32,6 +35,7 @@ impl Default for Space {
             records: Vec::new(),
             clock: 0,
             therapist_since: Some(NaiveDate::MIN),
+            device: 0,
         }
     }
 }
@@ -76,25 +80,42 @@ impl Space {
 
     pub(crate) fn store(&mut self, record: NewRecord, author: Author) -> RecordId {
         let id = record.id;
-        match self
-            .records
-            .iter_mut()
-            .find(|stored| stored.record.id == id)
-        {
-            Some(twin) if twin.authors.contains(&author) => {}
-            Some(twin) => twin.authors.push(author),
-            None => self.records.push(Stored {
-                record,
-                authors: vec![author],
-            }),
+        let op = OpId {
+            counter: self.next_op(record.document),
+            actor: actor(author, self.device),
+        };
+        let known = self.records.iter().find(|stored| stored.record.id == id);
+        let mut puts = known.into_iter().flat_map(|stored| &stored.puts);
+        if !puts.any(|put| put.author == author && put.op.actor == op.actor) {
+            self.put_down(record, Put { op, author });
         }
         id
     }
 
+    /// The number of the next operation in a document.
+    pub(crate) fn next_op(&self, document: DocumentKey) -> u32 {
+        let here = self.records.iter();
+        let here = here.filter(|stored| stored.record.document == document);
+        let ops = here.flat_map(|stored| &stored.puts);
+        ops.map(|put| put.op.counter).max().unwrap_or_default() + 1
+    }
+
+    fn put_down(&mut self, record: NewRecord, put: Put) {
+        let mut known = self.records.iter_mut();
+        match known.find(|stored| stored.record.id == record.id) {
+            Some(twin) if twin.puts.contains(&put) => {}
+            Some(twin) => twin.puts.push(put),
+            None => self.records.push(Stored {
+                record,
+                puts: vec![put],
+            }),
+        }
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         for stored in &other.records {
-            for author in &stored.authors {
-                self.store(stored.record.clone(), *author);
+            for put in &stored.puts {
+                self.put_down(stored.record.clone(), *put);
             }
         }
         self.clock = self.clock.max(other.clock);
@@ -107,7 +128,7 @@ impl Space {
     /// The log of May 2026.
     pub(crate) fn log(&self) -> Log {
         let month = DocumentKey::log(day(1)).unwrap();
-        Log::fold(month, self.of(month))
+        Log::fold(month, self.of(month), self.plan().undone())
     }
 
     pub(crate) fn of(&self, document: DocumentKey) -> impl Iterator<Item = SourceRecord<'_>> {
@@ -163,14 +184,25 @@ impl Space {
 }
 
 impl Stored {
+    pub(crate) fn authors(&self) -> Vec<Author> {
+        self.puts.iter().map(|put| put.author).collect()
+    }
+
     pub(crate) fn source(&self) -> SourceRecord<'_> {
         SourceRecord {
             id: self.record.id,
             document: self.record.document,
-            authors: &self.authors,
+            puts: &self.puts,
             bytes: &self.record.bytes,
         }
     }
+}
+
+/// The actor of one of a person's devices.
+pub(crate) fn actor(author: Author, device: u8) -> ActorId {
+    let mut actor = author.person.0;
+    actor[15] = device;
+    ActorId(actor)
 }
 
 pub(crate) fn client() -> Author {

@@ -73,7 +73,7 @@ pub(super) fn give_way(
     for name in names {
         let document = from.document(store, name)?;
         // What others wrote there is not this person's word.
-        let is_own = |record: &RecordView<'_>| record.authors.iter().any(|a| own.contains(a));
+        let is_own = |record: &RecordView<'_>| record.authors().iter().any(|a| own.contains(a));
         let records = document.records().filter(is_own);
         let records: Vec<Vec<u8>> = records.map(|record| record.bytes.into_owned()).collect();
         let ids = document.texts().into_iter();

@@ -2,11 +2,12 @@
 
 use chrono::{DateTime, NaiveDate};
 use serde_json::{Value, json};
+use waymark_core::gate::{ActorId, OpId};
 use waymark_core::model::{
     Author, Comparison, DocumentKey, GrantScope, LifecycleStatus, Log, NewCheckIn, NewGoal,
     NewGrant, NewMeasure, NewNote, NewProvenance, NewRecord, NewRevision, NewSettings, NewStatus,
-    NewVerdict, NewWithdrawal, Outcome, Pause, Period, PersonTag, Plan, Rating, RecordId, Schedule,
-    SchedulePattern, SourceRecord, Stamp, Target, TextId, Verdict, Weekday,
+    NewVerdict, NewVoid, NewWithdrawal, Outcome, Pause, Period, PersonTag, Plan, Put, Rating,
+    RecordId, Schedule, SchedulePattern, SourceRecord, Stamp, Target, TextId, Verdict, Weekday,
 };
 use waymark_core::role::Role;
 use waymark_wire::ids::SpaceId;
@@ -18,10 +19,23 @@ const CLIENT: Author = Author {
     role: Role::Client,
 };
 
+/// Nothing is undone, so it is no matter which operation it was.
+const PUT: Put = Put {
+    op: OpId {
+        counter: 1,
+        actor: ActorId([0xc1; 16]),
+    },
+    author: CLIENT,
+};
+
 pub(super) fn vectors() -> Value {
     let mut month = Month::default();
     month.write();
-    json!({ "records": month.told, "left_out": left_out() })
+    json!({
+        "records": month.told,
+        "left_out": left_out(),
+        "voids": super::voids::vectors(),
+    })
 }
 
 #[derive(Default)]
@@ -186,6 +200,21 @@ impl Month {
             };
             provenance.record(DocumentKey::PLAN, &stamp(12))
         });
+        // Of a device that has written nothing here.
+        let actor = ActorId(counting(0xa0));
+        self.put("a void, since a day", |plan| {
+            let may = DocumentKey::log(NaiveDate::from_ymd_opt(2026, 5, 1).expect("a day"));
+            let from = [(DocumentKey::PLAN, 17), (may.expect("a month"), 300)];
+            let void = NewVoid {
+                actor,
+                from: from.into(),
+                since: NaiveDate::from_ymd_opt(2026, 5, 3),
+            };
+            void.record(plan, &stamp(13))
+        });
+        self.put("a void that lets count again what one undid", |plan| {
+            NewVoid::restored(actor, plan, &stamp(14))
+        });
     }
 
     fn put<E: std::fmt::Debug>(
@@ -213,11 +242,21 @@ impl Month {
 
     fn log_of_may(&self) -> Log {
         let day = NaiveDate::from_ymd_opt(2026, 5, 1).unwrap();
-        Log::fold(DocumentKey::log(day).unwrap(), sources(&self.log))
+        let plan = Plan::fold(sources(&self.plan), Some(NaiveDate::MIN));
+        let month = DocumentKey::log(day).unwrap();
+        Log::fold(month, sources(&self.log), plan.undone())
     }
 }
 
-fn stamp(minute: i64) -> Stamp {
+/// A check-in that says nothing yet, about no goal.
+pub(super) fn bare_check_in() -> NewCheckIn {
+    NewCheckIn {
+        goal: None,
+        ..NewCheckIn::new(RecordId([0; 16]).into(), Outcome::NoteOnly)
+    }
+}
+
+pub(super) fn stamp(minute: i64) -> Stamp {
     // 2026-05-01, noon in Berlin.
     let at = DateTime::from_timestamp_millis(1_777_629_600_000 + minute * 60_000).unwrap();
     Stamp {
@@ -238,7 +277,7 @@ fn sources<'a>(records: &'a [NewRecord]) -> Vec<SourceRecord<'a>> {
         SourceRecord {
             id,
             document,
-            authors: &[CLIENT],
+            puts: &[PUT],
             bytes: &record.bytes,
         }
     };

@@ -60,6 +60,16 @@ def pauses(value) -> bool:
     return isinstance(value, list) and all(len(pair) == 2 and dates(pair) for pair in value)
 
 
+def points(value) -> bool:
+    kinds = (uint16, unsigned(32), unsigned(32))
+    return isinstance(value, list) and all(
+        isinstance(point, list)
+        and len(point) == 3
+        and all(fit(number) for fit, number in zip(kinds, point))
+        for point in value
+    )
+
+
 def target(value) -> bool:
     return fits(value, {}, {0: identifier, 1: code, 2: amount, 3: text, 4: code, 5: day})
 
@@ -83,7 +93,7 @@ def fits(value, required: dict, optional: dict) -> bool:
     )
 
 
-LISTS = (links, ratings, dates, pauses)
+LISTS = (links, ratings, dates, pauses, points)
 BASE = {0: uint16, 1: instant}
 KINDS = {
     1: (  # measure
@@ -106,6 +116,7 @@ KINDS = {
     9: ({**BASE, 2: links}, {}),  # withdrawal
     10: ({**BASE, 2: identifier, 3: code, 4: text, 5: day}, {6: day}),  # grant
     11: ({**BASE, 2: space, 3: identifier, 4: code}, {5: links, 6: day, 7: day}),  # provenance
+    12: ({**BASE, 2: identifier, 3: code}, {4: points, 5: links, 6: day}),  # void
 }
 
 
@@ -142,7 +153,66 @@ def check(data: bytes) -> dict:
         say = record.get(6), record.get(7)
         malformed_unless((say[0] is None) == (say[1] is None))
         in_range(say[0] is None or FIRST_DAY <= say[0] < say[1] <= LAST_DAY)
+    if record[0] == 12:
+        if record[3] not in (1, 2):
+            raise Refused("needs_newer_app")
+        since, points, replaces = record.get(6), record.get(4, []), record.get(5, [])
+        in_range(since is None or FIRST_DAY <= since <= LAST_DAY)
+        in_range(len(replaces) <= 64 and len(points) <= 1024)
+        in_range(record[3] == 1 or (points == [] and replaces != []))
+        places = [tuple(point[:2]) for point in points]
+        in_range(places == sorted(set(places)) and all(point[2] > 0 for point in points))
     return record
+
+
+def voided(found: list) -> dict:
+    """The voids that undo each record. "Found" are records: document (kind, part), id, record, and
+    puts (counter, actor, role)."""
+    voids = {r["id"]: r["record"] for r in found if r["record"][0] == 12}
+    puts = [
+        (put[0], put[1], r["id"])
+        for r in found
+        if r["record"][0] == 12
+        for put in r["puts"]
+        if put[2] == "client"
+    ]
+    holding, replaced = [], set()
+    for counter, actor, ident in sorted(puts, reverse=True):
+        void = voids[ident]
+        if any(covers(older, (1, 0), counter, actor) for _, _, older in holding):
+            continue
+        if ident in replaced:
+            continue
+        waiting = list(void.get(5, []))
+        while waiting:
+            below = waiting.pop()
+            if below in voids and voids[below][2] == void[2] and below not in replaced:
+                replaced.add(below)
+                waiting += voids[below].get(5, [])
+        if void[3] == 1:
+            holding.append(((counter, actor), ident, void))
+    undone = {}
+    for r in found:
+        of_client = r["record"][0] in (6, 8, 10, 11, 12)
+        writers = ("client",) if of_client else ("client", "therapist")
+        by, lives = set(), False
+        for counter, actor, role in r["puts"]:
+            hit = {
+                ident
+                for put, ident, void in holding
+                if covers(void, r["document"], counter, actor)
+                and (r["record"][0] != 12 or put > (counter, actor))
+            }
+            by |= hit
+            lives |= role in writers and not hit
+        if by and not lives:
+            undone[r["id"]] = by
+    return undone
+
+
+def covers(void: dict, document: tuple, counter: int, actor: bytes) -> bool:
+    first = {tuple(point[:2]): point[2] for point in void.get(4, [])}
+    return actor == void[2] and counter >= first.get(document, 0)
 
 
 def document(data: bytes) -> dict:

@@ -340,7 +340,7 @@ type View = (
 );
 
 fn view(document: &Document) -> View {
-    let authors = document.records().map(|record| record.authors).collect();
+    let authors = document.records().map(|record| record.authors()).collect();
     (document.heads(), shown_by_gate(document), authors)
 }
 

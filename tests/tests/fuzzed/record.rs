@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
+use waymark_core::gate::{ActorId, OpId};
 use waymark_core::model::{
-    Author, DocumentKey, DocumentKind, Log, Offer, Period, PersonTag, Plan, RecordId, SourceRecord,
-    day_results, period_results, projection_json,
+    Author, DocumentKey, DocumentKind, Log, Offer, Period, PersonTag, Plan, Put, RecordId,
+    SourceRecord, day_results, period_results, projection_json,
 };
 use waymark_core::role::Role;
 
@@ -51,10 +52,20 @@ fn author(n: usize) -> Author {
     }
 }
 
+/// The author of this number puts a record, as the device of that number.
+fn put(n: usize, counter: usize) -> Put {
+    let op = OpId {
+        counter: u32::try_from(counter).unwrap_or(0),
+        actor: ActorId([u8::try_from(n).unwrap_or(0); 16]),
+    };
+    let author = author(n);
+    Put { op, author }
+}
+
 struct Source {
     document: DocumentKey,
     id: RecordId,
-    authors: BTreeSet<Author>,
+    puts: BTreeSet<Put>,
     bytes: Vec<u8>,
 }
 
@@ -73,12 +84,12 @@ pub fn check(data: &[u8]) {
         let source = found.entry((document, id)).or_insert(Source {
             document,
             id,
-            authors: BTreeSet::new(),
+            puts: BTreeSet::new(),
             bytes,
         });
-        source.authors.insert(author(head / 4 % 8));
+        source.puts.insert(put(head / 4 % 8, ids.len()));
         if head >= 128 {
-            source.authors.insert(author(head / 32));
+            source.puts.insert(put(head / 32, ids.len()));
         }
     }
     let mut sources: Vec<_> = found.into_values().collect();
@@ -106,32 +117,41 @@ fn name(bytes: &mut [u8], ids: &[RecordId]) {
 
 /// Everything that the views show, as text.
 fn told(sources: &[Source]) -> String {
-    let authors: Vec<Vec<Author>> = sources
+    let puts: Vec<Vec<Put>> = sources
         .iter()
-        .map(|source| source.authors.iter().copied().collect())
+        .map(|source| source.puts.iter().copied().collect())
         .collect();
     let records = || {
         sources
             .iter()
-            .zip(&authors)
-            .map(|(source, authors)| SourceRecord {
+            .zip(&puts)
+            .map(|(source, puts)| SourceRecord {
                 id: source.id,
                 document: source.document,
-                authors,
+                puts,
                 bytes: &source.bytes,
             })
     };
     let mut told = String::new();
     for since in [None, NaiveDate::from_ymd_opt(2026, 5, 1)] {
         let plan = Plan::fold(records(), since);
-        let logs = [Log::fold(LOG, records())];
+        let logs = [Log::fold(LOG, records(), plan.undone())];
         told += &shown(&plan, &logs);
     }
+    let plan = Plan::fold(records(), None);
+    told += &format!("{:?}", plan.undone());
     let mut offer = Offer::default();
     let members = [author(0), author(1)].map(|author| author.person).into();
     for document in &DOCUMENTS[2..] {
         let here = records().filter(|record| record.document == *document);
-        offer.read(*document, author(1), author(0), &members, here);
+        offer.read(
+            *document,
+            author(1),
+            author(0),
+            &members,
+            plan.undone(),
+            here,
+        );
     }
     told += &format!("{:?} {:?}", offer.source(), offer.says());
     told += &format!("{:?}", offer.chosen().keys());

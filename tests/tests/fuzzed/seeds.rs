@@ -31,6 +31,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "codec" | "gate" | "snapshot" => &["changes"],
         "record" => {
             seeds.insert(records());
+            seeds.extend(voids());
             &["records"]
         }
         other => panic!("no target {other}"),
@@ -97,12 +98,7 @@ fn records() -> Vec<u8> {
     for record in list("records").iter().chain(&list("left_out")) {
         let text = |name: &str| from_hex(record[name].as_str().unwrap_or_default());
         let mut bytes = text("bytes").unwrap_or_default();
-        for (number, id) in (0..).zip(&ids) {
-            while let Some(at) = place(&bytes, id) {
-                bytes[at..at + 15].fill(MARK);
-                bytes[at + 15] = number;
-            }
-        }
+        name(&mut bytes, &ids);
         let kind = record["document"]["kind"].as_u64().unwrap_or(1);
         let is_log = u64::from(DOCUMENTS[1].kind.code()) == kind;
         // The client's, and once more as an offer of the therapist's.
@@ -115,6 +111,49 @@ fn records() -> Vec<u8> {
         }
     }
     input
+}
+
+/// The stories of the vectors about voids, told by devices of the target.
+fn voids() -> Vec<Vec<u8>> {
+    let vectors = vectors("records");
+    let stories = vectors["voids"].as_array().cloned().unwrap_or_default();
+    let told = stories.iter().map(|story| {
+        let (mut input, mut ids) = (Vec::new(), Vec::new());
+        for record in story["records"].as_array().into_iter().flatten() {
+            let text = record["bytes"].as_str().unwrap_or_default();
+            let mut bytes = from_hex(text).unwrap_or_default();
+            name(&mut bytes, &ids);
+            let id = record["id"].as_str().unwrap_or_default();
+            ids.push(from_hex(id).unwrap_or_default());
+            let mut head = u8::from(record["document"]["kind"] == 2);
+            for (person, device, author) in [(0xc1, 0, 0), (0xc1, 1, 4), (0xc2, 0, 1)] {
+                let mut actor = [person; 16];
+                actor[15] = device;
+                while let Some(at) = place(&bytes, &actor) {
+                    bytes[at..at + 16].fill(author);
+                }
+                let hex: String = actor.iter().map(|byte| format!("{byte:02x}")).collect();
+                if record["puts"][0]["actor"] == hex {
+                    head += author * 4;
+                }
+            }
+            input.push(head);
+            input.extend(u32::try_from(bytes.len()).unwrap_or(0).to_le_bytes());
+            input.extend(&bytes);
+        }
+        input
+    });
+    told.collect()
+}
+
+/// Names earlier records by their places.
+fn name(bytes: &mut [u8], ids: &[Vec<u8>]) {
+    for (number, id) in (0..).zip(ids) {
+        while let Some(at) = place(bytes, id) {
+            bytes[at..at + 15].fill(MARK);
+            bytes[at + 15] = number;
+        }
+    }
 }
 
 fn place(bytes: &[u8], id: &[u8]) -> Option<usize> {

@@ -153,7 +153,7 @@ fn twin_records_collapse_and_name_both_authors() {
     assert_eq!(view(&phone), view(&tablet));
     let id = RecordId::of(b"reading");
     assert_eq!(phone.records().count(), 1);
-    assert_eq!(phone.record(&id).unwrap().authors, [actor(1), actor(2)]);
+    assert_eq!(phone.record(&id).unwrap().authors(), [actor(1), actor(2)]);
     assert_eq!(phone.records().next(), phone.record(&id));
 }
 

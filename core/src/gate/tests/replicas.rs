@@ -199,9 +199,17 @@ proptest! {
             prop_assert_eq!(view(&loaded), view(&replica.document));
             prop_assert_eq!(loaded.change_count(), replica.stored.len() as u64);
             let authors: BTreeSet<_> =
-                loaded.records().flat_map(|record| record.authors).collect();
+                loaded.records().flat_map(|record| record.authors()).collect();
             let actors = replica.document.actors().unwrap();
             prop_assert!(authors.iter().all(|author| actors.contains(author)));
+            // Read from the changes alone, a text is what Automerge makes of it.
+            for id in loaded.texts() {
+                let nothing = |_: &OpId| false;
+                prop_assert_eq!(loaded.text_without(&id, &nothing), loaded.text(&id));
+                let restored = loaded.text_restored(&id, &nothing).unwrap();
+                prop_assert_eq!(Some(restored.text), loaded.text(&id));
+                prop_assert_eq!((restored.hidden, restored.deleted), (0, 0));
+            }
         }
         rebuilt_changes_are_automerges_own(&replicas[0].document, &replicas[0].stored);
     }

@@ -94,6 +94,10 @@ impl RecordKind for CheckIn {
         replaced.chain(rated).chain(goal).chain(seen).collect()
     }
 
+    fn replaces(&self) -> Vec<RecordId> {
+        self.replaces.iter().map(|id| id.record()).collect()
+    }
+
     /// A correction keeps goal and month: an entry must not count in two places.
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         for old in &entry.record.replaces {

@@ -5,7 +5,7 @@
 //! Reading is a matter of keys and not of this record: that the one follows the other is the
 //! facade's to see to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use minicbor::{Decode, Encode};
@@ -149,6 +149,8 @@ pub enum GrantState {
     Active,
     /// Its last day is over.
     Ended,
+    /// What the device wrote that gave it is undone: it lets nobody in.
+    Undone,
     /// The client took it back.
     Withdrawn,
 }
@@ -165,20 +167,24 @@ impl Plan {
     /// Every grant that was ever given, seen on a date, oldest first.
     pub fn grants(&self, today: NaiveDate) -> Vec<GrantRecord> {
         let records = self.records();
-        let grants = records.of::<Grant>();
+        let grants = records.of::<Grant>().chain(records.undone::<Grant>());
         let mut views: Vec<_> = grants.filter_map(|g| view(g, records, today)).collect();
         views.sort_by_key(|grant| (grant.at, grant.id));
         views
     }
 
-    /// The persons who had a grant and of whose grants none holds or is to come.
+    /// The persons who had a grant that is over, and of whose grants none holds or is to come. Who has
+    /// undone ones alone is not among them until their last day is over.
     pub fn whose_grants_are_over(&self, today: NaiveDate) -> BTreeSet<PersonTag> {
-        let mut over: BTreeMap<PersonTag, bool> = BTreeMap::new();
+        let (mut over, mut in_force) = (BTreeSet::new(), BTreeSet::new());
         for grant in self.grants(today) {
-            *over.entry(grant.person).or_insert(true) &= grant.state.is_over();
+            match grant.state {
+                GrantState::Ended | GrantState::Withdrawn => over.insert(grant.person),
+                GrantState::Active | GrantState::Coming => in_force.insert(grant.person),
+                GrantState::Undone => false,
+            };
         }
-        let over = over.into_iter().filter(|(_, over)| *over);
-        over.map(|(person, _)| person).collect()
+        over.difference(&in_force).copied().collect()
     }
 }
 
@@ -196,6 +202,7 @@ fn view(entry: Entry<'_, Grant>, records: &Records, today: NaiveDate) -> Option<
         state: match until {
             _ if records.is_withdrawn(entry.id) => GrantState::Withdrawn,
             Some(until) if until < today => GrantState::Ended,
+            _ if records.find(entry.id).is_none() => GrantState::Undone,
             _ if today < from => GrantState::Coming,
             _ => GrantState::Active,
         },

@@ -78,6 +78,10 @@ impl RecordKind for Measure {
         self.replaces.iter().copied().chain(first).collect()
     }
 
+    fn replaces(&self) -> Vec<RecordId> {
+        self.replaces.clone()
+    }
+
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         let Some(first) = entry.record.of else {
             return Ok(());

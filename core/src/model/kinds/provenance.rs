@@ -278,7 +278,7 @@ fn role(code: u8) -> Result<Role, Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::testing::{Space, Stored, client, day, revision, therapist};
+    use crate::model::testing::{Space, client, day, revision, therapist};
     use crate::model::{RevisionState, Verdict};
 
     fn stated(records: Vec<RecordId>) -> NewProvenance {
@@ -299,15 +299,15 @@ mod tests {
 
     /// The same records as if the client had copied all of them.
     fn copied(from: &Space) -> Space {
-        let copy = |stored: &Stored| Stored {
-            record: stored.record.clone(),
-            authors: vec![client()],
-        };
-        Space {
-            records: from.records.iter().map(copy).collect(),
+        let mut copy = Space {
             clock: from.clock,
             therapist_since: None,
+            ..Space::default()
+        };
+        for stored in &from.records {
+            copy.store(stored.record.clone(), client());
         }
+        copy
     }
 
     /// What a therapist had agreed to would stand as the client's own word after a new beginning.
@@ -317,7 +317,7 @@ mod tests {
         let goal = old.goal(therapist());
         let wording = old.propose(therapist(), revision(goal), 1);
         old.verdict(client(), wording, Verdict::Agree, 2);
-        let by_therapist = old.records.iter().filter(|r| r.authors == [therapist()]);
+        let by_therapist = old.records.iter().filter(|r| r.authors() == [therapist()]);
         let ids: Vec<_> = by_therapist.map(|stored| stored.record.id).collect();
 
         let mut new = copied(&old);

@@ -77,6 +77,10 @@ impl RecordKind for GoalRevision {
         named.chain([self.goal.record()]).collect()
     }
 
+    fn replaces(&self) -> Vec<RecordId> {
+        self.replaces.iter().map(|id| id.record()).collect()
+    }
+
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         let goal = records.get::<Goal>(entry.record.goal.record()).map(drop);
         let measure = entry

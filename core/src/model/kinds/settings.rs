@@ -54,6 +54,10 @@ impl RecordKind for PlanSettings {
     fn links(&self) -> Vec<RecordId> {
         self.replaces.clone()
     }
+
+    fn replaces(&self) -> Vec<RecordId> {
+        self.replaces.clone()
+    }
 }
 
 /// Settings to change; what is `None` stays as it is.
@@ -127,7 +131,7 @@ pub(crate) fn view(records: &Records) -> SettingsView {
 
 fn chain(records: &Records) -> Chain {
     let settings = records.of::<PlanSettings>();
-    Chain::new(settings.map(|entry| (entry.id, entry.record.replaces.iter().copied())))
+    Chain::new(settings.map(|entry| (entry.id, records.through(&entry.record.replaces))))
 }
 
 #[cfg(test)]

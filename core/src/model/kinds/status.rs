@@ -63,6 +63,10 @@ impl RecordKind for GoalStatus {
         self.replaces.iter().copied().chain([goal]).collect()
     }
 
+    fn replaces(&self) -> Vec<RecordId> {
+        self.replaces.clone()
+    }
+
     /// The client decides; a therapist only proposes.
     fn may_write(&self, role: Role) -> bool {
         match role {

@@ -187,8 +187,8 @@ mod tests {
         assert_eq!(space.plan().in_force_on(goal, day(2)), Some(first));
         // Also when the document gives it once for each of them.
         let stored = space.records.last().unwrap().clone();
-        let apart = stored.authors.iter().map(|author| SourceRecord {
-            authors: std::slice::from_ref(author),
+        let apart = stored.puts.iter().map(|put| SourceRecord {
+            puts: std::slice::from_ref(put),
             ..stored.source()
         });
         let others = space.records[..before].iter().map(|stored| stored.source());

@@ -49,7 +49,7 @@ impl RecordKind for Withdrawal {
 
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         for id in &entry.record.records {
-            let Some((record, authors)) = records.find(*id) else {
+            let Some((record, authors)) = records.find_or_undone(*id) else {
                 // What does not count need not be withdrawn, but doing so is no mistake.
                 match records.knows(*id) {
                     true => continue,
@@ -92,7 +92,8 @@ impl NewWithdrawal {
         }
         check_count("records to withdraw", self.records.len(), LINK_LIMIT)?;
         for id in &self.records {
-            let (record, authors) = records.find(*id).ok_or(InputError::UnknownRecord(*id))?;
+            let found = records.find_or_undone(*id);
+            let (record, authors) = found.ok_or(InputError::UnknownRecord(*id))?;
             if !record.is_withdrawable() {
                 return Err(InputError::NotWithdrawable(*id));
             }
@@ -110,13 +111,9 @@ impl NewWithdrawal {
     }
 }
 
-/// Everything that a withdrawal takes back which was not taken back itself.
-pub(crate) fn withdrawn<'a>(
-    withdrawals: impl Iterator<Item = Entry<'a, Withdrawal>>,
-) -> BTreeSet<RecordId> {
-    let named: BTreeMap<RecordId, &[RecordId]> = withdrawals
-        .map(|entry| (entry.id, entry.record.records.as_slice()))
-        .collect();
+/// Everything that a withdrawal takes back which was not taken back itself, where `named` has what
+/// each withdrawal takes back.
+pub(crate) fn withdrawn(named: BTreeMap<RecordId, Vec<RecordId>>) -> BTreeSet<RecordId> {
     // A withdrawal is decided once all that name it are: those nobody names come first.
     let mut undecided: BTreeMap<RecordId, usize> = named.keys().map(|id| (*id, 0)).collect();
     for id in named.values().flat_map(|records| records.iter()) {
@@ -130,7 +127,7 @@ pub(crate) fn withdrawn<'a>(
     let mut taken_back = BTreeSet::new();
     while let Some(id) = ready.pop() {
         let holds = !taken_back.contains(&id);
-        for record in named.get(&id).copied().unwrap_or_default() {
+        for record in named.get(&id).into_iter().flatten() {
             if holds {
                 taken_back.insert(*record);
             }
