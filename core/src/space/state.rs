@@ -1,5 +1,7 @@
 //! What a device keeps of a space beside its rows: one value, rewritten with every step.
 
+use std::collections::BTreeMap;
+
 use minicbor::{Decode, Encode};
 use waymark_wire::chain::{Chain, Cursor, Position};
 use waymark_wire::codec::{self, Bytes};
@@ -7,7 +9,7 @@ use waymark_wire::ids::{DeviceNumber, EntryId, Generation, Height, SpaceId};
 use waymark_wire::receipt::Receipt;
 use zeroize::Zeroizing;
 
-use super::{SpaceError, damaged};
+use super::{Heard, SpaceError, damaged};
 use crate::crypto::MembershipKeys;
 use crate::membership::{RelayAddress, SpaceKind};
 use crate::store::Table;
@@ -64,6 +66,8 @@ pub(crate) struct SpaceState {
     /// Keys with the agreement keys that this device had before, newest first: a relay that loses the
     /// entry which renewed one brings it back into force.
     pub(super) former: Vec<Zeroizing<Vec<u8>>>,
+    /// When each member was last heard.
+    pub(super) heard: BTreeMap<DeviceNumber, Heard>,
 }
 
 /// Who said in an epoch to lack its key.
@@ -152,6 +156,8 @@ struct Row {
     receipt: Option<Receipt>,
     #[n(31)]
     answered: Option<Receipt>,
+    #[n(36)]
+    heard: Option<Vec<(DeviceNumber, Heard)>>,
 }
 
 #[derive(Decode, Encode)]
@@ -198,6 +204,7 @@ impl SpaceState {
             returned: None,
             follows_fork: false,
             former: Vec::new(),
+            heard: BTreeMap::new(),
         }
     }
 
@@ -241,6 +248,12 @@ impl SpaceState {
             }),
             receipt: self.receipt.clone(),
             answered: self.answered.clone(),
+            heard: (!self.heard.is_empty()).then(|| {
+                self.heard
+                    .iter()
+                    .map(|(device, heard)| (*device, *heard))
+                    .collect()
+            }),
         })
     }
 
@@ -286,6 +299,7 @@ impl SpaceState {
                 .flatten()
                 .map(|keys| Zeroizing::new(keys.0))
                 .collect(),
+            heard: row.heard.into_iter().flatten().collect(),
         })
     }
 }
