@@ -16,7 +16,7 @@ mod recovery;
 mod removal;
 mod upkeep;
 
-pub use self::list::{HomeList, LIST, Listed};
+pub use self::list::{HomeList, LIST, Listed, Place, Reserve};
 pub use self::phrase::{
     PhraseState, cancel_phrase, confirm_phrase, made_phrase, make_phrase, phrase_state,
 };

@@ -9,6 +9,7 @@ use waymark_wire::ids::DeviceNumber;
 
 use super::standing::Standing;
 use super::{Space, SpaceError, damaged, keys};
+use crate::crypto::Entropy;
 use crate::membership::{Book, Use, Wish};
 use crate::store::{Store, Table, Transaction};
 
@@ -183,15 +184,20 @@ impl Space {
         Ok(judged)
     }
 
-    /// Gives up what is wanted of a space that is closed, apart from what waits for the one that goes
-    /// on in its place.
+    /// Gives up what is wanted of a space that is closed, with an entry that was on its way for it, apart
+    /// from what waits for the space that goes on in its place.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails or is damaged.
-    pub fn give_up_wishes(&self, store: &mut dyn Store) -> Result<Vec<Unfulfilled>, SpaceError> {
+    pub fn give_up_wishes(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<Unfulfilled>, SpaceError> {
         if !self.is_closed() {
             return Ok(Vec::new());
         }
+        self.take_back_draft(store, entropy)?;
         let judged = self.judge(store)?;
         let mut transaction = Transaction::new();
         let unfulfilled = judged.settle(self, &mut transaction);

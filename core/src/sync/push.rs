@@ -104,11 +104,11 @@ impl Machine {
         if !sync.caught_up || !std::mem::take(&mut sync.wants_push) {
             return;
         }
-        let Some((space, store, _)) = engine.parts(number) else {
+        let Some((space, store, entropy)) = engine.parts(number) else {
             return;
         };
         let id = space.id();
-        match space.give_up_wishes(store) {
+        match space.give_up_wishes(store, entropy) {
             Ok(unfulfilled) => self.tell_unfulfilled(id, unfulfilled),
             Err(error) => self.space_failed(engine, number, error.into(), now),
         }
