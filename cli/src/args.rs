@@ -7,12 +7,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::verbs::accept::Accept;
 use crate::verbs::begin_anew::BeginAnew;
 use crate::verbs::checkpoint::Checkpoint;
+use crate::verbs::close::Close;
 use crate::verbs::devices::Devices;
 use crate::verbs::evidence::Evidence;
+use crate::verbs::follow_relay::FollowRelay;
 use crate::verbs::grant::Grant;
 use crate::verbs::held::Held;
 use crate::verbs::init::Init;
 use crate::verbs::invite::Invite;
+use crate::verbs::leave::Leave;
 use crate::verbs::link::Link;
 use crate::verbs::members::Members;
 use crate::verbs::offer_copy::OfferCopy;
@@ -61,16 +64,22 @@ pub(crate) enum Command {
     Devices(Devices),
     /// Show what proves that a relay told two stories, write it to a file, or check such a file.
     Evidence(Evidence),
-    /// Show who can read a plan, and since when.
+    /// Show who can read a plan, since when, and when they were last heard.
     Members(Members),
     /// Say what for and how long somebody may read a plan, withdraw that, or show it.
     Grant(Grant),
-    /// Take a person's access to a plan back.
+    /// Take a person's access to a plan back, or end one membership by its number.
     Revoke(Revoke),
     /// Undo what one device wrote in a plan, let it count again, or show what is undone.
     UndoDevice(UndoDevice),
-    /// Replace the key of a plan.
+    /// Leave somebody else's plan, support space or circle.
+    Leave(Leave),
+    /// Close a plan, support space or circle: it stays readable, and nothing more is written.
+    Close(Close),
+    /// Replace the key of a plan, or hand it once more to a member that lacks it.
     Rotate(Rotate),
+    /// Go on with a relay whose log undoes a removal, and remove whoever it was once more.
+    FollowRelay(FollowRelay),
     /// Go on in a new plan, "from now on": whoever is invited there reads what is taken along, and
     /// nothing older.
     BeginAnew(BeginAnew),

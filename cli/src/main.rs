@@ -18,6 +18,7 @@ mod talk;
 mod verbs;
 mod waiting;
 
+use std::env;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -26,18 +27,24 @@ use self::args::{Command, Demo, Show, Waymark};
 use self::talk::Talk;
 
 fn main() -> ExitCode {
-    let waymark = Waymark::parse();
+    let waymark = match Waymark::try_parse() {
+        Ok(waymark) => waymark,
+        Err(error) => return misread(&error),
+    };
     let talk = Talk::new(waymark.json);
     let done = match &waymark.command {
         Command::Accept(args) => verbs::accept::run(args, talk),
         Command::BeginAnew(args) => verbs::begin_anew::run(args, talk),
+        Command::Close(args) => verbs::close::run(args, talk),
         Command::Demo(args) => return demonstrate(args, talk),
         Command::Devices(args) => verbs::devices::run(args, talk),
         Command::Evidence(args) => verbs::evidence::run(args, talk),
+        Command::FollowRelay(args) => verbs::follow_relay::run(args, talk),
         Command::Grant(args) => verbs::grant::run(args, talk),
         Command::Held(args) => verbs::held::run(args, talk),
         Command::Init(args) => verbs::init::run(args, talk),
         Command::Invite(args) => verbs::invite::run(args, talk),
+        Command::Leave(args) => verbs::leave::run(args, talk),
         Command::Link(args) => verbs::link::run(args, talk),
         Command::Members(args) => verbs::members::run(args, talk),
         Command::OfferCopy(args) => verbs::offer_copy::run(args, talk),
@@ -60,6 +67,22 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Says what is wrong with a command line, or shows the help that was asked for.
+fn misread(error: &clap::Error) -> ExitCode {
+    // Where nobody reads any more, it is lost; the exit code still tells.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or("say what to do");
+    // What could not be read does not say whether it is for programs.
+    let json = env::args_os().any(|argument| argument == "--json");
+    Talk::new(json).complain("wrong_use", &message);
+    ExitCode::from(2)
 }
 
 fn demonstrate(args: &Demo, talk: Talk) -> ExitCode {

@@ -5,15 +5,19 @@
 pub(crate) mod accept;
 pub(crate) mod begin_anew;
 pub(crate) mod checkpoint;
+pub(crate) mod close;
 mod comparing;
 pub(crate) mod devices;
 pub(crate) mod evidence;
+pub(crate) mod follow_relay;
 pub(crate) mod grant;
 pub(crate) mod held;
 pub(crate) mod init;
 pub(crate) mod invite;
+pub(crate) mod leave;
 pub(crate) mod link;
 pub(crate) mod members;
+mod not_done;
 pub(crate) mod offer_copy;
 mod people;
 pub(crate) mod recover;
@@ -26,13 +30,28 @@ pub(crate) mod sync;
 pub(crate) mod take_over;
 pub(crate) mod undo_device;
 
-use waymark_core::client::{ErrorClass, WaymarkError};
+use waymark_core::client::{ErrorClass, PlanId, Status as Stand, WaymarkError};
 
 use crate::desk::{Desk, DeskError};
 
 /// Sends what was decided; an error says that it is kept where the relay could not be reached.
 fn carry_out(desk: &Desk) -> Result<(), DeskError> {
     desk.sync().map_err(|error| kept(desk, error))
+}
+
+/// Whether a space stands as it was wanted to; an error says why it does not.
+fn ends(
+    desk: &Desk,
+    space: PlanId,
+    is_so: impl Fn(&Stand) -> bool,
+    pending: &str,
+) -> Result<(), DeskError> {
+    let all = desk.client.status()?;
+    let known = all.iter().find(|known| known.space == Some(space));
+    match known.is_some_and(is_so) {
+        true => Ok(()),
+        false => Err(not_done::or_pending(desk, Some(space), pending.into())),
+    }
 }
 
 /// Whether a relay that cannot be reached is the reason, so that it happens later.

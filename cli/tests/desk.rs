@@ -8,6 +8,10 @@
 mod alone;
 #[path = "desk/anew.rs"]
 mod anew;
+#[path = "desk/damage.rs"]
+mod damage;
+#[path = "desk/deciding.rs"]
+mod deciding;
 #[path = "desk/evidence.rs"]
 mod evidence;
 #[path = "desk/grants.rs"]

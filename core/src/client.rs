@@ -87,6 +87,7 @@ use crate::crypto::{Entropy, SeededEntropy};
 use crate::driver::{Clock, Driver, Http, Shared, SystemClock, SystemEntropy};
 use crate::engine::Engine;
 use crate::membership::RelayAddress;
+pub use crate::space::{NotDone, Wanted};
 use crate::store::{SqliteStore, Store, Table};
 
 /// What a client is opened with.

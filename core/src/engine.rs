@@ -80,7 +80,7 @@ impl Engine {
         Some((space, self.store.as_mut(), self.entropy.as_mut()))
     }
 
-    /// Takes a page of a space's log; `at_end` tells whether the log ends with it.
+    /// Takes a page of a space's log; `at_end` tells whether the log ends with it, `now_ms` the time.
     ///
     /// # Errors
     /// [`SpaceError`] names what is refused; nothing of the page is kept then.
@@ -90,11 +90,12 @@ impl Engine {
         items: Vec<Item>,
         receipt: &Receipt,
         at_end: bool,
+        now_ms: i64,
     ) -> Result<Received, SpaceError> {
         let (space, store, _) = self
             .parts(number)
             .ok_or(SpaceError::NotAllowed("the space is gone"))?;
-        space.receive(store, items, receipt, at_end)
+        space.receive(store, items, receipt, at_end, now_ms)
     }
 
     /// Gives up this device's membership in a space for another one, because somebody else has the same

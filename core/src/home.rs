@@ -6,16 +6,21 @@
 //! is which device's, so that one device can be removed everywhere.
 //!
 //! - [`upkeep`]: brings home and the other spaces into line; called after every change of either.
-//! - [`make_phrase`] and [`restore`]: 24 words that are a member of home, and the way back from them.
+//! - [`make_phrase`], [`confirm_phrase`], [`cancel_phrase`] and [`restore`]: 24 words that are a member
+//!   of home, and the way back from them.
 //! - [`remove_device`]: ends everything that one device is, and replaces every reserve.
 
 mod list;
+mod phrase;
 mod recovery;
 mod removal;
 mod upkeep;
 
-pub use self::list::{HomeList, LIST, Listed};
-pub use self::recovery::{PhraseState, make_phrase, phrase_state, restore};
+pub use self::list::{HomeList, LIST, Listed, Place, Reserve};
+pub use self::phrase::{
+    PhraseState, cancel_phrase, confirm_phrase, made_phrase, make_phrase, phrase_state,
+};
+pub use self::recovery::restore;
 pub use self::removal::remove_device;
 pub use self::upkeep::{borrow_reserve, upkeep};
 

@@ -113,6 +113,14 @@ impl People {
         self.0.call(|c| c.people().follow_relay(plan))
     }
 
+    /// Forgets what was wanted in a space and cannot be any more: the person has seen it in the status.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn forget_not_done(&self, plan: PlanId) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().forget_not_done(plan))
+    }
+
     /// Sixty digits that are equal on two devices exactly if they see the same membership of a
     /// space, with the same history: people compare them in person.
     ///

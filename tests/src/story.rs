@@ -72,6 +72,15 @@ pub fn notes(device: &Device, plan: PlanId) -> Vec<String> {
     notes
 }
 
+/// Makes a recovery phrase, in the place of `old` where there is one, and says that it is on paper.
+#[must_use]
+pub fn phrase(device: &Device, old: Option<&str>) -> String {
+    let people = device.client().people();
+    let words = people.make_phrase(old).expect("words");
+    people.confirm_phrase(old).expect("they are on paper");
+    words.to_string()
+}
+
 /// Fails unless the devices show the same plan.
 #[track_caller]
 pub fn assert_same(plan: PlanId, devices: &[&Device]) {

@@ -16,3 +16,5 @@ mod misuse;
 mod relays;
 #[path = "invitations/support.rs"]
 mod support;
+#[path = "invitations/supporters.rs"]
+mod supporters;

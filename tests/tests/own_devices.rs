@@ -7,7 +7,7 @@
 )]
 
 use waymark_core::client::{KeyHolder, MembershipChange, PlanId, RecoveryState};
-use waymark_tests::story::{assert_same, goal, log, notes, settle};
+use waymark_tests::story::{assert_same, goal, log, notes, phrase, settle};
 use waymark_tests::{Device, TestRelay, begin, link_phone, link_therapist};
 
 fn people(device: &Device, plan: PlanId, holder: KeyHolder) -> usize {
@@ -103,7 +103,7 @@ async fn words_bring_everything_back_also_what_came_after_them() {
         phone.client().people().recovery().unwrap(),
         RecoveryState::None
     );
-    let words = phone.client().people().make_phrase(None).unwrap();
+    let words = phrase(&phone, None);
     assert_eq!(
         phone.client().people().recovery().unwrap(),
         RecoveryState::Pending
@@ -174,22 +174,22 @@ async fn words_bring_everything_back_also_what_came_after_them() {
 async fn a_new_phrase_ends_the_old_one_and_only_with_its_words() {
     let relay = TestRelay::start().await;
     let (phone, plan) = begin(&relay);
-    let old = phone.client().people().make_phrase(None).unwrap();
+    let old = phrase(&phone, None);
     settle(&[&phone]).await;
     let refused = phone.client().people().make_phrase(None).unwrap_err();
     assert_eq!(refused.code(), "not_allowed");
-    let number = phone.client().people().devices().unwrap();
-    let phrase = number
+    let devices = phone.client().people().devices().unwrap();
+    let member = devices
         .iter()
         .find(|d| d.holder == KeyHolder::Phrase)
         .unwrap();
     let refused = phone
         .client()
         .people()
-        .remove_device(phrase.number)
+        .remove_device(member.number)
         .unwrap_err();
     assert_eq!(refused.code(), "not_allowed");
-    let new = phone.client().people().make_phrase(Some(&old)).unwrap();
+    let new = phrase(&phone, Some(&old));
     settle(&[&phone]).await;
     assert_eq!(
         phone.client().people().recovery().unwrap(),

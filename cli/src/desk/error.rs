@@ -27,6 +27,9 @@ pub(crate) enum DeskError {
     /// There was nobody to ask.
     #[error("no answer to \"{0}\"")]
     NoAnswer(String),
+    /// It cannot be any more: somebody else's change came first.
+    #[error("it cannot be done any more: {0}")]
+    NotDone(String),
     /// It is kept, and has not happened yet.
     #[error("{0}")]
     Pending(String),
@@ -50,6 +53,7 @@ impl DeskError {
             Self::Ended(_) => "invitation_ended",
             Self::Io { .. } => "io",
             Self::NoAnswer(_) => "no_answer",
+            Self::NotDone(_) => "not_done",
             Self::Pending(_) => "pending",
             Self::Wrong(_) => "wrong_use",
         }

@@ -33,14 +33,18 @@ mod tests {
 
     fn space(ready: bool, unsent: u32) -> Status {
         Status {
+            space: None,
+            kind: None,
             plan: None,
             ready,
             closed: false,
             followed_by: None,
+            ended: false,
             unsent,
             on_the_way: 1,
             waiting: 0,
             held: 0,
+            not_done: Vec::new(),
             evidence: 0,
             covered: 0,
             synced: None,

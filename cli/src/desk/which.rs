@@ -25,10 +25,11 @@ impl Which {
             return Ok(None);
         };
         let mut known = spaces(&desk.client);
-        let others = desk.client.status()?.into_iter();
-        for plan in others.filter_map(|space| space.plan) {
-            if known.iter().all(|(_, id)| *id != plan) {
-                known.push((SpaceKind::Care, plan));
+        for space in desk.client.status()? {
+            let kind = space.kind.unwrap_or(SpaceKind::Care);
+            let id = space.space.filter(|_| kind != SpaceKind::Home);
+            if let Some(id) = id.filter(|id| known.iter().all(|(_, other)| other != id)) {
+                known.push((kind, id));
             }
         }
         choose(&desk.client, &known, Some(begins)).map(Some)
@@ -58,14 +59,14 @@ pub(crate) fn short(id: &str) -> &str {
     id.get(..8).unwrap_or(id)
 }
 
-/// The plans that are closed.
+/// The spaces that are closed.
 ///
 /// # Errors
 /// The database's.
 pub(crate) fn closed(client: &Client) -> Result<Vec<PlanId>, WaymarkError> {
     let spaces = client.status()?.into_iter();
     let closed = spaces.filter(|space| space.closed);
-    Ok(closed.filter_map(|space| space.plan).collect())
+    Ok(closed.filter_map(|space| space.space).collect())
 }
 
 /// The one whose id begins so; without a beginning the only plan that is not closed, or the only

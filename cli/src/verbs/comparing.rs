@@ -211,6 +211,7 @@ fn ended(desk: &Desk, view: &InvitationView) -> DeskError {
         Some(InvitationEnd::Declined) => "the other declined",
         Some(InvitationEnd::Expired) => "its time was up",
         Some(InvitationEnd::Fault) => "the other's device found something wrong",
+        Some(InvitationEnd::Taken) => "somebody else was let in first",
         Some(InvitationEnd::Untrusted) => "what came was not from the other, and was not believed",
         Some(InvitationEnd::Withdrawn) => "it was refused here",
         Some(InvitationEnd::NotPossible) | None => "it could not be carried out",

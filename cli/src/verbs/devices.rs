@@ -2,9 +2,10 @@
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use waymark_core::client::KeyHolder;
+use waymark_core::client::{KeyHolder, PlanId};
+use waymark_core::membership::SpaceKind;
 
-use super::{carry_out, people};
+use super::{carry_out, not_done, people};
 use crate::desk::{Desk, DeskError, Place};
 use crate::talk::Talk;
 
@@ -74,10 +75,19 @@ fn run_remove(args: &Remove, talk: Talk) -> Result<(), DeskError> {
     let left = desk.client.people().devices()?;
     if left.iter().any(|device| device.number == number) {
         let text = format!("{name} is not removed yet: run `waymark sync`");
-        return Err(DeskError::Pending(text));
+        return Err(not_done::or_pending(&desk, home(&desk)?, text));
     }
+    // In a space that was closed meanwhile it stays what it was; nothing is written there.
+    not_done::tell(&desk)?;
     talk.tell("device_removed", json!({ "number": number }), |page| {
         page.line(format_args!("{name} is removed"));
     });
     Ok(())
+}
+
+/// Home's id as a space.
+fn home(desk: &Desk) -> Result<Option<PlanId>, DeskError> {
+    let all = desk.client.status()?;
+    let home = all.iter().find(|space| space.kind == Some(SpaceKind::Home));
+    Ok(home.and_then(|home| home.space))
 }

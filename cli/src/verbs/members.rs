@@ -1,8 +1,9 @@
-//! `members`: who can read a plan, and how that came about.
+//! `members`: who can read a plan or an item of one, and how that came about.
 
 use clap::Args;
 use serde_json::json;
 use waymark_core::client::{MembershipChange, MembershipStep, PlanId};
+use waymark_core::model::RecordId;
 
 use super::{grant, people};
 use crate::desk::{Desk, DeskError, Place, Which};
@@ -21,6 +22,11 @@ pub(crate) struct Members {
     /// Show the signed history instead: who added and removed whom.
     #[arg(long)]
     history: bool,
+
+    /// Show who can read one goal, check-in or other record instead: its id, as exports and events have
+    /// it. Every plan that holds it is shown.
+    #[arg(long, value_name = "ID", allow_hyphen_values = true, conflicts_with_all = ["history", "plan"])]
+    item: Option<String>,
 }
 
 /// Shows them.
@@ -29,6 +35,9 @@ pub(crate) struct Members {
 /// [`DeskError`].
 pub(crate) fn run(args: &Members, talk: Talk) -> Result<(), DeskError> {
     let desk = Desk::open(&args.place, talk)?;
+    if let Some(item) = &args.item {
+        return readers(&desk, item);
+    }
     let plan = args.which.of(&desk)?;
     if args.history {
         return history(&desk, plan);
@@ -55,6 +64,25 @@ pub(crate) fn run(args: &Members, talk: Talk) -> Result<(), DeskError> {
         0 => "nobody is known yet: this plan was not read".into(),
         keys => format!("{} can read what is in this plan", count(keys, "key")),
     });
+    Ok(())
+}
+
+fn readers(desk: &Desk, item: &str) -> Result<(), DeskError> {
+    let id: RecordId = item
+        .parse()
+        .map_err(|_| DeskError::Wrong(format!("{item} is no item's id")))?;
+    for held in desk.client.people().who_can_read(id)? {
+        let plan = held.plan;
+        desk.talk.note(format_args!("in plan {plan}:"));
+        for member in &held.readers {
+            let mut fields = people::fields(member);
+            fields["plan"] = json!(plan);
+            fields["item"] = json!(item);
+            desk.talk.tell("reader", fields, |page| {
+                page.line(people::line(page, member));
+            });
+        }
+    }
     Ok(())
 }
 

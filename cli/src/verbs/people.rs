@@ -24,17 +24,21 @@ pub(super) fn line(page: Page, member: &MemberView) -> String {
         KeyHolder::Reserve => "reserve for devices to come".into(),
     };
     let since = member.since.map(|since| format!(", since {since}"));
+    let heard = member
+        .last_heard
+        .map(|at| format!(", last heard {}", at.format("%Y-%m-%d %H:%M UTC")));
     let this = if member.this_device {
         page.ink(Ink::Bold, ", this device")
     } else {
         String::new()
     };
     format!(
-        "{:>3}  {name}{}: {holder}, {}{}{this}  {}",
+        "{:>3}  {name}{}: {holder}, {}{}{}{this}  {}",
         member.number,
         role.map(|role| format!(", {role}")).unwrap_or_default(),
         member.rights,
         since.unwrap_or_default(),
+        heard.unwrap_or_default(),
         page.ink(Ink::Dim, short(&member.person)),
     )
 }
@@ -98,6 +102,8 @@ mod tests {
             person: person.into(),
             holder: KeyHolder::Device,
             since: None,
+            last_heard: None,
+            last_heard_seq: None,
         }
     }
 

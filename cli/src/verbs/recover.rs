@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use waymark_core::client::{KeyHolder, RecoveryState};
+use waymark_core::client::{KeyHolder, MemberView};
 use zeroize::Zeroizing;
 
 use super::init::{Names, relay};
-use super::{carry_out, kept, people, status};
+use super::{carry_out, kept, not_done, people, status};
 use crate::desk::{Desk, DeskError, Place, Settings, spaces};
 use crate::page::count;
 use crate::talk::Talk;
@@ -23,8 +23,15 @@ pub(crate) struct Recover {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make 24 words and show them, this once. Words that were made before have to be given, and end.
+    /// Make 24 words and show them. They become good once it is said that they are on paper. Words that
+    /// were made before have to be given, and end.
     New(New),
+    /// Say that the words that `recover new` showed are on paper: they become good.
+    Confirm(Confirm),
+    /// Show the words once more that `recover new` made, as long as they are not good yet.
+    Show(Asked),
+    /// Give up the words that `recover new` made, as long as they are not good yet.
+    Cancel(Asked),
     /// Bring everything back on a device that has nothing, with the words alone.
     Restore(Restore),
     /// Say whether the words would suffice now.
@@ -42,6 +49,20 @@ struct Words {
 /// Words anew.
 #[derive(Args, Debug)]
 struct New {
+    #[command(flatten)]
+    place: Place,
+
+    #[command(flatten)]
+    words: Words,
+
+    /// Do not ask whether they are on paper: they are kept from standard output.
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Words that were made before.
+#[derive(Args, Debug)]
+struct Confirm {
     #[command(flatten)]
     place: Place,
 
@@ -90,6 +111,9 @@ impl Words {
 pub(crate) fn run(args: &Recover, talk: Talk) -> Result<(), DeskError> {
     match &args.command {
         Command::New(new) => make(new, talk),
+        Command::Confirm(confirm) => run_confirm(confirm, talk),
+        Command::Show(asked) => show_again(&Desk::open(&asked.place, talk)?),
+        Command::Cancel(asked) => cancel(&Desk::open(&asked.place, talk)?),
         Command::Restore(restore) => run_restore(restore, talk),
         Command::Status(asked) => say(&Desk::open(&asked.place, talk)?),
     }
@@ -98,12 +122,44 @@ pub(crate) fn run(args: &Recover, talk: Talk) -> Result<(), DeskError> {
 fn make(args: &New, talk: Talk) -> Result<(), DeskError> {
     let desk = Desk::open(&args.place, talk)?;
     let people = desk.client.people();
-    let has_words = people.recovery()? != RecoveryState::None;
-    let old = match has_words {
-        true => Some(args.words.read(talk, "The words that you have")?),
-        false => None,
-    };
-    let words = people.make_phrase(old.as_ref().map(|words| words.as_str()))?;
+    if people.made_phrase()?.is_some() {
+        talk.note("words were made already: `waymark recover show`, `confirm` or `cancel`");
+    }
+    let old = old_words(&desk, &args.words)?;
+    let old = old.as_ref().map(|words| words.as_str());
+    show(talk, &people.make_phrase(old)?);
+    talk.note("Write them on paper and show them to nobody.");
+    if let Err(error) = talk.consent(args.yes, "Are they on paper?") {
+        talk.note("they are kept: `waymark recover show`, `confirm` or `cancel`");
+        return Err(error);
+    }
+    confirm(&desk, old)
+}
+
+fn run_confirm(args: &Confirm, talk: Talk) -> Result<(), DeskError> {
+    let desk = Desk::open(&args.place, talk)?;
+    let old = old_words(&desk, &args.words)?;
+    confirm(&desk, old.as_ref().map(|words| words.as_str()))
+}
+
+/// The words that are good now, which end with the new ones.
+fn old_words(desk: &Desk, words: &Words) -> Result<Option<Zeroizing<String>>, DeskError> {
+    let devices = desk.client.people().devices()?;
+    let is_phrase = |device: &MemberView| device.holder == KeyHolder::Phrase;
+    match devices.iter().any(is_phrase) {
+        true => Ok(Some(words.read(desk.talk, "The words that you have")?)),
+        false => Ok(None),
+    }
+}
+
+fn confirm(desk: &Desk, old: Option<&str>) -> Result<(), DeskError> {
+    desk.client.people().confirm_phrase(old)?;
+    carry_out(desk)?;
+    not_done::tell(desk)?;
+    say(desk)
+}
+
+fn show(talk: Talk, words: &str) {
     let list: Vec<&str> = words.split(' ').collect();
     talk.tell("phrase", json!({ "words": list }), |page| {
         for (row, words) in list.chunks(4).enumerate() {
@@ -114,9 +170,18 @@ fn make(args: &New, talk: Talk) -> Result<(), DeskError> {
             page.line(words.trim_end());
         }
     });
-    talk.note("Write them on paper and show them to nobody. They are not shown again.");
-    carry_out(&desk)?;
-    say(&desk)
+}
+
+fn show_again(desk: &Desk) -> Result<(), DeskError> {
+    let words = desk.client.people().made_phrase()?;
+    let none = || DeskError::Wrong("no words are being made here".into());
+    show(desk.talk, &words.ok_or_else(none)?);
+    Ok(())
+}
+
+fn cancel(desk: &Desk) -> Result<(), DeskError> {
+    desk.client.people().cancel_phrase()?;
+    say(desk)
 }
 
 fn say(desk: &Desk) -> Result<(), DeskError> {

@@ -3,8 +3,9 @@
 use clap::Args;
 use serde_json::json;
 use waymark_core::client::{RecoveryState, Status as SpaceStatus};
+use waymark_core::membership::SpaceKind;
 
-use super::comparing;
+use super::{comparing, not_done};
 use crate::desk::{Desk, DeskError, Place};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &Status, talk: Talk) -> Result<(), DeskError> {
         page.line(told(recovery));
     });
     spaces(&desk)?;
+    not_done::tell(&desk)?;
     comparing::open(&desk);
     Ok(())
 }
@@ -55,13 +57,20 @@ pub(super) const fn told(recovery: RecoveryState) -> &'static str {
         RecoveryState::None => "no recovery phrase: whoever loses every device starts again",
         RecoveryState::Pending => "the recovery phrase does not suffice before the next sync",
         RecoveryState::Ready => "the recovery phrase brings everything back",
+        RecoveryState::Unconfirmed => {
+            "words were drawn and are good for nothing yet: see `waymark recover confirm`"
+        }
     }
 }
 
 fn show(page: Page, space: &SpaceStatus) {
-    let name = match space.plan {
-        Some(plan) => format!("plan {plan}"),
-        None => "home or shared space".into(),
+    let id = space.space.map(|id| format!(" {id}")).unwrap_or_default();
+    let name = match space.kind {
+        Some(SpaceKind::Care) => format!("plan{id}"),
+        Some(SpaceKind::Circle) => format!("circle{id}"),
+        Some(SpaceKind::Home) => "home".into(),
+        Some(SpaceKind::Support) => format!("support space{id}"),
+        _ => format!("space{id}"),
     };
     page.line(page.ink(Ink::Bold, name));
     let read = match (space.ready, space.synced) {
@@ -83,6 +92,7 @@ fn show(page: Page, space: &SpaceStatus) {
     match space.followed_by {
         Some(next) => page.line(format_args!("  closed: plan {next} goes on in its place")),
         None if space.closed => page.line("  closed"),
+        None if space.ended => page.line("  left: nothing more comes here"),
         None => {}
     }
     if space.evidence > 0 {

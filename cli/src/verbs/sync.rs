@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
-use waymark_core::client::{Change, ChangeListener};
+use waymark_core::client::{Change, ChangeListener, NotDone};
 
-use super::status;
+use super::{not_done, status};
 use crate::desk::{Desk, DeskError, Place};
 use crate::talk::Talk;
 
@@ -32,6 +32,7 @@ pub(crate) fn run(args: &Sync, talk: Talk) -> Result<(), DeskError> {
     }
     let synced = desk.sync();
     status::spaces(&desk)?;
+    not_done::tell(&desk)?;
     Ok(synced?)
 }
 
@@ -83,12 +84,22 @@ fn told(change: &Change) -> Option<(Value, String)> {
             return Some((fields, format!("invitation {id} went on")));
         }
         Change::Members { plan } => (plan, "members", json!(null), "other members".into()),
-        Change::NotDone { plan, reason } => (
+        Change::NotDone {
             plan,
-            "not_done",
-            json!(reason),
-            format!("not done: {reason}"),
-        ),
+            wanted,
+            reason,
+        } => {
+            let not_done = NotDone {
+                wanted: wanted.clone(),
+                reason: reason.clone(),
+            };
+            (plan, "not_done", json!(not_done), not_done::told(&not_done))
+        }
+        Change::Progress { ready, known } => {
+            let fields =
+                json!({ "what": "progress", "detail": { "ready": ready, "known": known } });
+            return Some((fields, format!("{ready} of {known} spaces")));
+        }
         Change::Records { plan, records, .. } => {
             let number = records.len();
             (

@@ -166,6 +166,8 @@ mod tests {
             person: "00aa".into(),
             holder: KeyHolder::Device,
             since: None,
+            last_heard: None,
+            last_heard_seq: None,
         }
     }
 

@@ -9,30 +9,77 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use waymark_core::client::{Client, Config};
 use waymark_core::model::{NewGoal, NewRevision, Schedule};
 
 /// A relay on a free loopback port; it ends with this.
 pub(crate) struct Relay {
     pub(crate) url: String,
-    _runtime: Runtime,
-    _directory: TempDir,
+    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
+    runtime: Runtime,
+    directory: TempDir,
 }
 
 impl Relay {
     pub(crate) fn start() -> Self {
-        let directory = TempDir::new().unwrap();
         let runtime = Runtime::new().unwrap();
-        let relay = waymark_server::Relay::open(waymark_server::Config::new(directory.path()));
-        let relay = relay.unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        runtime.spawn(relay.serve(listener, std::future::pending()));
-        Self {
-            url,
-            _runtime: runtime,
-            _directory: directory,
+        let mut relay = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            running: None,
+            runtime,
+            directory: TempDir::new().unwrap(),
+        };
+        relay.serve(listener);
+        relay
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        let config = waymark_server::Config::new(self.directory.path());
+        let relay = waymark_server::Relay::open(config).unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let serving = self.runtime.spawn(async move {
+            let stopped = async { stopped.await.unwrap_or_default() };
+            relay.serve(listener, stopped).await.unwrap();
+        });
+        self.running = Some((stop, serving));
+    }
+
+    /// Stops it; its port answers no more.
+    pub(crate) fn stop(&mut self) {
+        if let Some((stop, serving)) = self.running.take() {
+            let _ = stop.send(());
+            self.runtime.block_on(serving).unwrap();
         }
+    }
+
+    /// Starts it again on the same port.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        let address = self.url.trim_start_matches("http://");
+        let listener = self.runtime.block_on(TcpListener::bind(address)).unwrap();
+        self.serve(listener);
+    }
+
+    /// A backup of what it holds now.
+    pub(crate) fn backup(&mut self) -> TempDir {
+        self.stop();
+        let backup = TempDir::new().unwrap();
+        for file in fs::read_dir(self.directory.path()).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), backup.path().join(file.file_name())).unwrap();
+        }
+        self.restart();
+        backup
+    }
+
+    /// Puts a backup in the place of what it holds: everything since is lost.
+    pub(crate) fn put_back(&mut self, backup: TempDir) {
+        self.stop();
+        self.directory = backup;
+        self.restart();
     }
 }
 

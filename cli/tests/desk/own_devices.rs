@@ -3,7 +3,10 @@
 use crate::harness::{Desk, Relay};
 use crate::sharing::meet;
 
-fn join<'a>(relay: &'a Relay, new: &'a Desk) -> impl FnOnce(&str) -> crate::harness::Running + 'a {
+pub(crate) fn join<'a>(
+    relay: &'a Relay,
+    new: &'a Desk,
+) -> impl FnOnce(&str) -> crate::harness::Running + 'a {
     move |link| {
         let start = ["link", "--join", "--name", "Kim", "--device-name", "new"];
         let mut join = new.start(&[&start[..], &["--relay", &relay.url]].concat());

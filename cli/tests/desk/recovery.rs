@@ -5,7 +5,8 @@ use std::fs;
 use crate::harness::{Desk, Relay};
 
 fn words(desk: &Desk, input: &str) -> String {
-    let made = desk.answer(&["recover", "new"], input).done();
+    let made = desk.answer(&["recover", "new"], &format!("{input}yes\n"));
+    let made = made.done();
     assert_eq!(made.one("recovery")["state"], "ready");
     let words = made.one("phrase")["words"].as_array().unwrap();
     assert_eq!(words.len(), 24);
@@ -66,6 +67,34 @@ fn new_words_need_the_old_ones_and_end_them() {
     let late = Desk::empty();
     assert_eq!(restore(&late, &relay, &first).code, 1);
     restore(&late, &relay, &second).done();
+}
+
+/// Words that scrolled away, or that the program died before showing, would shut everybody out.
+#[test]
+fn words_are_good_only_after_a_yes_and_can_be_shown_again_or_given_up() {
+    let relay = Relay::start();
+    let kim = Desk::client(&relay, "Kim");
+    kim.run(&["recover", "show"]).failed(2, "wrong_use");
+    kim.run(&["recover", "cancel"]).failed(1, "not_allowed");
+    kim.run(&["recover", "confirm"]).failed(1, "not_allowed");
+    let state = |verb: &str| {
+        let said = kim.run(&["recover", verb]).done();
+        said.one("recovery")["state"].as_str().unwrap().to_owned()
+    };
+    let made = kim
+        .answer(&["recover", "new"], "no\n")
+        .failed(1, "declined");
+    kim.run(&["sync"]).done();
+    assert_eq!(state("status"), "unconfirmed");
+    let again = kim.run(&["recover", "show"]).done();
+    assert_eq!(again.one("phrase")["words"], made.one("phrase")["words"]);
+    kim.run(&["recover", "new"]).failed(1, "not_allowed");
+    assert_eq!(state("cancel"), "none");
+
+    kim.run(&["recover", "new"]).failed(2, "no_answer");
+    assert_eq!(state("confirm"), "ready");
+    let new = kim.run(&["recover", "new", "--words-file", "/nowhere"]);
+    new.failed(2, "wrong_use");
 }
 
 /// A slip of the pen is found and named, and the directory stays free for the next try.

@@ -7,7 +7,7 @@ use crate::harness::{Desk, Relay};
 fn what_cannot_be_meant_ends_with_2() {
     let relay = Relay::start();
     let kim = Desk::client(&relay, "Kim");
-    let cases: [&[&str]; 39] = [
+    let cases: [&[&str]; 48] = [
         &["init", "--name"],
         &["init", "--plan"],
         &["invite"],
@@ -39,6 +39,15 @@ fn what_cannot_be_meant_ends_with_2() {
         &["revoke"],
         &["revoke", "nobody", "--yes"],
         &["revoke", "Kim", "--plan", "!", "--yes"],
+        &["revoke", "Kim", "--number", "1"],
+        &["revoke", "--number", "one"],
+        &["leave", "now"],
+        &["leave", "--plan", "!", "--yes"],
+        &["close", "--plan", "!", "--yes"],
+        &["rotate", "--hand"],
+        &["members", "--item", "x"],
+        &["follow-relay", "--plan", "!", "--yes"],
+        &["recover", "confirm", "abandon"],
         &["rotate", "now"],
         &["rotate", "--plan", "!"],
         &["recover"],
@@ -52,6 +61,8 @@ fn what_cannot_be_meant_ends_with_2() {
         let said = kim.run(arguments);
         assert_eq!(said.code, 2, "{arguments:?}: {said:?}");
         assert!(!said.complaint.is_empty(), "{arguments:?}");
+        // A program reads the same from its own output.
+        assert_eq!(said.all("error").len(), 1, "{arguments:?}: {said:?}");
     }
     assert_eq!(kim.run(&["members"]).done().all("member").len(), 1);
 }
@@ -63,8 +74,12 @@ fn a_directory_without_a_device_stays_as_it_is() {
     for verb in [
         "accept",
         "begin-anew",
+        "close",
         "devices",
+        "follow-relay",
         "grant",
+        "held",
+        "leave",
         "link",
         "members",
         "rotate",

@@ -6,6 +6,7 @@ use super::{InvitationId, PlanId};
 use crate::driver::{Listener, Shared};
 use crate::home;
 use crate::model::{DocumentKey, DocumentKind, RecordId, TextId};
+use crate::space::Wanted;
 use crate::sync::Event;
 
 /// What changed.
@@ -32,6 +33,14 @@ pub enum Change {
         /// The invitation.
         id: InvitationId,
     },
+    /// How many spaces this device can read, of those that it knows: told while it joins or is brought
+    /// back, until it can read all of them. Both numbers grow meanwhile.
+    Progress {
+        /// Spaces that it can read.
+        ready: u32,
+        /// Spaces that it knows.
+        known: u32,
+    },
     /// Others wrote records of a plan.
     Records {
         /// The plan, or home as a space.
@@ -54,10 +63,12 @@ pub enum Change {
         plan: PlanId,
     },
     /// A change of who reads a plan, which was wanted here, cannot be any more: somebody else's came
-    /// first.
+    /// first. The status of the space says so until it is [seen](super::People::forget_not_done).
     NotDone {
         /// The plan, or home as a space.
         plan: PlanId,
+        /// What was wanted.
+        wanted: Wanted,
         /// Why not.
         reason: String,
     },
@@ -125,16 +136,27 @@ fn translate(event: Event) -> Vec<Change> {
         Event::Pairing { id } => vec![Change::Invitation {
             id: InvitationId(id.0),
         }],
+        Event::Progress { ready, known } => {
+            let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
+            vec![Change::Progress {
+                ready: count(ready),
+                known: count(known),
+            }]
+        }
         Event::Restored { space } => vec![Change::Restored {
             plan: PlanId(space.0),
         }],
         Event::Status { space } => vec![Change::Status {
             plan: PlanId(space.0),
         }],
-        Event::Unfulfilled { space, unfulfilled } => vec![Change::NotDone {
-            plan: PlanId(space.0),
-            reason: unfulfilled.reason.into(),
-        }],
+        Event::Unfulfilled { space, unfulfilled } => {
+            let not_done = |wanted| Change::NotDone {
+                plan: PlanId(space.0),
+                wanted,
+                reason: unfulfilled.reason.into(),
+            };
+            unfulfilled.wanted.map(not_done).into_iter().collect()
+        }
     }
 }
 

@@ -34,7 +34,7 @@ use crate::mail::{About, Kept, Mail, cards, has_others, kind_of};
 use crate::membership::RelayAddress;
 use crate::pairing::{self, Link, Pairing, Purpose, Side, Stage};
 use crate::role::Role;
-use crate::space::Space;
+use crate::space::{ONE_SUPPORTER, Space};
 use crate::store::Transaction;
 
 /// Inviting and being invited.
@@ -380,7 +380,7 @@ fn require_lead(engine: &Engine, id: SpaceId, purpose: Purpose) -> Result<(), Wa
     let mut open = engine.mail.all().filter(|(_, kept)| kept.is_open());
     let is_asked = open.any(|(_, kept)| kept.about.space == Some(id));
     if purpose == Purpose::Supporter && (is_asked || has_others(space)) {
-        return Err(not_now("a support space is for one supporter"));
+        return Err(not_now(ONE_SUPPORTER));
     }
     Ok(())
 }

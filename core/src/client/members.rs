@@ -1,6 +1,6 @@
 //! Who reads a space: seen, decided, and taken back.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use ring::digest::{SHA512, digest};
 use serde::Serialize;
 use waymark_wire::ids::{DeviceNumber, SpaceId};
@@ -291,6 +291,18 @@ impl People<'_> {
         Ok(steps)
     }
 
+    /// Forgets what was wanted in a space and cannot be any more: the person has seen it in
+    /// [`super::Status::not_done`].
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn forget_not_done(&self, plan: PlanId) -> Result<(), WaymarkError> {
+        let inner = &mut *self.0.shared.lock();
+        let mut transaction = Transaction::new();
+        known(&inner.engine, space_of(plan))?.forget_not_done(&mut transaction);
+        Ok(inner.engine.store.commit(transaction.into())?)
+    }
+
     /// Notes wishes of one space, all or none.
     fn want(
         &self,
@@ -333,6 +345,7 @@ fn not_read() -> WaymarkError {
 fn views(space: &Space) -> Vec<MemberView> {
     let own = space.device().filter(|_| !space.is_enrolling());
     let people = space.book().into_iter().flat_map(Book::people);
+    let heard = |device| space.last_heard(device).filter(|_| own != Some(device));
     let view = |(member, known): (&Member, Option<&crate::membership::RosterMember>)| MemberView {
         name: known.map(|known| known.name.clone()),
         role: known.map(|known| known.role),
@@ -348,6 +361,8 @@ fn views(space: &Space) -> Vec<MemberView> {
             None => KeyHolder::Device,
         },
         since: known.and_then(|known| NaiveDate::from_epoch_days(known.since)),
+        last_heard: heard(member.device).and_then(|at| DateTime::from_timestamp_millis(at.at_ms)),
+        last_heard_seq: heard(member.device).map(|at| at.seq),
     };
     people.map(view).collect()
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use waymark_wire::ids::PersonTag;
 use waymark_wire::membership::Rights;
@@ -48,6 +48,13 @@ pub struct MemberView {
     /// can read that. What is older can be read too.
     #[serde(serialize_with = "json::date_opt")]
     pub since: Option<NaiveDate>,
+    /// When this device last received something that was signed with its keys and had not come before,
+    /// by this device's clock; none for this very device, and where nothing came yet. A relay can keep
+    /// back what somebody says, but not so that this goes on.
+    #[serde(serialize_with = "json::instant_opt")]
+    pub last_heard: Option<DateTime<Utc>>,
+    /// Where in the space's log that stands, the same on all devices that have it.
+    pub last_heard_seq: Option<u64>,
 }
 
 /// What holds the keys of a membership.

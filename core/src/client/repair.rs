@@ -130,14 +130,19 @@ impl Inner {
         let status = damaged.map(|damage| {
             let problem = WaymarkError::from(damage.what.clone());
             Status {
-                plan: plan_of(damage),
+                space: damage.id.map(|id| PlanId(id.0)),
+                kind: damage.kind,
+                plan: plan_of(damage)
+                    .filter(|_| damage.kind.is_none_or(|kind| kind == SpaceKind::Care)),
                 ready: false,
                 closed: false,
                 followed_by: None,
+                ended: false,
                 unsent: 0,
                 on_the_way: 0,
                 waiting: 0,
                 held: 0,
+                not_done: Vec::new(),
                 evidence: 0,
                 covered: 0,
                 synced: None,

@@ -10,14 +10,18 @@ use waymark_wire::membership::Membership;
 use super::synced::last_synced;
 use super::{Client, Inner, PlanId, WaymarkError};
 use crate::membership::{Book, SpaceKind};
-use crate::space::{Space, SpaceError};
+use crate::space::{NotDone, Space, SpaceError};
 use crate::store::StoreError;
 
 /// How one space stands.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct Status {
-    /// The plan; none for home.
+    /// The space's id, by which calls take it; none where not even that can be read.
+    pub space: Option<PlanId>,
+    /// What the space is for; none where that cannot be read.
+    pub kind: Option<SpaceKind>,
+    /// The same as `space` where it is a plan.
     pub plan: Option<PlanId>,
     /// Whether this device can read it yet.
     pub ready: bool,
@@ -26,6 +30,9 @@ pub struct Status {
     /// The plan that goes on in its place, where it was closed for one. What waited here is written
     /// there as soon as this device is in it.
     pub followed_by: Option<PlanId>,
+    /// Whether this device is a member there no more, as far as it knows: its person has left, or its log
+    /// says so. It stays readable. Whoever is removed by others is not told.
+    pub ended: bool,
     /// Changes that wait to be sealed, at most 4,096 are counted.
     pub unsent: u32,
     /// Sealed entries that the log has not shown yet.
@@ -34,6 +41,9 @@ pub struct Status {
     pub waiting: u32,
     /// What was held back as not acceptable.
     pub held: u32,
+    /// What was wanted of who reads it, cannot be any more, and has not been
+    /// [seen](super::People::forget_not_done).
+    pub not_done: Vec<NotDone>,
     /// Pieces of evidence that the relay told two stories of it ([`super::Sync::evidence`]).
     pub evidence: u32,
     /// How many entries of its log a checkpoint covers that is right by what this device has read, and
@@ -136,16 +146,20 @@ fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
     let membership = space.book().map(Book::membership);
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Ok(Status {
+        space: Some(PlanId(id.0)),
+        kind: Some(space.kind()),
         plan: (space.kind() == SpaceKind::Care).then_some(PlanId(id.0)),
         ready: space.is_ready(),
         closed: space.is_closed(),
         followed_by: membership
             .and_then(Membership::successor)
             .map(|next| PlanId(next.0)),
+        ended: space.has_ended(),
         unsent: count(space.unsent(store)?),
         on_the_way: count(space.outbox(store)?.len()),
         waiting: count(space.waiting()),
         held: count(space.quarantined(store)?.len()),
+        not_done: space.not_done(store)?,
         evidence: count(space.evidence(store)?.len()),
         covered: space.covered(),
         synced: sync

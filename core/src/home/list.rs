@@ -30,6 +30,9 @@ pub enum Listed {
     /// The person is in a space no longer.
     #[n(3)]
     Gone(#[n(0)] SpaceId),
+    /// The beacon of the recovery phrase with this key in home is at the relay: its words suffice.
+    #[n(4)]
+    Beacon(#[n(0)] VerifyingKey),
 }
 
 /// Keys that every own device may enrol with.
@@ -102,6 +105,8 @@ pub struct HomeList {
     pub places: Vec<Place>,
     /// Spaces that the person has left.
     pub gone: Vec<SpaceId>,
+    /// Phrases whose beacons are up.
+    pub beacons: Vec<VerifyingKey>,
 }
 
 impl HomeList {
@@ -121,6 +126,7 @@ impl HomeList {
                 }
                 Ok(Listed::Place(place)) => list.places.push(place),
                 Ok(Listed::Gone(space)) => list.gone.push(space),
+                Ok(Listed::Beacon(phrase)) => list.beacons.push(phrase),
                 Err(error) => tracing::debug!(%error, "a record of home is of a later version"),
             }
         }

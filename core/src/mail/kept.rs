@@ -54,6 +54,9 @@ pub struct About {
     /// Why it came to nothing, where that was not the pairing's doing.
     #[n(8)]
     pub failed: Option<String>,
+    /// Owner: it came to nothing because somebody else supports there.
+    #[n(9)]
+    pub is_taken: Option<bool>,
 }
 
 impl About {
@@ -70,6 +73,7 @@ impl About {
             welcomed: false,
             settled: false,
             failed: None,
+            is_taken: None,
         }
     }
 }

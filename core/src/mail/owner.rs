@@ -14,7 +14,7 @@ use crate::home;
 use crate::membership::{KeySet, SpaceKind, Welcome, WelcomeSpace, Wish};
 use crate::pairing::Purpose;
 use crate::role::Role;
-use crate::space::{Founding, Space, SpaceError};
+use crate::space::{Founding, ONE_SUPPORTER, Space, SpaceError};
 use crate::store::{Store, Transaction};
 
 /// Has the other become a member of the space, and writes the welcome once it is.
@@ -50,11 +50,13 @@ pub(super) fn take_in(
     if waits || !space.is_ready() || space.is_enrolling() {
         return Ok(false);
     }
+    if purpose == Purpose::Supporter && has_others(space) {
+        // Invited by another device of this person's, perhaps while this one was offline.
+        kept.about.is_taken = Some(true);
+        return fail(engine, kept, ONE_SUPPORTER, now_ms);
+    }
     if kept.about.wanted {
         return fail(engine, kept, "it was not taken into the space", now_ms);
-    }
-    if purpose == Purpose::Supporter && has_others(space) {
-        return fail(engine, kept, "there is a supporter already", now_ms);
     }
     let place = match kept.about.role {
         Some(role) => Some((PersonTag(tag), Rights::WRITE, role)),

@@ -88,7 +88,8 @@ pub struct RosterMember {
     /// The device's name; at most [`RosterMember::NAME_CHARS`] characters.
     #[n(3)]
     pub device_name: String,
-    /// The newest format level that the device reads; a space writes at the lowest of them.
+    /// The newest format level that the device reads, as it told when it was added. Nothing is written
+    /// otherwise because of it yet.
     #[n(4)]
     pub level: u16,
     /// The local date on which it was added, in days since 1970-01-01, as the device that added it

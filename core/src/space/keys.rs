@@ -1,6 +1,6 @@
 //! The keys of a space's rows: the space's local number first, so that a space is a prefix.
 
-use waymark_wire::ids::{AttachmentHash, EntryId, Height};
+use waymark_wire::ids::{AttachmentHash, EntryId, Height, SpaceId};
 
 use super::{SpaceError, damaged};
 use crate::membership::Wish;
@@ -172,6 +172,17 @@ pub(super) fn held(number: u32, seq: u64, index: u32) -> Vec<u8> {
 /// Something that is wanted.
 pub(super) fn wish(number: u32, wish: &Wish) -> Vec<u8> {
     [number.to_be_bytes().as_slice(), &wish.place()].concat()
+}
+
+/// The prefix of what was wanted in a space and cannot be any more. A person sees it also where the
+/// space itself is damaged, so it stands with the device's own rows.
+pub(super) fn all_not_done(space: &SpaceId) -> Vec<u8> {
+    [b"not done ".as_slice(), &space.0].concat()
+}
+
+/// One such thing.
+pub(super) fn not_done(space: &SpaceId, wish: &Wish) -> Vec<u8> {
+    [all_not_done(space), wish.place()].concat()
 }
 
 /// A member's agreement key.

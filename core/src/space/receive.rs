@@ -64,6 +64,8 @@ pub struct Received {
 /// The state of one page while it is taken.
 #[derive(Default)]
 pub(super) struct Page {
+    /// When it came, in milliseconds since the Unix epoch.
+    now_ms: i64,
     pub(super) transaction: Transaction,
     pub(super) entries: BTreeMap<u64, Entry>,
     pub(super) received: Received,
@@ -93,7 +95,7 @@ impl Page {
 impl Space {
     /// Takes a page: verifies each entry and the relay's receipt, stores the entries, opens and
     /// applies what can be opened, all in one transaction. `at_end` tells whether the log ends with
-    /// it.
+    /// it; `now_ms` is the time in milliseconds since the Unix epoch, by this device's clock.
     ///
     /// # Errors
     /// [`SpaceError`] names the entry that is refused; nothing of the page is kept then.
@@ -103,6 +105,7 @@ impl Space {
         items: Vec<Item>,
         receipt: &Receipt,
         at_end: bool,
+        now_ms: i64,
     ) -> Result<Received, SpaceError> {
         self.refresh(store)?;
         if items.is_empty()
@@ -117,7 +120,7 @@ impl Space {
             return Ok(Received::default());
         }
         let before = self.journal();
-        match self.try_receive(store, items, receipt, at_end) {
+        match self.try_receive(store, items, receipt, at_end, now_ms) {
             Ok(received) => Ok(received),
             Err(error) => {
                 self.distrust();
@@ -136,8 +139,12 @@ impl Space {
         items: Vec<Item>,
         receipt: &Receipt,
         at_end: bool,
+        now_ms: i64,
     ) -> Result<Received, SpaceError> {
-        let mut page = Page::default();
+        let mut page = Page {
+            now_ms,
+            ..Page::default()
+        };
         self.begin_again(&mut page.transaction, &items)?;
         for item in items {
             match item {
@@ -226,6 +233,7 @@ impl Space {
                     self.hear(&entry);
                 }
                 self.count(seq, header.device, header.counter)?;
+                self.note_heard(seq, header.device, header.counter, page.now_ms);
             }
         }
         self.advance(page, seq, &id, entry)
@@ -264,7 +272,9 @@ impl Space {
         }
         let header = entry.header();
         self.count(seq, header.device, header.counter)?;
+        self.note_heard(seq, header.device, header.counter, page.now_ms);
         self.learn(store, page, entry, id)?;
+        self.forget_silent();
         let own = seq > 1 && self.is_own(header.device);
         let sealed = self.on_its_way(store, header.counter, &id)?;
         let is_new = own && sealed.is_none() && !self.is_from_before(header);

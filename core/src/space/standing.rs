@@ -7,7 +7,7 @@ use waymark_wire::signature::VerifyingKey;
 
 use super::Space;
 use crate::crypto::MembershipKeys;
-use crate::membership::{NewMember, Wish};
+use crate::membership::{NewMember, SpaceKind, Wish};
 
 /// How a wish stands to the membership as it is.
 pub(super) enum Standing {
@@ -43,6 +43,9 @@ impl Space {
             members.any(|member| member.rights.is_lasting() && of(member))
         };
         match wish {
+            Wish::Add(new) if self.admits_no_other(membership, own, new) => {
+                Standing::Refused(ONE_SUPPORTER)
+            }
             Wish::Add(new) => standing_of_new(membership, own, new),
             Wish::ReplacePhrase(old, new) => {
                 let key = &new.keys.signing_key;
@@ -96,7 +99,22 @@ impl Space {
             | Wish::Seal(_) => Standing::Open,
         }
     }
+
+    /// Whether this is a support space, and somebody else than whom `new` brings is supported or
+    /// supports here already.
+    fn admits_no_other(&self, membership: &Membership, own: &Member, new: &NewMember) -> bool {
+        let is_third = |member: &Member| member.person != own.person && member.person != new.person;
+        self.state.kind == SpaceKind::Support
+            && new.person != own.person
+            && membership
+                .member_ever_with_key(&new.keys.signing_key)
+                .is_none()
+            && membership.members().any(is_third)
+    }
 }
+
+/// Why a support space takes nobody more.
+pub(crate) const ONE_SUPPORTER: &str = "a support space is for one supporter";
 
 /// How the end of one membership stands.
 fn standing_of_removal(membership: &Membership, own: &Member, device: DeviceNumber) -> Standing {

@@ -1,5 +1,7 @@
 //! What a device keeps of a space beside its rows: one value, rewritten with every step.
 
+use std::collections::BTreeMap;
+
 use minicbor::{Decode, Encode};
 use waymark_wire::chain::{Chain, Cursor, Position};
 use waymark_wire::codec::{self, Bytes};
@@ -7,7 +9,7 @@ use waymark_wire::ids::{DeviceNumber, EntryId, Generation, Height, SpaceId};
 use waymark_wire::receipt::Receipt;
 use zeroize::Zeroizing;
 
-use super::{SpaceError, damaged};
+use super::{Heard, SpaceError, damaged};
 use crate::crypto::MembershipKeys;
 use crate::membership::{RelayAddress, SpaceKind};
 use crate::store::Table;
@@ -66,6 +68,8 @@ pub(crate) struct SpaceState {
     pub(super) former: Vec<Zeroizing<Vec<u8>>>,
     /// From where on this device keeps every entry; `None` where it keeps all of the log.
     pub(super) base: Option<Base>,
+    /// When each member was last heard.
+    pub(super) heard: BTreeMap<DeviceNumber, Heard>,
 }
 
 /// A place in the log up to which entries may be missing here, because this device has let go of
@@ -167,6 +171,8 @@ struct Row {
     receipt: Option<Receipt>,
     #[n(31)]
     answered: Option<Receipt>,
+    #[n(36)]
+    heard: Option<Vec<(DeviceNumber, Heard)>>,
 }
 
 #[derive(Decode, Encode)]
@@ -252,6 +258,7 @@ impl SpaceState {
             follows_fork: false,
             former: Vec::new(),
             base: None,
+            heard: BTreeMap::new(),
         }
     }
 
@@ -296,6 +303,12 @@ impl SpaceState {
             base: self.base.as_ref().map(BaseRow::from),
             receipt: self.receipt.clone(),
             answered: self.answered.clone(),
+            heard: (!self.heard.is_empty()).then(|| {
+                self.heard
+                    .iter()
+                    .map(|(device, heard)| (*device, *heard))
+                    .collect()
+            }),
         })
     }
 
@@ -345,6 +358,7 @@ impl SpaceState {
                 .base
                 .map(|base| base.into_base().ok_or_else(broken))
                 .transpose()?,
+            heard: row.heard.into_iter().flatten().collect(),
         })
     }
 }

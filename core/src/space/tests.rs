@@ -131,7 +131,7 @@ impl Bench {
                 bytes: entry.bytes().to_vec(),
             })
             .collect();
-        space.receive(store, items, &receipt, true)
+        space.receive(store, items, &receipt, true, 0)
     }
 
     /// A second device that was welcomed and has read nothing.

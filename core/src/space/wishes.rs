@@ -11,24 +11,16 @@ use waymark_wire::signature::VerifyingKey;
 use zeroize::Zeroizing;
 
 use super::standing::Standing;
+use super::wanted::Unfulfilled;
 use super::{Sealed, Space, SpaceError, damaged, keys, outbox};
 use crate::crypto::{Entropy, MembershipKeys};
 use crate::membership::{
-    Book, Draft, KeySet, NewMember, Newcomer, Signer, Steps, WelcomeSpace, Wish,
+    Book, Draft, KeySet, NewMember, Newcomer, Signer, SpaceKind, Steps, WelcomeSpace, Wish,
 };
 use crate::store::{Store, Table, Transaction};
 
 /// Memberships that one entry adds: as many as fit, however long the names are.
 const AT_ONCE: usize = 32;
-
-/// A wish that cannot be any more.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Unfulfilled {
-    /// What was wanted.
-    pub wish: Wish,
-    /// Why it cannot be.
-    pub reason: &'static str,
-}
 
 /// What became of the wishes.
 #[derive(Debug, Default)]
@@ -62,11 +54,14 @@ impl Space {
             Standing::Waits => return Err(SpaceError::NotAllowed("the space is closed")),
             Standing::Refused(reason) => return Err(SpaceError::NotAllowed(reason)),
         }
-        transaction.put(
-            Table::Intent,
-            keys::wish(self.number, wish),
-            codec::encode(wish),
-        );
+        transaction
+            .put(
+                Table::Intent,
+                keys::wish(self.number, wish),
+                codec::encode(wish),
+            )
+            // That it could not be before is no news any more.
+            .delete(Table::Home, keys::not_done(&self.state.id, wish));
         Ok(())
     }
 
@@ -112,33 +107,14 @@ impl Space {
     ) -> Result<Drafted, SpaceError> {
         self.refresh(store)?;
         let mut drafted = Drafted::default();
-        let mut open = Vec::new();
         let starts_over = self.starts_over(store)?;
         if !self.holds_key() && !starts_over {
             return Ok(drafted);
         }
-        let mut forgotten = Vec::new();
-        let wishes = self.wishes(store)?;
-        for wish in &wishes {
-            if is_banned(&wishes, wish) {
-                forgotten.push(keys::wish(self.number, wish));
-            }
-        }
-        for wish in wishes
-            .iter()
-            .filter(|wish| !is_banned(&wishes, wish))
-            .cloned()
-        {
-            let place = keys::wish(self.number, &wish);
-            match self.standing(&wish) {
-                Standing::Open => open.push(wish),
-                Standing::Done => forgotten.push(place),
-                Standing::Waits => {}
-                Standing::Refused(reason) => {
-                    forgotten.push(place);
-                    drafted.unfulfilled.push(Unfulfilled { wish, reason });
-                }
-            }
+        let mut judged = self.judge_wishes(store)?;
+        let mut open = std::mem::take(&mut judged.open);
+        if self.state.kind == SpaceKind::Support {
+            self.keep_one_supporter(&mut open);
         }
         if self.is_enrolling() {
             // What else is wanted waits until this device speaks for itself.
@@ -202,15 +178,11 @@ impl Space {
             }
             if signed.is_none() && !open.is_empty() {
                 let wish = open.swap_remove(0);
-                forgotten.push(keys::wish(self.number, &wish));
-                let reason = "the rules of the space do not allow it";
-                drafted.unfulfilled.push(Unfulfilled { wish, reason });
+                judged.refuse(wish, "the rules of the space do not allow it");
             }
             drafted.is_new = signed.is_some();
         }
-        for place in forgotten {
-            transaction.delete(Table::Intent, place);
-        }
+        drafted.unfulfilled = judged.settle(self, &mut transaction);
         if transaction.is_empty() {
             return Ok(drafted);
         }
@@ -238,6 +210,19 @@ impl Space {
         } else {
             Ok(self.next_counter())
         }
+    }
+
+    /// Of several people who are wanted in a support space the first comes; once it has, the others are
+    /// refused.
+    fn keep_one_supporter(&self, open: &mut Vec<Wish>) {
+        let own = self.own().map(|own| own.person);
+        let mut first = None;
+        open.retain(|wish| match wish {
+            Wish::Add(new) if Some(new.person) != own => {
+                *first.get_or_insert(new.person) == new.person
+            }
+            _ => true,
+        });
     }
 
     /// Notes what the next entries depend on.
@@ -564,11 +549,4 @@ pub fn devices_of(book: &Book, person: PersonTag) -> Vec<DeviceNumber> {
     let members = book.membership().members();
     let own = members.filter(|member| member.person == person);
     own.map(|member| member.device).collect()
-}
-
-/// Whether a wish is to add somebody who is not to come.
-fn is_banned(all: &[Wish], wish: &Wish) -> bool {
-    let Wish::Add(new) = wish else { return false };
-    let key = new.keys.signing_key;
-    all.contains(&Wish::RemoveKey(key))
 }

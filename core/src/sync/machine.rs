@@ -17,6 +17,7 @@ use super::reading::Pull;
 use super::{Effect, Event, Failure, Problem, RequestId, SpaceStatus, Timestamp};
 use crate::engine::Engine;
 use crate::home;
+use crate::membership::SpaceKind;
 use crate::space::{Change, Space};
 use crate::succession;
 
@@ -35,6 +36,8 @@ pub struct Machine {
     pub(super) upkeep_due: bool,
     /// This device gave up its memberships for others: what was asked for under them is of no use.
     pub(super) renounced: bool,
+    /// How many spaces could be read, of how many, when that was last looked at.
+    progress: Option<(usize, usize)>,
     effects: VecDeque<Effect>,
     pub(super) events: VecDeque<Event>,
     next_request: u64,
@@ -279,10 +282,24 @@ impl Machine {
             self.tell_of_forks(engine, now);
             self.lead_mail_on(engine, now.0);
             self.upkeep(engine);
+            self.tell_progress(engine);
             self.plan(engine, now);
             self.plan_mail(engine, now);
         }
         self.effects.pop_front()
+    }
+
+    /// Says how many spaces can be read, where there are others to come or that was so before.
+    fn tell_progress(&mut self, engine: &Engine) {
+        let spaces = engine.spaces().iter();
+        let spaces = spaces.filter(|space| space.kind() != SpaceKind::Beacon);
+        let known = spaces.clone().count();
+        let ready = spaces.filter(|space| space.is_ready()).count();
+        let before = self.progress.replace((ready, known));
+        let was_whole = before.is_none_or(|(ready, known)| ready == known);
+        if before != Some((ready, known)) && !(was_whole && ready == known) {
+            self.events.push_back(Event::Progress { ready, known });
+        }
     }
 
     /// Brings home and the other spaces into line.

@@ -363,7 +363,8 @@ impl Machine {
             self.take_keys(engine, number, &items, receipt.position.seq >= head, now);
             return receipt.position.seq < head;
         }
-        let received = match engine.receive(number, items, receipt, receipt.position.seq >= head) {
+        let at_end = receipt.position.seq >= head;
+        let received = match engine.receive(number, items, receipt, at_end, now.0) {
             Ok(received) => received,
             Err(error) => {
                 self.not_taken(engine, reading, error, now);
@@ -386,7 +387,7 @@ impl Machine {
         if received.membership {
             self.events.push_back(Event::Membership { space: id });
         }
-        let (seq, at_end) = (receipt.position.seq, receipt.position.seq >= head);
+        let seq = receipt.position.seq;
         let sync = self.spaces.entry(number).or_default();
         if received.membership {
             // Its entries may be numbered anew, and those of borrowed keys have others' numbers.

@@ -2,6 +2,7 @@
 
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::Kind;
+use waymark_wire::ids::SpaceId;
 use waymark_wire::limits;
 use waymark_wire::message::{AppendAnswer, AppendRequest, RefusalAnswer, RefusalCode};
 
@@ -26,8 +27,11 @@ impl Machine {
                 continue;
             };
             // Nothing is handed to a relay that shows another key than this space knows.
-            let is_over = space.has_ended() || space.is_closed();
-            if key.is_none() || space.relay().key != key || is_over {
+            if key.is_none() || space.relay().key != key || space.has_ended() {
+                continue;
+            }
+            if space.is_closed() {
+                self.give_up_wishes(engine, number, now);
                 continue;
             }
             if self.plan_healing(engine, url, number, now) {
@@ -70,11 +74,7 @@ impl Machine {
                 sync.problem = Some(withheld.into());
                 self.events.push_back(Event::Status { space: id });
             }
-            for unfulfilled in next.unfulfilled {
-                let space = id;
-                self.events
-                    .push_back(Event::Unfulfilled { space, unfulfilled });
-            }
+            self.tell_unfulfilled(id, next.unfulfilled);
             let Some(last) = outbox.last() else { continue };
             let below = last.counter + 1;
             let from = outbox.first().map(|first| first.counter);
@@ -102,6 +102,31 @@ impl Machine {
             sync.sent_at = height;
             sync.sent_from = from;
             sync.sent_as = space.map(|space| space.signing_key().verifying_key());
+        }
+    }
+
+    /// Nothing is added to a space that is closed: what was wanted there cannot be any more.
+    fn give_up_wishes(&mut self, engine: &mut Engine, number: u32, now: Timestamp) {
+        let sync = self.spaces.entry(number).or_default();
+        if !sync.caught_up || !std::mem::take(&mut sync.wants_push) {
+            return;
+        }
+        let Some((space, store, entropy)) = engine.parts(number) else {
+            return;
+        };
+        let id = space.id();
+        match space.give_up_wishes(store, entropy) {
+            Ok(unfulfilled) => self.tell_unfulfilled(id, unfulfilled),
+            Err(error) => self.space_failed(engine, number, error.into(), now),
+        }
+    }
+
+    fn tell_unfulfilled(&mut self, space: SpaceId, all: Vec<Unfulfilled>) {
+        // A phrase that cannot be is forgotten with its words.
+        self.upkeep_due |= !all.is_empty();
+        for unfulfilled in all {
+            self.events
+                .push_back(Event::Unfulfilled { space, unfulfilled });
         }
     }
 

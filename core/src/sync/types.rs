@@ -74,6 +74,13 @@ pub enum Event {
         /// Its mailbox, by which it is named.
         id: MailboxId,
     },
+    /// How many spaces this device can read, of those that it knows: while it joins, both grow.
+    Progress {
+        /// Spaces that it can read.
+        ready: usize,
+        /// Spaces that it knows.
+        known: usize,
+    },
     /// This device was restored from a backup, or copied: it becomes another member of the space than
     /// before, and what it had not sent is sent as that. The old membership stays until somebody ends
     /// it.

@@ -102,6 +102,9 @@ pub enum InvitationEnd {
     Fault,
     /// It could not be carried out; the detail says why.
     NotPossible,
+    /// Another device of this person's had invited somebody else to the support space, who came first:
+    /// it is for one.
+    Taken,
     /// What stood in the mailbox cannot have come from the other: somebody interfered, or the link
     /// was used on another device. Nothing of it was believed.
     Untrusted,
@@ -206,6 +209,7 @@ fn stage(kept: &Kept, now: i64) -> (InvitationStage, Option<InvitationEnd>) {
     use InvitationStage as At;
     let is_over = kept.pairing.expires_ms().is_some_and(|end| end <= now);
     let stage = match kept.pairing.stage() {
+        _ if kept.about.is_taken == Some(true) => return (At::Ended, Some(InvitationEnd::Taken)),
         _ if kept.about.failed.is_some() => return (At::Ended, Some(InvitationEnd::NotPossible)),
         Stage::Ended(ending) => return (At::Ended, Some(end_of(ending))),
         Stage::Done if kept.about.settled => At::Done,

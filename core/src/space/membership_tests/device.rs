@@ -34,6 +34,8 @@ pub(super) struct Device {
     pub(super) entropy: SeededEntropy,
     pub(super) person: PersonTag,
     pub(super) is_rough: bool,
+    /// What its clock shows.
+    pub(super) now_ms: i64,
     /// It has read the log to the end, so far as it knows, and may write.
     pub(super) caught_up: bool,
     /// Every entry that it has sent, and how far it knew the membership then.
@@ -85,6 +87,7 @@ impl Device {
             entropy,
             person: PersonTag([person; 16]),
             is_rough: false,
+            now_ms: 0,
             caught_up: false,
             sent: Vec::new(),
             notes: BTreeSet::new(),
@@ -265,7 +268,8 @@ impl Device {
         let Some((items, receipt, at_end)) = relay.page(self.number(), from, limit) else {
             return Ok(true);
         };
-        self.step(|space, store, _| space.receive(store, items.clone(), &receipt, at_end))?;
+        let now = self.now_ms;
+        self.step(|space, store, _| space.receive(store, items.clone(), &receipt, at_end, now))?;
         self.caught_up = at_end;
         Ok(at_end)
     }

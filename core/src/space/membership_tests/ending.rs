@@ -87,7 +87,7 @@ fn a_removed_device_opens_nothing_that_came_later_whatever_it_is_handed() {
     let device = &mut fleet.devices[1];
     let before = device.records();
     let store = device.store.as_mut().unwrap();
-    let received = device.space.receive(store, items, &receipt, at_end);
+    let received = device.space.receive(store, items, &receipt, at_end, 0);
     assert!(received.is_ok_and(|received| received.changes.is_empty()));
     assert_eq!(device.records(), before);
     assert!(device.space.has_ended());

@@ -17,14 +17,14 @@ pub(super) struct Fleet {
 
 impl Fleet {
     /// A client's first device, whose space the relay has.
-    pub(super) fn new() -> Self {
+    pub(super) fn new_of_kind(kind: SpaceKind) -> Self {
         let mut relay = Relay::new();
         let address = RelayAddress {
             url: "http://relay".into(),
             key: Some(relay.key()),
         };
         let founding = Founding {
-            kind: SpaceKind::Care,
+            kind,
             relay: address,
             follows: None,
         };
@@ -42,7 +42,12 @@ impl Fleet {
 
     /// The client's first device, and others that it added.
     pub(super) fn of(others: &[(u8, Rights)]) -> Self {
-        let mut fleet = Self::new();
+        Self::of_kind(SpaceKind::Care, others)
+    }
+
+    /// The same in a space for something else than a plan.
+    pub(super) fn of_kind(kind: SpaceKind, others: &[(u8, Rights)]) -> Self {
+        let mut fleet = Self::new_of_kind(kind);
         for (person, rights) in others {
             fleet.add(0, *person, *rights);
         }

@@ -102,12 +102,12 @@ impl Run {
             Step::Publish if own.caught_up => {
                 let step =
                     own.step(|space, store, entropy| space.publish_checkpoint(store, entropy));
-                drop(step.unwrap());
+                step.unwrap();
             }
             Step::TakeBack if own.caught_up => {
                 let step =
                     own.step(|space, store, entropy| space.take_back_checkpoint(store, entropy));
-                drop(step.unwrap());
+                step.unwrap();
             }
             Step::Publish | Step::TakeBack => {}
         }

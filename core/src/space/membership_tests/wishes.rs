@@ -1,7 +1,7 @@
 //! What devices want at the same time.
 
 use waymark_wire::codec::Bytes;
-use waymark_wire::ids::DeviceNumber;
+use waymark_wire::ids::{DeviceNumber, PersonTag};
 use waymark_wire::membership::Rights;
 use waymark_wire::signature::VerifyingKey;
 
@@ -9,8 +9,8 @@ use super::device::{Pushed, new_member};
 use super::fleet::{Fleet, keys_of};
 use super::relay::Refused;
 use crate::crypto::MembershipKeys;
-use crate::membership::Wish;
-use crate::space::SpaceError;
+use crate::membership::{SpaceKind, Wish};
+use crate::space::{NotDone, SpaceError, Wanted};
 
 const ADMIN: Rights = Rights::ADMIN;
 const WRITE: Rights = Rights::WRITE;
@@ -235,4 +235,62 @@ fn a_phrase_that_is_no_member_any_more_replaces_nothing() {
     };
     assert_eq!(given_back.wish, replace(&old, &late));
     assert_eq!(given_back.reason, "this phrase is no member any more");
+}
+
+/// What was published for one supporter would be read by two.
+#[test]
+fn a_support_space_takes_one_other_person_with_all_devices() {
+    let mut fleet = Fleet::of_kind(SpaceKind::Support, &[(1, ADMIN)]);
+    // Two who are wanted by one device at once, and one who is wanted by another.
+    fleet.wish(0, Wish::Add(new_member(2, &keys_of(61), WRITE)));
+    fleet.wish(0, Wish::Add(new_member(3, &keys_of(62), WRITE)));
+    fleet.wish(1, Wish::Add(new_member(4, &keys_of(63), WRITE)));
+    fleet.devices[1].prepare();
+    fleet.settle();
+    fleet.settle();
+    let others = |fleet: &Fleet| -> Vec<PersonTag> {
+        let members = fleet.membership().members();
+        let others = members.filter(|member| member.person != PersonTag([1; 16]));
+        others.map(|member| member.person).collect()
+    };
+    let [one] = others(&fleet)[..] else {
+        panic!("one other person is in");
+    };
+    let reasons = fleet.devices[..2].iter().flat_map(|d| &d.unfulfilled);
+    let reasons: Vec<_> = reasons.map(|given_back| given_back.reason).collect();
+    assert_eq!(reasons, ["a support space is for one supporter"; 2]);
+    // A second device of the same person is welcome.
+    fleet.wish(0, Wish::Add(new_member(one.0[0], &keys_of(64), WRITE)));
+    fleet.settle();
+    assert_eq!(others(&fleet), [one, one]);
+    let third = fleet.devices[0].wish(&Wish::Add(new_member(9, &keys_of(65), WRITE)));
+    let refused = SpaceError::NotAllowed("a support space is for one supporter");
+    assert_eq!(third, Err(refused));
+}
+
+/// A refusal that was overtaken by a success would frighten for nothing.
+#[test]
+fn what_could_not_be_is_kept_until_it_is_wanted_again_and_can_be() {
+    let mut fleet = Fleet::of(&[(2, ADMIN)]);
+    fleet.wish(0, Wish::Leave);
+    fleet.wish(1, Wish::Leave);
+    fleet.sync(0);
+    fleet.sync(1);
+    let not_done = |fleet: &Fleet| {
+        let device = &fleet.devices[1];
+        device.space.not_done(device.store()).unwrap()
+    };
+    let kept = NotDone {
+        wanted: Wanted::Leave,
+        reason: "the last who leads a space closes it instead of leaving".into(),
+    };
+    assert_eq!(not_done(&fleet), [kept.clone()]);
+    fleet.devices[1].crash();
+    assert_eq!(not_done(&fleet), [kept], "also for who was not there");
+    fleet.wish(1, Wish::Add(new_member(3, &keys_of(71), ADMIN)));
+    fleet.sync(1);
+    fleet.wish(1, Wish::Leave);
+    assert_eq!(not_done(&fleet), []);
+    fleet.sync(1);
+    assert!(fleet.devices[1].space.has_ended());
 }

@@ -87,7 +87,7 @@ impl Reader {
             bytes: entry.into_bytes(),
         });
         let items = items.collect();
-        let taken = self.space.receive(&mut self.store, items, receipt, true);
+        let taken = self.space.receive(&mut self.store, items, receipt, true, 0);
         taken.map(drop)
     }
 
