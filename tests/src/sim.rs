@@ -9,13 +9,14 @@
 //!
 //! - `world`, `net`, `play`: the run, event by event.
 //! - `device`, `disk`, `relays`: what it is made of; `lies`: what relays make of it.
-//! - `acts`, `edits`, `membership`: what people do.
+//! - `acts`, `edits`, `membership`: what people do; `checkpoints`: what goes by itself.
 //! - `oracle`, `ledger`, `standing`, `checks`: what must be true at the end, by code that shares nothing with what
 //!   it checks but the formats of the wire.
 //! - `chance`: where all of it comes from.
 
 mod acts;
 mod chance;
+mod checkpoints;
 mod checks;
 mod device;
 mod disk;
@@ -54,6 +55,10 @@ pub struct Options {
     pub relays: Relays,
     /// Whether what relays lose has to be with everybody again in the end, or only the rest.
     pub heals: bool,
+    /// Whether devices publish checkpoints, and time passes until they rest.
+    pub checkpoints: bool,
+    /// Whether relays drop entries before everybody has read them.
+    pub drops: bool,
     /// Whether everything that happens is printed.
     pub verbose: bool,
     /// What is broken on purpose, to see that it is found.
@@ -92,6 +97,8 @@ impl Default for Options {
             clones: true,
             relays: Relays::Tampering,
             heals: false,
+            checkpoints: false,
+            drops: false,
             verbose: false,
             sabotage: None,
         }

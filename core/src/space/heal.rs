@@ -64,18 +64,23 @@ impl Space {
     /// # Errors
     /// [`SpaceError`] where the store fails or is damaged.
     pub fn earlier(&self, store: &dyn Store) -> Result<Vec<Position>, SpaceError> {
-        let wanted = spread(self.state.cursor.seq);
-        let mut places = Vec::new();
-        if let Some(base) = &self.state.base {
-            places.push(base.cursor.position());
+        let seq = self.state.cursor.seq;
+        // A relay that has dropped what a checkpoint covers agrees on nothing before its place.
+        let covered = self.places_covered().into_iter().filter(|at| *at < seq);
+        let mut wanted: Vec<u64> = covered.collect();
+        for place in spread(seq) {
+            if wanted.len() < limits::EARLIER && !wanted.contains(&place) {
+                wanted.push(place);
+            }
         }
+        let base = self.state.base.iter().map(|base| base.cursor.position());
+        let mut places: Vec<Position> = base.filter(|at| wanted.contains(&at.seq)).collect();
         self.walk(store, |_, cursor| {
             if wanted.contains(&cursor.seq) {
                 places.push(cursor.position());
             }
         })?;
         places.reverse();
-        places.truncate(limits::EARLIER);
         Ok(places)
     }
 

@@ -239,7 +239,9 @@ impl Space {
     pub(super) fn goes_on_without_key(&self, page: &Page) -> Result<(), SpaceError> {
         let is_answer = page.key_missing && self.has_refused_key();
         let may_ask = self.lacks_key() && !self.is_closed() && !self.is_rotation_due();
-        if self.holds_key() || !page.key_refused || (may_ask && !is_answer) {
+        // Whoever entered with borrowed keys and was removed before it read that needs none any more.
+        let needs_none = self.holds_key() || self.has_ended();
+        if needs_none || !page.key_refused || (may_ask && !is_answer) {
             Ok(())
         } else {
             Err(BookError::KeyRefused.into())

@@ -10,13 +10,13 @@
 
 use std::collections::BTreeMap;
 
-use waymark_wire::entry::Entry;
+use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::membership::{MembershipBody, Op, Rights};
 use waymark_wire::padding;
 use zeroize::Zeroizing;
 
 use super::receive::Page;
-use super::{Space, SpaceError, damaged, keys};
+use super::{Sealed, Space, SpaceError, damaged, keys};
 use crate::crypto::{Entropy, MembershipKeys};
 use crate::gate::{ActorId, DocumentName, PlainChange, RecordView, Section, TextId, decode_batch};
 use crate::membership::{Newcomer, SpaceKind, Wish};
@@ -209,7 +209,8 @@ impl Space {
         store: &dyn Store,
     ) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
         let mut first: Vec<(DocumentName, u32)> = Vec::new();
-        for sealed in self.batches(store)? {
+        let is_own = |sealed: &Sealed| sealed.entry.header().kind == Kind::Batch;
+        for sealed in self.all_sealed(store)?.into_iter().filter(is_own) {
             let padded = self.text_of(&sealed.entry)?;
             let broken = || damaged(Table::Outbox, "a batch on its way cannot be read");
             let text = padding::unpad(&padded).ok_or_else(broken)?;

@@ -74,8 +74,8 @@ pub(super) struct SpaceSync {
     pub(super) sent_as: Option<VerifyingKey>,
     /// The counter of the first entry in it.
     pub(super) sent_from: Option<u32>,
-    /// Checkpoints are to be published where more batches than this stand behind the last one.
-    pub(super) tends: Option<u64>,
+    /// A checkpoint is to be published, if one is due.
+    pub(super) tends: Option<Tends>,
     /// The membership at which the relay last said that another entry came first.
     pub(super) moved_at: Option<Height>,
     /// How far the log was read when the relay last said that a counter is another entry's.
@@ -99,6 +99,15 @@ pub(super) struct SpaceSync {
     pub(super) backoff: Backoff,
     pub(super) problem: Option<Problem>,
     pub(super) synced: Option<Timestamp>,
+}
+
+/// A checkpoint is to be published, if one is due.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tends {
+    /// Beyond how many batches behind the last one that is so.
+    pub(super) most: u64,
+    /// The log was read to its end since that was asked for: somebody else may have been faster.
+    pub(super) is_read: bool,
 }
 
 /// What a relay said that it took.
@@ -218,7 +227,8 @@ impl Machine {
     pub fn tend(&mut self, engine: &Engine, most: u64) {
         self.sync_now(engine);
         for sync in self.spaces.values_mut() {
-            sync.tends = Some(most);
+            let is_read = false;
+            sync.tends = Some(Tends { most, is_read });
         }
     }
 

@@ -424,6 +424,10 @@ impl Machine {
         self.upkeep_due |= first || succession::waits_for(engine, number);
         sync.caught_up = true;
         sync.whole = false;
+        if let Some(tends) = sync.tends.as_mut().filter(|tends| !tends.is_read) {
+            tends.is_read = true;
+            sync.wants_push = true;
+        }
         sync.synced = Some(now);
         sync.balks &= received.confirmed == 0;
         if !sync.balks {

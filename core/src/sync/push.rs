@@ -6,7 +6,7 @@ use waymark_wire::ids::SpaceId;
 use waymark_wire::limits;
 use waymark_wire::message::{AppendAnswer, AppendRequest, RefusalAnswer, RefusalCode};
 
-use super::machine::{Purpose, SpaceSync, Taken};
+use super::machine::{Purpose, SpaceSync, Taken, Tends};
 use super::pull::{is_on_its_way, is_unheard_of, refused};
 use super::{Event, Machine, Problem, Timestamp};
 use crate::engine::Engine;
@@ -316,7 +316,7 @@ fn next_entries(
     engine: &mut Engine,
     number: u32,
     sent_below: Option<u32>,
-    tends: Option<u64>,
+    tends: Option<Tends>,
 ) -> Result<Next, SpaceError> {
     let mut made = Next::default();
     let Some((space, store, entropy)) = engine.parts(number) else {
@@ -343,10 +343,12 @@ fn next_entries(
         while space.seal(store, entropy)? {}
         made.held = space.judge_checkpoints(store)?;
         space.speak_of_checkpoints(store, entropy)?;
-        if let Some(most) = tends {
-            let step = space.tend_checkpoint(store, most, entropy)?;
-            made.tends = step != Published::Nothing;
-        }
+        made.tends = match tends {
+            Some(Tends { most, is_read }) if is_read => {
+                space.tend_checkpoint(store, most, entropy)? != Published::Nothing
+            }
+            _ => true,
+        };
     }
     let mut bytes = 0;
     let mut fits = |sealed: &Sealed| {

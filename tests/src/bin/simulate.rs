@@ -45,6 +45,12 @@ struct Arguments {
     /// What relays lose has to be with everybody again in the end.
     #[arg(long, default_value_t = Options::default().heals)]
     heals: bool,
+    /// Devices publish checkpoints, and time passes until they rest.
+    #[arg(long)]
+    checkpoints: bool,
+    /// Relays drop entries before everybody has read them.
+    #[arg(long, requires = "checkpoints")]
+    drops: bool,
     /// Print everything that happens.
     #[arg(long)]
     verbose: bool,
@@ -58,6 +64,8 @@ fn main() -> ExitCode {
         clones: !arguments.no_clones,
         relays: arguments.relays,
         heals: arguments.heals,
+        checkpoints: arguments.checkpoints,
+        drops: arguments.drops,
         verbose: arguments.verbose,
         sabotage: None,
     };
@@ -112,7 +120,14 @@ fn print_failures(failed: &[Outcome], arguments: &Arguments) {
     let relays = arguments.relays.to_possible_value();
     let relays = relays.map(|value| value.get_name().to_owned());
     let relays = relays.unwrap_or_default();
-    let heals = if arguments.heals { " --heals" } else { "" };
+    let mut more = String::new();
+    for (is_set, flag) in [
+        (arguments.heals, " --heals"),
+        (arguments.checkpoints, " --checkpoints"),
+        (arguments.drops, " --drops"),
+    ] {
+        more.push_str(if is_set { flag } else { "" });
+    }
     if failed.is_empty() {
         return println!("no seed failed");
     }
@@ -123,7 +138,7 @@ fn print_failures(failed: &[Outcome], arguments: &Arguments) {
     for outcome in failed {
         let seed = outcome.seed;
         println!(
-            "  cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --steps {steps} --relays {relays}{heals} --verbose"
+            "  cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --steps {steps} --relays {relays}{more} --verbose"
         );
     }
 }

@@ -78,6 +78,7 @@ impl World {
         }
         self.check_relays();
         self.check_places();
+        self.check_checkpoints();
         let stranded = self.stranded();
         let mut plans: BTreeMap<SpaceId, bool> = BTreeMap::new();
         for number in 0..self.devices.len() {
@@ -421,6 +422,17 @@ impl World {
         }
     }
 
+    /// Whether a device wrote something in a plan that another member does not have.
+    fn holds_alone(&self, plan: PlanId, number: usize, members: &[usize]) -> bool {
+        let all = members.iter().filter_map(|n| self.records(*n, plan));
+        let all: Vec<BTreeSet<RecordId>> = all.collect();
+        let mut own = self.oracle.records.iter();
+        own.any(|w| {
+            let is_own = w.plan == plan && w.device == number;
+            is_own && all.iter().any(|there| !there.contains(&w.id))
+        })
+    }
+
     /// All members show the same, but those who have something that a closed plan never took.
     fn check_same(&mut self, plan: PlanId, members: &[usize]) {
         let mut shown = Vec::new();
@@ -430,7 +442,10 @@ impl World {
             };
             let all = client.status().unwrap_or_default();
             let waits = |s: &Status| s.plan == Some(plan) && s.unsent + s.on_the_way > 0;
-            if all.iter().any(|status| status.closed && waits(status)) {
+            let is_closed = |s: &Status| s.plan == Some(plan) && s.closed;
+            // What was carried into the next plan waits no more, and is there all the same.
+            let is_kept = all.iter().any(is_closed) && self.holds_alone(plan, number, members);
+            if is_kept || all.iter().any(|status| status.closed && waits(status)) {
                 self.tally.count(
                     Group::Exempt,
                     "a device's view of a closed plan that took not all",

@@ -71,6 +71,13 @@ impl World {
             }
             steps -= 1;
             self.act();
+            if let Some(wait) = self.holidays() {
+                if self.options.drops {
+                    self.relays_tend();
+                }
+                self.after(wait, Event::Act);
+                continue;
+            }
             let wait = match self.chance.below(20) {
                 0 => self.chance.millis(3 * 86_400_000),
                 1..4 => self.chance.millis(600_000),
@@ -111,6 +118,13 @@ impl World {
                 self.open(number);
             }
         }
+        if self.until_quiet() {
+            self.afterwards();
+        }
+    }
+
+    /// Everybody syncs until nothing new comes of it; says whether that was so.
+    pub(super) fn until_quiet(&mut self) -> bool {
         let (mut begun, mut quiet) = (self.time(), 0);
         // What was given back to a relay today, and lost again, is given back tomorrow.
         let mut is_tomorrow = self.options.relays != Relays::Lying;
@@ -120,7 +134,7 @@ impl World {
                 self.start_sync(number);
                 self.until_rest();
                 if self.failure.is_some() {
-                    return;
+                    return false;
                 }
             }
             let is_decided = self.decide();
@@ -138,10 +152,11 @@ impl World {
                 self.tally.most("rounds until rest", count(round));
                 self.tally
                     .most("simulated seconds until rest", passed.div_ceil(1_000));
-                return;
+                return true;
             }
         }
         self.fail(format!("they do not come to rest in {ROUNDS} rounds"));
+        false
     }
 
     /// Where a log goes on with somebody who was removed, the person decides to follow it, so that the
@@ -182,7 +197,7 @@ impl World {
     }
 
     /// Lets happen what is to happen, until no sync runs.
-    fn until_rest(&mut self) {
+    pub(super) fn until_rest(&mut self) {
         let end = self.time() + ROUND_MS;
         for _ in 0..EVENTS {
             if self.failure.is_some() || !self.devices.iter().any(|device| device.is_running) {

@@ -153,6 +153,21 @@ impl SimRelay {
         (lost(&thrown_away, branch), (status, answer))
     }
 
+    /// Drops what may go, and says how many entries went.
+    pub(super) fn tend(&mut self, now: i64) -> u64 {
+        self.host.now.store(now, Ordering::Relaxed);
+        let other = self.other.iter().map(|(branch, _)| branch);
+        let mut dropped = 0;
+        for branch in other.chain([&self.shown]) {
+            let before = branch.stored().len();
+            if let Some(relay) = &branch.relay {
+                self.host.runtime.block_on(relay.tend());
+            }
+            dropped += before.saturating_sub(branch.stored().len());
+        }
+        u64::try_from(dropped).unwrap_or_default()
+    }
+
     /// Keeps a copy of what it has.
     pub(super) fn keep_copy(&mut self) {
         let copy = self.host.copy(&mut self.shown);

@@ -172,6 +172,11 @@ impl World {
         self.now.load(Ordering::Relaxed)
     }
 
+    /// So much time passes without anything that happens.
+    pub(super) fn pass(&mut self, millis: i64) {
+        self.now.fetch_add(millis, Ordering::Relaxed);
+    }
+
     /// Has something happen after so many milliseconds.
     pub(super) fn after(&mut self, millis: i64, event: Event) {
         let at = self.time().saturating_add(millis);
@@ -260,6 +265,12 @@ impl World {
 
     /// Begins a sync, as an app that calls for one.
     pub(super) fn start_sync(&mut self, number: usize) {
+        let tends = self.tends();
+        self.start_sync_with(number, tends);
+    }
+
+    /// The same, in a good moment where `tends` says beyond how many batches a checkpoint is due.
+    pub(super) fn start_sync_with(&mut self, number: usize, tends: Option<u64>) {
         let device = &mut self.devices[number];
         let Some(client) = &device.client else { return };
         client.before_sync();
@@ -268,7 +279,10 @@ impl World {
             device.run += 1;
             device.is_running = true;
         }
-        client.drive(|engine, machine| machine.sync_now(engine));
+        client.drive(|engine, machine| match tends {
+            Some(most) => machine.tend(engine, most),
+            None => machine.sync_now(engine),
+        });
         self.pump(number);
     }
 

@@ -22,7 +22,7 @@ impl Space {
     pub fn judge_checkpoints(&mut self, store: &mut dyn Store) -> Result<bool, SpaceError> {
         self.refresh(store)?;
         let mut held = false;
-        if !self.holds_the_log() {
+        if !self.holds_the_log() || self.carries(store)? {
             return Ok(held);
         }
         let is_open = |space: &Self, at: usize| {
@@ -35,6 +35,13 @@ impl Space {
             }
         }
         Ok(held)
+    }
+
+    /// Whether something of somebody else's that the documents hold is on its way back into the log.
+    fn carries(&self, store: &dyn Store) -> Result<bool, SpaceError> {
+        let sealed = self.all_sealed(store)?;
+        let mut kinds = sealed.iter().map(|sealed| sealed.entry.header().kind);
+        Ok(kinds.any(|kind| kind == Kind::Carry))
     }
 
     fn judge(&mut self, store: &mut dyn Store, at: usize) -> Result<bool, SpaceError> {
@@ -96,7 +103,8 @@ impl Space {
             .seen
             .iter()
             .position(|seen| seen.seq == seq);
-        let Some(at) = at.filter(|_| self.holds_the_log()) else {
+        let is_ready = self.holds_the_log() && !self.carries(store)?;
+        let Some(at) = at.filter(|_| is_ready) else {
             return Ok(known(before));
         };
         let seen = self.checkpoints.seen[at].clone();

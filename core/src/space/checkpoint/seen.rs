@@ -20,6 +20,9 @@ pub(super) const NO_CHECKPOINT: &str = "no_checkpoint";
 /// The reason of an ack that calls a checkpoint bad which is good by what this device has read.
 pub(super) const ACCUSED: &str = "checkpoint_accused";
 
+/// Checkpoints whose places a reader names to a relay that lost entries, at most.
+const NAMED: usize = 3;
+
 /// The checkpoints of one space that are in its log.
 #[derive(Debug, Default)]
 pub(in crate::space) struct Checkpoints {
@@ -257,6 +260,21 @@ impl Space {
         let seen = self.checkpoints.seen.iter();
         seen.filter(|seen| is_meant(seen))
             .max_by_key(|seen| seen.reaches)
+    }
+
+    /// Up to where checkpoints cover the log that nobody called bad, the furthest first, and at last up to
+    /// where entries may be missing here; few of them.
+    pub(in crate::space) fn places_covered(&self) -> Vec<u64> {
+        let standing = self.checkpoints.seen.iter().filter(|seen| seen.stands());
+        let mut places: Vec<u64> = standing.map(|seen| seen.reaches).collect();
+        places.sort_unstable_by(|one, other| other.cmp(one));
+        places.dedup();
+        places.truncate(NAMED);
+        let base = self.base_seq();
+        if base > 0 && !places.contains(&base) {
+            places.push(base);
+        }
+        places
     }
 
     /// The checkpoint whose snapshots this device may name as its own: the furthest good one, or the one
