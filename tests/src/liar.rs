@@ -20,6 +20,7 @@ use waymark_wire::signature::SigningKey;
 
 use crate::TestRelay;
 use crate::http::{post, read_request};
+use crate::keys::attachments;
 
 /// What a device asked.
 #[derive(Clone, Debug)]
@@ -339,11 +340,4 @@ fn id_of(space: &SpaceId, first: bool, bytes: &[u8]) -> EntryId {
     let under = if first { SpaceId::ZERO } else { *space };
     let entry = Entry::parse(bytes.to_vec());
     entry.map_or(EntryId([0; 32]), |entry| entry.id(&under))
-}
-
-fn attachments(directory: &std::path::Path) -> Vec<Vec<u8>> {
-    let db = rusqlite::Connection::open(directory.join("relay.db")).expect("the database");
-    let mut rows = db.prepare("SELECT bytes FROM attachment").expect("a table");
-    let rows = rows.query_map([], |row| row.get(0)).expect("rows");
-    rows.collect::<Result<_, _>>().expect("attachments")
 }

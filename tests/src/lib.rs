@@ -5,6 +5,7 @@
 //! - [`story`]: what most tests begin with.
 //! - [`Stage`], [`Liar`]: a relay that lies; [`forge`]: entries that no device of ours would make; [`post`]:
 //!   requests that none would send.
+//! - [`keys`]: which keys open what, tried.
 //! - [`fixture`]: databases that older versions made; [`hostile`]: bytes that kill or swell what reads them.
 //! - [`sim`]: a fleet in one thread, everything from one number.
 //! - [`Heard`], [`until`]: waiting for what arrives.
@@ -21,6 +22,7 @@ pub mod forge;
 mod heard;
 pub mod hostile;
 mod http;
+pub mod keys;
 mod liar;
 mod relay;
 pub mod sim;

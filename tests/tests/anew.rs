@@ -10,14 +10,11 @@
 mod races;
 
 use chrono::NaiveDate;
-use waymark_core::client::{Keep, KeyHolder, MemberView, PlanId};
-use waymark_core::crypto::{EpochKey, open};
-use waymark_core::engine::Engine;
+use waymark_core::client::{Keep, PlanId};
 use waymark_core::model::{GoalId, NewRevision, RevisionId, Verdict};
-use waymark_core::store::{Store, Table};
+use waymark_tests::keys::{batches, epoch_keys, opened};
 use waymark_tests::story::{assert_same, assert_settled, goal, log, notes, readers, settle};
 use waymark_tests::{Device, TestRelay, begin, link_phone, link_therapist};
-use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::SpaceId;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
@@ -41,37 +38,6 @@ fn keep(goals: &[GoalId], from: Option<NaiveDate>) -> Keep {
 
 fn may(day: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 5, day).unwrap()
-}
-
-/// The batches of a space's log as a device has them, each with the id of its membership entry.
-fn batches(engine: &mut Engine, id: SpaceId) -> Vec<(Entry, [u8; 32])> {
-    let (space, store, _) = engine.space_mut(&id).unwrap();
-    let membership = space.book().unwrap().membership();
-    let entries = space.entries(store).unwrap().into_iter();
-    entries
-        .filter(|entry| entry.header().kind == Kind::Batch)
-        .map(|entry| {
-            let under = membership.id_at(entry.header().height).unwrap();
-            (entry, under.0)
-        })
-        .collect()
-}
-
-/// Every epoch key that a device holds, of whatever space.
-fn epoch_keys(store: &dyn Store) -> Vec<EpochKey> {
-    let rows = store.scan(Table::Epoch, &[], None, usize::MAX).unwrap();
-    let keys = rows.iter();
-    keys.map(|(_, key)| EpochKey::from_slice(key).unwrap())
-        .collect()
-}
-
-fn opened(batches: &[(Entry, [u8; 32])], id: SpaceId, keys: &[EpochKey]) -> usize {
-    let opens = |(entry, under): &&(Entry, [u8; 32])| {
-        let header = entry.header().to_bytes();
-        let mut keys = keys.iter();
-        keys.any(|key| open(key, &id.0, under, &header, entry.body()).is_ok())
-    };
-    batches.iter().filter(opens).count()
 }
 
 /// Two phones of the client's and a therapist's tablet, with a plan that has a goal.
@@ -261,58 +227,4 @@ async fn only_the_client_begins_anew_and_only_once() {
     let people = phone.client().people();
     people.begin_anew(old, &Keep::default()).unwrap();
     assert_eq!(refused(&phone, &Keep::default()), "not_allowed");
-}
-
-/// The screen that says who can read would say something else than the keys do.
-#[tokio::test(flavor = "multi_thread")]
-async fn who_can_read_is_exactly_who_holds_the_keys() {
-    let relay = TestRelay::start().await;
-    let (phone, second, tablet, old, walk) = three(&relay).await;
-    let people = phone.client().people();
-    let new = people.begin_anew(old, &keep(&[walk], None)).unwrap();
-    settle(&[&phone, &second, &tablet]).await;
-    let newcomer = link_therapist(&phone, new).await;
-    let members = readers(&phone, new);
-    let ada = members
-        .iter()
-        .find(|m| m.device_name.as_deref() == Some("tablet"));
-    let is_newcomer = |m: &&MemberView| m.number == members.last().unwrap().number;
-    let last = members.iter().find(is_newcomer).unwrap();
-    assert_ne!(ada.unwrap().person, last.person);
-    // One of the two therapists goes.
-    people.revoke(new, &ada.unwrap().person).unwrap();
-    settle(&[&phone, &second, &newcomer]).await;
-    log(&phone, new, walk, "after it");
-    settle(&[&phone, &second, &newcomer]).await;
-
-    let told = phone.client().people().who_can_read(walk.record()).unwrap();
-    assert_eq!(
-        told.iter().map(|told| told.plan).collect::<Vec<_>>(),
-        [old, new]
-    );
-    let mut devices = [phone, second, tablet, newcomer];
-    for (plan, expected) in [
-        (old, [true, true, true, false]),
-        (new, [true, true, false, true]),
-    ] {
-        let id = SpaceId(plan.0);
-        let newest = devices[0]
-            .inside(|engine| batches(engine, id))
-            .pop()
-            .unwrap();
-        let told = told.iter().find(|told| told.plan == plan).unwrap();
-        let mut keys_held = Vec::new();
-        for device in &mut devices {
-            let mut keys = Vec::new();
-            device.with_store(|store| keys = epoch_keys(store));
-            keys_held.push(opened(std::slice::from_ref(&newest), id, &keys) == 1);
-        }
-        assert_eq!(keys_held, expected);
-        let held = keys_held.iter().filter(|held| **held).count();
-        let listed = told
-            .readers
-            .iter()
-            .filter(|m| m.holder == KeyHolder::Device);
-        assert_eq!(listed.count(), held, "{told:?}");
-    }
 }

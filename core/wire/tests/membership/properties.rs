@@ -69,7 +69,7 @@ fn step() -> impl Strategy<Value = Step> {
     )
 }
 
-/// Six devices of three people, two of whom are admins.
+/// Six devices of three people, two of whom are admins; the first has a recovery phrase.
 fn six() -> (Entry, Membership) {
     let adds = [
         add(0, 0, Rights::ADMIN),
@@ -78,6 +78,7 @@ fn six() -> (Entry, Membership) {
         add(3, 1, Rights::READ),
         add(4, 2, Rights::WRITE),
         add(5, 2, Rights::READ),
+        add(6, 0, Rights::RECOVERY),
     ];
     let entry = founding(&core(EntryId::ZERO, &adds), 0);
     let space = Membership::found(&entry).unwrap();
@@ -175,7 +176,7 @@ impl World {
             before.member(DeviceNumber(by)).map(|m| m.device.0),
             Some(by)
         );
-        self.grew_from(&before);
+        self.grew_from(&before, DeviceNumber(by));
         self.log.push(entry);
         self.history.push(self.space.clone());
     }
@@ -194,7 +195,7 @@ impl World {
     }
 
     /// What no entry ever changes, and what every entry keeps.
-    fn grew_from(&self, before: &Membership) {
+    fn grew_from(&self, before: &Membership, by: DeviceNumber) {
         let space = &self.space;
         assert_eq!(space.height().0, before.height().0 + 1);
         assert_eq!(space.id_at(before.height()), Some(before.head()));
@@ -212,6 +213,14 @@ impl World {
                 (new.person, new.signing_key, new.rights, new.since)
             );
             assert!(old.until.is_none() || old.until == new.until);
+            let has_ended = old.until.is_none() && new.until.is_some();
+            if has_ended && old.rights.is_lasting() {
+                assert_eq!(by, old.device, "somebody else ended the phrase");
+            }
+        }
+        let mut phrases = before.members().filter(|m| m.rights.is_lasting());
+        if space.is_closed() {
+            assert!(phrases.all(|phrase| phrase.device == by));
         }
         let is_admin = |rights: Rights| rights.include(Rights::ADMIN);
         assert!(space.members().any(|member| is_admin(member.rights)));
