@@ -13,6 +13,7 @@
 //! - [`Space::returned_after`], [`Space::rewind`]: where the relay's log is not what it was.
 //! - [`Space::renounce`]: where this device turns out to be a copy of another one, or restored.
 //! - [`Space::take_word`]: what the relay signed is held against what it signs later.
+//! - [`Space::start_at`]: a newcomer takes the log from a checkpoint on.
 //! - [`Space::wish`] and what follows it: changes of the membership that this device wants.
 
 mod again;
@@ -39,6 +40,7 @@ mod reseal;
 mod restored;
 mod rewind;
 mod standing;
+mod start;
 mod state;
 mod wishes;
 
@@ -75,6 +77,8 @@ pub(crate) use self::repair::note_repaired;
 pub use self::repair::{Damage, Repaired};
 pub use self::restored::Unsent;
 use self::restored::Unsettled;
+use self::start::Start;
+pub use self::start::{Next, Offer, StartFault, Turn};
 pub(crate) use self::state::SpaceState;
 pub use self::wishes::{Drafted, Unfulfilled, devices_of};
 use crate::crypto::{EpochKey, MembershipKeys};
@@ -106,6 +110,8 @@ pub struct Space {
     passed: Passed,
     /// The log is read again from its start.
     again: Option<Again>,
+    /// This device starts at a checkpoint.
+    start: Option<Start>,
     /// What is in memory may be ahead of what is stored: it is read again before it is used.
     stale: bool,
 }
@@ -140,6 +146,7 @@ impl Space {
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
             again: Again::load(store, number)?,
+            start: Start::load(store, number)?,
             stale: false,
             signing,
             keys,
@@ -273,7 +280,7 @@ impl Space {
         let mut edited = Vec::new();
         let run = || -> Result<(), SpaceError> {
             for (name, f) in edits {
-                self.is_here(name)?;
+                self.may_be_edited(name)?;
                 edited.push(name);
                 let changes = f(self.documents.open(store, name, actor)?)?;
                 self.documents.write_local(&mut transaction, name, &changes);
@@ -372,7 +379,7 @@ impl Space {
     /// read with an earlier one and waits for it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.holds_key() || (self.state.opened > 0 && self.lacks_key())
+        self.holds_key() || (self.state.opened > self.base_seq() && self.lacks_key())
     }
 
     /// Whether this device reads the log with keys that are not its own, until it is a member with
@@ -499,6 +506,9 @@ impl Space {
 
     fn save(&self, transaction: &mut Transaction) {
         self.documents.note(transaction);
+        if let Some(start) = &self.start {
+            start.save(transaction, self.number);
+        }
         transaction.put(
             Table::Space,
             keys::space(self.number),

@@ -138,6 +138,8 @@ impl Inner {
                 on_the_way: 0,
                 waiting: 0,
                 held: 0,
+                fetching: 0,
+                unconfirmed: false,
                 evidence: 0,
                 synced: None,
                 problem: Some("damaged".into()),

@@ -34,6 +34,12 @@ pub struct Status {
     pub waiting: u32,
     /// What was held back as not acceptable.
     pub held: u32,
+    /// Documents (a plan, a month) that are still to come from the relay, because this device started
+    /// at a checkpoint: those that an app shows first come first. Until one is here, it cannot be read.
+    pub fetching: u32,
+    /// Whether everything before the checkpoint at which this device started is on the word of one
+    /// person alone: nobody else's confirmation of it can be seen.
+    pub unconfirmed: bool,
     /// Pieces of evidence that the relay told two stories of it ([`super::Sync::evidence`]).
     pub evidence: u32,
     /// When the relay's log was last read to its end, as far as this device remembers.
@@ -143,6 +149,8 @@ fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
         on_the_way: count(space.outbox(store)?.len()),
         waiting: count(space.waiting()),
         held: count(space.quarantined(store)?.len()),
+        fetching: count(space.still_wanted()),
+        unconfirmed: space.rests_on_one(),
         evidence: count(space.evidence(store)?.len()),
         synced: sync
             .synced

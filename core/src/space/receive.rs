@@ -108,6 +108,7 @@ impl Space {
             && self.state.receipt.is_some()
             && self.state.cursor.position() == receipt.position
             && self.again.is_none()
+            && self.start.is_none()
             && self.unsettled.is_empty()
             && (self.journal().is_none() || self.state.opened == self.state.cursor.seq)
         {
@@ -162,6 +163,10 @@ impl Space {
         }
         self.open_epochs(store, &mut page)?;
         self.answer(&mut page);
+        if at_end {
+            self.end_trial(store, &mut page)?;
+        }
+        self.plan_documents(store, &mut page)?;
         self.open_journaled(store, &mut page)?;
         if at_end {
             self.end_again(store, &mut page)?;
@@ -170,6 +175,7 @@ impl Space {
         self.save(&mut page.transaction);
         // The relay has it: what a dead battery takes is read again.
         store.commit_soon(page.transaction.into())?;
+        self.start_is_saved();
         // The page is taken: whatever comes of this, the app is told of it.
         if let Err(error) = self.tidy(store) {
             tracing::warn!(%error, "documents were not saved whole");
@@ -206,6 +212,9 @@ impl Space {
                 let book = book.ok_or(SpaceError::Relay("its log has no start"))?;
                 let signer = book.membership().signer(&entry, &id);
                 signer.map_err(|refusal| SpaceError::refused(seq, refusal))?;
+                self.weigh(seq, &entry, &id)?;
+                let book = self.book.as_ref();
+                let book = book.ok_or(SpaceError::Relay("its log has no start"))?;
                 if self.is_own(header.device) && !self.is_from_before(&header) {
                     let taken = self.take_own(store, page, seq, &id)?;
                     // What it made and has said is shown once; this is shown again.
@@ -229,10 +238,10 @@ impl Space {
         self.advance(page, seq, &id, entry)
     }
 
-    fn take_membership(
+    /// Verifies the next membership entry and makes it part of the membership.
+    pub(super) fn verify_member(
         &mut self,
         store: &dyn Store,
-        page: &mut Page,
         seq: u64,
         entry: &Entry,
         id: EntryId,
@@ -260,9 +269,26 @@ impl Space {
                 .ok_or(SpaceError::Relay("its log has no start"))?;
             book.apply(entry).map_err(refuse)?;
         }
+        Ok(())
+    }
+
+    fn take_membership(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+        entry: &Entry,
+        id: EntryId,
+    ) -> Result<(), SpaceError> {
+        self.verify_member(store, seq, entry, id)?;
         let header = entry.header();
         self.count(seq, header.device, header.counter)?;
         self.learn(store, page, entry, id)?;
+        page.received.membership = true;
+        // What this device knows of it is looked at when a trial ends.
+        if self.is_on_trial() {
+            return self.weigh(seq, entry, &id);
+        }
         let own = seq > 1 && self.is_own(header.device);
         let sealed = self.on_its_way(store, header.counter, &id)?;
         let is_new = own && sealed.is_none() && !self.is_from_before(header);
@@ -274,7 +300,6 @@ impl Space {
             page.transaction.delete(Table::Outbox, place);
             page.received.confirmed += 1;
         }
-        page.received.membership = true;
         Ok(())
     }
 
@@ -285,6 +310,9 @@ impl Space {
         seq: u64,
         id: &EntryId,
     ) -> Result<Option<()>, SpaceError> {
+        if self.is_on_trial() {
+            return Ok(None);
+        }
         // An honest log shows the entries of a membership in the order of their counters.
         let device = self.state.device.map_or(0, |device| usize::from(device.0));
         let next = self.state.counters.get(device).copied().unwrap_or_default();
@@ -348,7 +376,7 @@ impl Space {
         Ok(())
     }
 
-    fn check_receipt(&mut self, receipt: &Receipt) -> Result<(), SpaceError> {
+    pub(super) fn check_receipt(&mut self, receipt: &Receipt) -> Result<(), SpaceError> {
         if receipt.position != self.state.cursor.position() {
             return Err(SpaceError::Relay(
                 "its receipt is for another log than it sent",

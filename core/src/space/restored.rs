@@ -26,8 +26,8 @@ use crate::store::{Store, Table, Transaction};
 /// from a number on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Unsettled {
-    actor: ActorId,
-    from: u32,
+    pub(super) actor: ActorId,
+    pub(super) from: u32,
 }
 
 impl Unsettled {
@@ -67,6 +67,7 @@ impl Space {
             book.is_some_and(|book| !book.membership().is_closed())
         };
         self.newcomer_again().is_some()
+            && !self.is_on_trial()
             && self.state.kind != SpaceKind::Beacon
             && self.state.cursor.seq > 0
             && self.is_ready()
@@ -273,7 +274,7 @@ impl Space {
         store: &dyn Store,
         page: &mut Page,
     ) -> Result<(), SpaceError> {
-        if self.state.opened < self.state.cursor.seq {
+        if self.state.opened < self.state.cursor.seq || self.start.is_some() {
             return Ok(());
         }
         for name in self.unsettled.keys().copied().collect::<Vec<_>>() {
@@ -282,7 +283,7 @@ impl Space {
         Ok(())
     }
 
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         store: &dyn Store,
         transaction: &mut Transaction,

@@ -66,6 +66,10 @@ pub(crate) struct SpaceState {
     pub(super) former: Vec<Zeroizing<Vec<u8>>>,
     /// From where on this device keeps every entry; `None` where it keeps all of the log.
     pub(super) base: Option<Base>,
+    /// A person decided to start at a checkpoint that nobody, or somebody, says the right things of.
+    pub(super) accepts_unconfirmed: bool,
+    /// What stands before the base is on the word of one person alone.
+    pub(super) rests_on_one: bool,
 }
 
 /// A place in the log up to which entries may be missing here, because this device has let go of
@@ -167,6 +171,10 @@ struct Row {
     receipt: Option<Receipt>,
     #[n(31)]
     answered: Option<Receipt>,
+    #[n(32)]
+    accepts_unconfirmed: Option<bool>,
+    #[n(33)]
+    rests_on_one: Option<bool>,
 }
 
 #[derive(Decode, Encode)]
@@ -252,6 +260,8 @@ impl SpaceState {
             follows_fork: false,
             former: Vec::new(),
             base: None,
+            accepts_unconfirmed: false,
+            rests_on_one: false,
         }
     }
 
@@ -296,6 +306,8 @@ impl SpaceState {
             base: self.base.as_ref().map(BaseRow::from),
             receipt: self.receipt.clone(),
             answered: self.answered.clone(),
+            accepts_unconfirmed: self.accepts_unconfirmed.then_some(true),
+            rests_on_one: self.rests_on_one.then_some(true),
         })
     }
 
@@ -345,6 +357,8 @@ impl SpaceState {
                 .base
                 .map(|base| base.into_base().ok_or_else(broken))
                 .transpose()?,
+            accepts_unconfirmed: row.accepts_unconfirmed.unwrap_or_default(),
+            rests_on_one: row.rests_on_one.unwrap_or_default(),
         })
     }
 }

@@ -72,6 +72,10 @@ impl Machine {
             return;
         };
         let seq = space.cursor().seq;
+        if space.is_on_trial() {
+            let lost = SpaceError::Relay("it has lost what it showed");
+            return self.start_refused(engine, number, lost, now);
+        }
         if space.is_closed() {
             // Nothing is ever added there, and whoever has read it has it.
             let sync = self.spaces.entry(number).or_default();
@@ -106,6 +110,11 @@ impl Machine {
             let lie = Problem::Garbled("it agrees on a place that was not named".into());
             return self.space_failed(engine, number, lie, now);
         };
+        let has_all = engine.space_by_number(number);
+        if !has_all.is_some_and(|space| space.has_all_after(agreed.seq)) {
+            // Whoever has what stands between gives it back.
+            return self.space_failed(engine, number, Problem::RolledBack, now);
+        }
         self.begin_healing(engine, number, agreed.seq);
     }
 
@@ -120,7 +129,10 @@ impl Machine {
         let Some((space, store, _)) = engine.parts(number) else {
             return false;
         };
-        if !space.heals() || !matches!(space.may_return(store, now.0, DAY_MS), Ok(true)) {
+        if !space.heals()
+            || !space.has_all_after(0)
+            || !matches!(space.may_return(store, now.0, DAY_MS), Ok(true))
+        {
             return false;
         }
         self.begin_healing(engine, number, 0);

@@ -26,7 +26,7 @@ impl Machine {
                 continue;
             };
             // Nothing is handed to a relay that shows another key than this space knows.
-            let is_over = space.has_ended() || space.is_closed();
+            let is_over = space.has_ended() || space.is_closed() || space.holds_back();
             if key.is_none() || space.relay().key != key || is_over {
                 continue;
             }
