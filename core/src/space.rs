@@ -60,7 +60,8 @@ use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use self::again::Again;
-pub use self::checkpoint::Published;
+use self::checkpoint::Checkpoints;
+pub use self::checkpoint::{Published, TAIL};
 use self::documents::Documents;
 pub use self::entering::Founding;
 pub use self::error::SpaceError;
@@ -112,6 +113,8 @@ pub struct Space {
     again: Option<Again>,
     /// This device starts at a checkpoint.
     start: Option<Start>,
+    /// The checkpoints that the log shows.
+    checkpoints: Checkpoints,
     /// What is in memory may be ahead of what is stored: it is read again before it is used.
     stale: bool,
 }
@@ -147,6 +150,7 @@ impl Space {
             passed: Passed::load(store, number, state.cursor)?,
             again: Again::load(store, number)?,
             start: Start::load(store, number)?,
+            checkpoints: Checkpoints::default(),
             stale: false,
             signing,
             keys,
@@ -158,6 +162,7 @@ impl Space {
         space.load_journal(store)?;
         space.load_unsettled(store)?;
         space.load_lost(store)?;
+        space.load_checkpoints(store)?;
         Ok(space)
     }
 

@@ -146,7 +146,7 @@ impl Driver {
         let mut settled = self.shared.settled.subscribe();
         {
             let inner = &mut *self.shared.lock();
-            inner.machine.sync_now(&mut inner.engine);
+            inner.machine.sync_now(&inner.engine);
         }
         self.shared.wake();
         loop {

@@ -187,6 +187,16 @@ pub(super) fn unknown(number: u32, seq: u64) -> Vec<u8> {
     [all_unknown(number), seq.to_be_bytes().to_vec()].concat()
 }
 
+/// The prefix of the checkpoints that the log has shown.
+pub(super) fn checkpoints(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[4]].concat()
+}
+
+/// One of them, by its place in the log.
+pub(super) fn checkpoint(number: u32, seq: u64) -> Vec<u8> {
+    [checkpoints(number), seq.to_be_bytes().to_vec()].concat()
+}
+
 /// Something held back: of the entry at `seq`, the section `index`.
 pub(super) fn held(number: u32, seq: u64, index: u32) -> Vec<u8> {
     [entry(number, seq), index.to_be_bytes().to_vec()].concat()

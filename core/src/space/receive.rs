@@ -57,6 +57,8 @@ pub struct Received {
     pub confirmed: usize,
     /// Whether this device is to hand a member the key that it lacks.
     pub asked: bool,
+    /// Whether there is a checkpoint that this device has not looked at.
+    pub checkpoints: bool,
 }
 
 /// The state of one page while it is taken.
@@ -74,6 +76,8 @@ pub(super) struct Page {
     pub(super) key_missing: bool,
     /// Sections go into their documents one at a time, so that one that breaks takes no other along.
     pub(super) one_by_one: bool,
+    /// A place was agreed on up to which this device keeps nothing of the log any more.
+    pub(super) lets_go: bool,
     /// Documents that one of them broke, to be read again once this is committed.
     pub(super) broken: Vec<DocumentName>,
 }
@@ -177,7 +181,11 @@ impl Space {
         store.commit_soon(page.transaction.into())?;
         self.start_is_saved();
         // The page is taken: whatever comes of this, the app is told of it.
-        if let Err(error) = self.tidy(store) {
+        let gone = match page.lets_go {
+            true => self.let_go_before_start(store),
+            false => Ok(()),
+        };
+        if let Err(error) = gone.and_then(|()| self.tidy(store)) {
             tracing::warn!(%error, "documents were not saved whole");
         }
         Ok(page.received)
@@ -212,9 +220,6 @@ impl Space {
                 let book = book.ok_or(SpaceError::Relay("its log has no start"))?;
                 let signer = book.membership().signer(&entry, &id);
                 signer.map_err(|refusal| SpaceError::refused(seq, refusal))?;
-                self.weigh(seq, &entry, &id)?;
-                let book = self.book.as_ref();
-                let book = book.ok_or(SpaceError::Relay("its log has no start"))?;
                 if self.is_own(header.device) && !self.is_from_before(&header) {
                     let taken = self.take_own(store, page, seq, &id)?;
                     // What it made and has said is shown once; this is shown again.
@@ -287,7 +292,7 @@ impl Space {
         page.received.membership = true;
         // What this device knows of it is looked at when a trial ends.
         if self.is_on_trial() {
-            return self.weigh(seq, entry, &id);
+            return Ok(());
         }
         let own = seq > 1 && self.is_own(header.device);
         let sealed = self.on_its_way(store, header.counter, &id)?;
@@ -347,7 +352,7 @@ impl Space {
         self.passed.pass(&self.state.cursor, id);
         self.state.cursor = self.state.cursor.after(id);
         self.found_again(&mut page.transaction, id);
-        self.note_for_checkpoints(&mut page.transaction, (seq, id), entry.header());
+        self.note_for_checkpoints(page, (seq, id), &entry);
         page.entries.insert(seq, entry);
         self.is_the_same_log()?;
         let promised = self.state.welcome.map(|(_, reaches)| reaches);

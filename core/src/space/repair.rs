@@ -17,6 +17,7 @@ use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use super::again::{Absent, Again, Aside};
+use super::checkpoint::Checkpoints;
 use super::documents::Documents;
 use super::outbox::sealed;
 use super::restored::Unsettled;
@@ -300,6 +301,7 @@ impl Survey {
             passed: Passed::load(store, number, state.cursor)?,
             again: again.unwrap_or_default(),
             start: None,
+            checkpoints: Checkpoints::default(),
             stale: false,
             signing,
             keys,

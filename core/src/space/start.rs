@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minicbor::{Decode, Encode};
 use waymark_wire::checkpoint::{ChangesDigest, Checkpoint};
 use waymark_wire::codec::{self, Bytes};
-use waymark_wire::ids::{DeviceNumber, EntryId, PersonTag};
+use waymark_wire::ids::EntryId;
 
 pub use self::fault::StartFault;
 pub use self::offer::Offer;
@@ -102,31 +102,9 @@ struct Row {
     /// The places of the membership entries that it covers, by height.
     #[n(7)]
     places: Vec<u64>,
-    /// Who signed it, once the log has shown it where its signer is a writer.
-    #[n(8)]
-    publisher: Option<Publisher>,
-    /// Another person than its publisher has confirmed it.
-    #[n(9)]
-    confirmed: bool,
-    /// Who called it bad.
-    #[n(10)]
-    called_bad: Option<DeviceNumber>,
     /// This device had read nothing of the log.
-    #[n(11)]
+    #[n(8)]
     is_new: bool,
-}
-
-/// Who published a checkpoint, as of its place in the log.
-#[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
-#[cbor(map)]
-struct Publisher {
-    #[n(0)]
-    person: PersonTag,
-    #[n(1)]
-    is_admin: bool,
-    /// Nobody else was a member.
-    #[n(2)]
-    is_alone: bool,
 }
 
 /// A document that is still to come.

@@ -74,6 +74,10 @@ impl Machine {
         let Some((space, store, _)) = engine.parts(number) else {
             return false;
         };
+        let sync = self.spaces.entry(number).or_default();
+        if std::mem::take(&mut sync.start.tries_again) {
+            space.forgive_start();
+        }
         if let Some(fault) = space.start_fault() {
             self.documents_refused(engine, url, number, fault);
             return false;

@@ -110,9 +110,11 @@ impl Machine {
             let lie = Problem::Garbled("it agrees on a place that was not named".into());
             return self.space_failed(engine, number, lie, now);
         };
-        let has_all = engine.space_by_number(number);
-        if !has_all.is_some_and(|space| space.has_all_after(agreed.seq)) {
-            // Whoever has what stands between gives it back.
+        if !engine
+            .space_by_number(number)
+            .is_some_and(|space| space.has_all_after(agreed.seq))
+        {
+            // Somebody who has kept more gives it back.
             return self.space_failed(engine, number, Problem::RolledBack, now);
         }
         self.begin_healing(engine, number, agreed.seq);

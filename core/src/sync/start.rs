@@ -44,6 +44,8 @@ pub(super) struct Starting {
     /// What is wrong with the documents of the one at which this device started, where they are waited
     /// for no more.
     pub(super) failed: Option<Problem>,
+    /// They are asked for once more.
+    pub(super) tries_again: bool,
     /// Snapshots that are being fetched.
     pub(super) fetch: Option<Fetch>,
 }

@@ -142,9 +142,6 @@ impl Space {
             waited,
             is_dropped: offer.is_dropped,
             places,
-            publisher: None,
-            confirmed: false,
-            called_bad: None,
             is_new,
         };
         let mut start = Start::new(row, public);

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use waymark_wire::ack::Ack;
 use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::{EntryId, Height};
 use waymark_wire::membership::Rights;
 
-use super::{Publisher, Stage, StartFault};
+use super::{Stage, StartFault};
+use crate::membership::Book;
 use crate::space::again::Again;
 use crate::space::receive::Page;
 use crate::space::{Space, SpaceError, SpaceState, damaged, keys};
@@ -20,55 +20,6 @@ use crate::store::{Store, Table, Transaction};
 const ROWS: usize = 256;
 
 impl Space {
-    /// Looks at an entry of the log whose signature was verified, for what it says of the checkpoint.
-    pub(in crate::space) fn weigh(
-        &mut self,
-        seq: u64,
-        entry: &Entry,
-        id: &EntryId,
-    ) -> Result<(), SpaceError> {
-        let Some(start) = self.start.as_mut().filter(|start| start.is_on_trial()) else {
-            return Ok(());
-        };
-        let header = entry.header();
-        let is_it = seq == start.row.seq;
-        if is_it != (*id == start.row.id) {
-            return Err(start.faulty(StartFault::Place));
-        }
-        let Some(book) = &self.book else {
-            return Ok(());
-        };
-        let membership = book.membership();
-        let counts = membership.admit_signed(header).is_ok();
-        let Some(signer) = membership.member(header.device).filter(|_| counts) else {
-            return Ok(());
-        };
-        let row = &mut start.row;
-        if is_it {
-            let mut members = membership.members();
-            row.publisher = Some(Publisher {
-                person: signer.person,
-                is_admin: signer.rights.include(Rights::ADMIN),
-                is_alone: members.all(|member| member.person == signer.person),
-            });
-        } else if header.kind == Kind::Ack {
-            match Ack::parse(entry.body()) {
-                Some(Ack::CheckpointOk(about)) if about == row.id => {
-                    let publisher = row.publisher.as_ref();
-                    row.confirmed |= publisher.is_some_and(|by| by.person != signer.person);
-                }
-                Some(Ack::CheckpointBad(about, _)) if about == row.id => {
-                    row.called_bad.get_or_insert(header.device);
-                }
-                _ => return Ok(()),
-            }
-        } else {
-            return Ok(());
-        }
-        start.changed.row = true;
-        Ok(())
-    }
-
     /// Ends a trial at the end of the log: the checkpoint is agreed on, or refused.
     pub(in crate::space) fn end_trial(
         &mut self,
@@ -82,27 +33,28 @@ impl Space {
             let less = "it shows less than the welcome says there is";
             return Err(SpaceError::Relay(less));
         }
-        let row = &start.row;
-        let Some(publisher) = row.publisher else {
-            return Err(start.faulty(StartFault::Signer));
+        let (seq, id) = (start.row.seq, start.row.id);
+        let Some(told) = self.told_of(seq, &id) else {
+            return Err(start.faulty(self.misplaced(store, page, seq, &id)?));
         };
         let accepts = self.state.accepts_unconfirmed;
-        if let Some(by) = row.called_bad.filter(|_| !accepts) {
+        if let Some(by) = told.accused_by.filter(|_| !accepts) {
             return Err(start.faulty(StartFault::CalledBad(by)));
         }
-        let is_disputed = row.called_bad.is_some();
-        let has_quorum = row.confirmed || (publisher.is_alone && publisher.is_admin);
         // That nobody said anything for 90 days is the relay's word. Whoever leads the space, and this
         // device's own person, are believed then.
+        let membership = self.book.as_ref().map(Book::membership);
+        let publisher = membership.and_then(|membership| membership.member_ever(told.by));
+        let leads = publisher.is_some_and(|by| by.rights.include(Rights::ADMIN));
         let own = self.own().map(|own| own.person);
-        let is_trusted = publisher.is_admin || own == Some(publisher.person);
-        if !has_quorum && !accepts && !(row.is_dropped && is_trusted) {
+        let is_trusted = leads || own == Some(told.publisher);
+        if !told.is_agreed && !accepts && !(start.row.is_dropped && is_trusted) {
             return Err(start.faulty(StartFault::Quorum));
         }
         self.settle_own(store, page)?;
-        self.let_go_before(store, &mut page.transaction)?;
-        self.state.rests_on_one = !has_quorum || is_disputed;
+        self.state.rests_on_one = !told.is_agreed || told.accused_by.is_some();
         self.state.accepts_unconfirmed = false;
+        page.lets_go = true;
         if let Some(start) = &mut self.start {
             start.row.stage = Stage::Agreed;
             start.row.before = None;
@@ -206,33 +158,39 @@ impl Space {
             .try_for_each(|(seq, entry)| f(*seq, entry.clone()))
     }
 
-    /// Lets go of the entries that this device had read before the checkpoint's place, but for those
-    /// that are held back or wait.
-    fn let_go_before(
+    /// Why the log has no checkpoint that counts where the relay said that it stands.
+    fn misplaced(
         &self,
         store: &dyn Store,
-        transaction: &mut Transaction,
-    ) -> Result<(), SpaceError> {
-        let mut kept = self.held_places(store)?;
-        kept.extend(self.waiting.iter().map(|((seq, _), _)| *seq));
-        let prefix = keys::space(self.number);
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let rows = store.scan(Table::Entry, &prefix, after.as_deref(), ROWS)?;
-            for (place, _) in &rows {
-                let seq = keys::seq_of(place)?;
-                if seq > self.base_seq() {
-                    return Ok(());
-                }
-                if !kept.contains(&seq) {
-                    transaction.delete(Table::Entry, place.as_slice());
-                }
-            }
-            let Some((last, _)) = rows.last() else {
-                return Ok(());
-            };
-            after = Some(last.clone());
+        page: &Page,
+        seq: u64,
+        id: &EntryId,
+    ) -> Result<StartFault, SpaceError> {
+        if seq > self.state.cursor.seq {
+            return Ok(StartFault::Place);
         }
+        let entry = match page.entries.get(&seq) {
+            Some(entry) => entry.clone(),
+            None => self.stored_entry(store, seq)?,
+        };
+        let is_it = self.id_of(&entry, seq) == *id;
+        Ok(if is_it {
+            StartFault::Signer
+        } else {
+            StartFault::Place
+        })
+    }
+
+    /// Lets go of the entries that this device had read before the place at which it started, but for
+    /// those that are of use.
+    pub(in crate::space) fn let_go_before_start(
+        &mut self,
+        store: &mut dyn Store,
+    ) -> Result<(), SpaceError> {
+        let Some(public) = self.start.as_ref().map(|start| start.public.clone()) else {
+            return Ok(());
+        };
+        self.let_go_before(store, &public)
     }
 
     /// Gives up a start that is on trial: everything is as it was before.
