@@ -96,6 +96,16 @@ impl Space {
         Ok(page.received)
     }
 
+    /// Begins to take a document, as before a death in the middle of it.
+    #[cfg(test)]
+    pub(in crate::space) fn begin_document(
+        &mut self,
+        store: &mut dyn Store,
+        name: DocumentName,
+    ) -> Result<(), SpaceError> {
+        self.begin(store, name).map(drop)
+    }
+
     /// Notes that a document is begun: one that ends the process is known afterwards.
     fn begin(
         &mut self,
@@ -195,17 +205,26 @@ impl Space {
         if document.parts_from(&other, own)?.is_some() {
             return Err(SpaceError::Restored { seq: at });
         }
-        let Some(unsettled) = self.unsettled.get(&name).copied() else {
+        let before = self.given_up(name);
+        let document = self.documents.open(store, name, own)?;
+        let Some(from) = document.parts_from(&other, before)? else {
             return Ok(());
         };
-        let document = self.documents.open(store, name, own)?;
-        match document.parts_from(&other, unsettled.actor)? {
-            Some(from) if from >= unsettled.from => {
-                self.unsettled.insert(name, Unsettled { from, ..unsettled });
-                self.settle(store, &mut page.transaction, name)
+        self.unsettled.insert(name, Unsettled::new(before, from));
+        match self.settle(store, &mut page.transaction, name) {
+            // Others have seen it: it is the snapshot that is wrong.
+            Err(SpaceError::Gate(GateError::Damaged(_))) => {
+                let forked = GateError::Forked { seq: from };
+                Err(self.faulty(StartFault::Refused(forked.reason())))
             }
-            _ => Ok(()),
+            settled => settled,
         }
+    }
+
+    /// Under whose name this device wrote in a document what it is to write again under its own.
+    fn given_up(&self, name: DocumentName) -> ActorId {
+        let known = self.unsettled.get(&name).map(|unsettled| unsettled.actor);
+        known.unwrap_or_else(|| actor(&self.state.id, &self.signing.verifying_key()))
     }
 
     /// From which own change on nothing of a document is in the log or sealed, now that this is known;
@@ -255,14 +274,12 @@ impl Space {
         name: DocumentName,
         authors: &[(ActorId, u32)],
     ) -> Result<(), SpaceError> {
-        let known = self.unsettled.get(&name).map(|unsettled| unsettled.actor);
-        let signs = || actor(&self.state.id, &self.signing.verifying_key());
-        let before = known.unwrap_or_else(signs);
+        let before = self.given_up(name);
         let own = self.actor();
         let document = self.documents.open(store, name, own)?;
         let last = document.last_seq_of(before)?;
         let shown = last_of(before, authors).min(last);
-        if shown < last || known.is_some() {
+        if shown < last || self.unsettled.contains_key(&name) {
             let unsettled = Unsettled::new(before, shown + 1);
             self.unsettled.insert(name, unsettled);
         }

@@ -227,6 +227,12 @@ impl Space {
             }
         }
         Self::forget_start(&mut transaction, self.number);
+        if state.cursor.seq == 0 && self.documents.names().next().is_none() {
+            // Nothing was known of the space.
+            for table in [Table::Attachment, Table::Document] {
+                transaction.delete_prefix(table, keys::space(self.number));
+            }
+        }
         transaction.put(Table::Space, keys::space(self.number), before.0.as_slice());
         store.commit(transaction.into())?;
         self.distrust();
