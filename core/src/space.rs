@@ -374,6 +374,13 @@ impl Space {
         &self.state.cursor
     }
 
+    /// The counter that is next for each membership after that place, by number; those at the end that
+    /// have said nothing yet are left out.
+    #[must_use]
+    pub fn counters(&self) -> &[u32] {
+        &self.state.counters
+    }
+
     /// This device's key in this space, which signs entries and proofs.
     #[must_use]
     pub const fn signing_key(&self) -> &SigningKey {

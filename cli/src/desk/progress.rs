@@ -52,6 +52,7 @@ mod tests {
             fetching: 0,
             unconfirmed: false,
             evidence: 0,
+            covered: 0,
             synced: None,
             problem: None,
             problem_detail: None,

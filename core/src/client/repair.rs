@@ -141,6 +141,7 @@ impl Inner {
                 fetching: 0,
                 unconfirmed: false,
                 evidence: 0,
+                covered: 0,
                 synced: None,
                 problem: Some("damaged".into()),
                 problem_detail: Some(problem.to_string()),

@@ -238,6 +238,13 @@ impl Machine {
         }
     }
 
+    /// C: bring no more of checkpoints into logs than is on its way.
+    pub fn tend_no_more(&mut self) {
+        for sync in self.spaces.values_mut() {
+            sync.tends = None;
+        }
+    }
+
     /// C: keep answers open, with a heartbeat every so many seconds, or no longer.
     pub fn set_live(&mut self, heartbeat: Option<u16>) {
         self.live = heartbeat;

@@ -270,6 +270,12 @@ impl Space {
         self.hold(page, whole, accusation.by, ACCUSED, None);
     }
 
+    /// How many entries of the log a checkpoint covers that is good by what this device has read.
+    #[must_use]
+    pub fn covered(&self) -> u64 {
+        self.furthest(Seen::is_good).map_or(0, |seen| seen.reaches)
+    }
+
     /// The checkpoint that reaches furthest of those that `is_meant` means.
     pub(super) fn furthest(&self, is_meant: impl Fn(&Seen) -> bool) -> Option<&Seen> {
         let seen = self.checkpoints.seen.iter();
