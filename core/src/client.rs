@@ -47,6 +47,7 @@ mod recovery;
 mod repair;
 #[cfg(feature = "simulation")]
 mod simulated;
+mod starting;
 mod status;
 mod synced;
 mod syncing;

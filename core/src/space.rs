@@ -13,6 +13,7 @@
 //! - [`Space::returned_after`], [`Space::rewind`]: where the relay's log is not what it was.
 //! - [`Space::renounce`]: where this device turns out to be a copy of another one, or restored.
 //! - [`Space::take_word`]: what the relay signed is held against what it signs later.
+//! - [`Space::start_at`]: a newcomer takes the log from a checkpoint on.
 //! - [`Space::wish`] and what follows it: changes of the membership that this device wants.
 
 mod again;
@@ -40,6 +41,7 @@ mod reseal;
 mod restored;
 mod rewind;
 mod standing;
+mod start;
 mod state;
 mod wanted;
 mod wishes;
@@ -80,6 +82,8 @@ pub use self::repair::{Damage, Repaired};
 pub use self::restored::Unsent;
 use self::restored::Unsettled;
 pub(crate) use self::standing::ONE_SUPPORTER;
+use self::start::Start;
+pub use self::start::{Next, Offer, StartFault, Turn};
 pub(crate) use self::state::SpaceState;
 pub use self::wanted::{NotDone, Unfulfilled, Wanted};
 pub use self::wishes::{Drafted, devices_of};
@@ -112,6 +116,8 @@ pub struct Space {
     passed: Passed,
     /// The log is read again from its start.
     again: Option<Again>,
+    /// This device starts at a checkpoint.
+    start: Option<Start>,
     /// The checkpoints that the log shows.
     checkpoints: Checkpoints,
     /// What is in memory may be ahead of what is stored: it is read again before it is used.
@@ -148,6 +154,7 @@ impl Space {
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
             again: Again::load(store, number)?,
+            start: Start::load(store, number)?,
             checkpoints: Checkpoints::default(),
             stale: false,
             signing,
@@ -283,7 +290,7 @@ impl Space {
         let mut edited = Vec::new();
         let run = || -> Result<(), SpaceError> {
             for (name, f) in edits {
-                self.is_here(name)?;
+                self.may_be_edited(name)?;
                 edited.push(name);
                 let changes = f(self.documents.open(store, name, actor)?)?;
                 self.documents.write_local(&mut transaction, name, &changes);
@@ -389,7 +396,7 @@ impl Space {
     /// read with an earlier one and waits for it.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.holds_key() || (self.state.opened > 0 && self.lacks_key())
+        self.holds_key() || (self.state.opened > self.base_seq() && self.lacks_key())
     }
 
     /// Whether this device reads the log with keys that are not its own, until it is a member with
@@ -516,6 +523,9 @@ impl Space {
 
     fn save(&self, transaction: &mut Transaction) {
         self.documents.note(transaction);
+        if let Some(start) = &self.start {
+            start.save(transaction, self.number);
+        }
         transaction.put(
             Table::Space,
             keys::space(self.number),

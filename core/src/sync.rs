@@ -14,6 +14,7 @@
 //! In every space: membership and log first, then what this device has to say.
 
 mod backoff;
+mod fetch;
 mod forked;
 mod heal;
 mod machine;
@@ -23,6 +24,7 @@ mod pull;
 mod push;
 mod reading;
 mod restored;
+mod start;
 mod types;
 
 pub use self::machine::Machine;

@@ -121,6 +121,16 @@ impl People {
         self.0.call(|c| c.people().forget_not_done(plan))
     }
 
+    /// Starts at the checkpoint of a space that this device refuses because nobody, or somebody, says of
+    /// it what it takes, and the relay has nothing else (the status says so, as `relay_untrusted`). What
+    /// came before it is then on the word of whoever published it.
+    ///
+    /// # Errors
+    /// `not_found`; `not_allowed` where no checkpoint was refused; `locked`, or the storage's.
+    pub fn start_unconfirmed(&self, plan: PlanId) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().start_unconfirmed(plan))
+    }
+
     /// Sixty digits that are equal on two devices exactly if they see the same membership of a
     /// space, with the same history: people compare them in person.
     ///

@@ -2,6 +2,14 @@
 
 use waymark_core::client::Status;
 
+/// How many documents are still to come, in spaces that are read from a checkpoint on; none where all
+/// are here.
+fn fetching(status: &[Status]) -> Option<String> {
+    let left = status.iter().map(|space| space.fetching);
+    let left = left.fold(0, u32::saturating_add);
+    (left > 0).then(|| format!("{left} documents to come"))
+}
+
 /// How many spaces are read; none where all of them are. While a device joins, the number of those
 /// that are known grows too.
 pub(super) fn reading(status: &[Status]) -> Option<String> {
@@ -20,7 +28,7 @@ pub(super) fn syncing(status: &[Status]) -> String {
     let left = open
         .map(|space| space.unsent.saturating_add(space.on_the_way))
         .fold(0, u32::saturating_add);
-    match (reading(status), left) {
+    match (reading(status).or_else(|| fetching(status)), left) {
         (Some(reading), _) => format!("syncing: {reading}"),
         (None, 0) => "syncing".into(),
         (None, left) => format!("syncing: {left} to send"),
@@ -45,6 +53,8 @@ mod tests {
             waiting: 0,
             held: 0,
             not_done: Vec::new(),
+            fetching: 0,
+            unconfirmed: false,
             evidence: 0,
             covered: 0,
             synced: None,
@@ -63,6 +73,9 @@ mod tests {
         all.extend(vec![space(false, 0); 28]);
         assert_eq!(reading(&all).as_deref(), Some("12 of 40 spaces"));
         assert_eq!(reading(&all[..12]), None);
+        all.truncate(12);
+        all[3].fetching = 7;
+        assert_eq!(syncing(&all), "syncing: 7 documents to come");
         assert_eq!(syncing(&[]), "syncing");
     }
 }

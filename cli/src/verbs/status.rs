@@ -83,6 +83,7 @@ fn show(page: Page, space: &SpaceStatus) {
         (space.on_the_way, "on the way"),
         (space.waiting, "waiting for others'"),
         (space.held, "held back"),
+        (space.fetching, "documents to come"),
     ];
     let counts = counts.iter().filter(|(number, _)| *number > 0);
     let counts: String = counts
@@ -94,6 +95,9 @@ fn show(page: Page, space: &SpaceStatus) {
         None if space.closed => page.line("  closed"),
         None if space.ended => page.line("  left: nothing more comes here"),
         None => {}
+    }
+    if space.unconfirmed {
+        page.line("  what came before this device is on the word of one person alone");
     }
     if space.evidence > 0 {
         let text = "the relay told two stories of it: see `waymark evidence`";

@@ -196,7 +196,9 @@ impl From<SpaceError> for WaymarkError {
             SpaceError::Store(error) => error.into(),
             SpaceError::Gate(error) => error.into(),
             SpaceError::NotAllowed(_) => Self::NotAllowed { reason },
-            SpaceError::Entry { .. }
+            SpaceError::OnItsWay => Self::Offline { reason },
+            SpaceError::Checkpoint { .. }
+            | SpaceError::Entry { .. }
             | SpaceError::Forked { .. }
             | SpaceError::Membership(_)
             | SpaceError::MembershipEntry { .. }

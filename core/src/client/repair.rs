@@ -143,6 +143,8 @@ impl Inner {
                 waiting: 0,
                 held: 0,
                 not_done: Vec::new(),
+                fetching: 0,
+                unconfirmed: false,
                 evidence: 0,
                 covered: 0,
                 synced: None,

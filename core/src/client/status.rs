@@ -44,6 +44,12 @@ pub struct Status {
     /// What was wanted of who reads it, cannot be any more, and has not been
     /// [seen](super::People::forget_not_done).
     pub not_done: Vec<NotDone>,
+    /// Documents (a plan, a month) that are still to come from the relay, because this device started
+    /// at a checkpoint: those that an app shows first come first. Until one is here, it cannot be read.
+    pub fetching: u32,
+    /// Whether everything before the checkpoint at which this device started is on the word of one
+    /// person alone: nobody else's confirmation of it can be seen.
+    pub unconfirmed: bool,
     /// Pieces of evidence that the relay told two stories of it ([`super::Sync::evidence`]).
     pub evidence: u32,
     /// How many entries of its log a checkpoint covers that is right by what this device has read, and
@@ -160,6 +166,8 @@ fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
         waiting: count(space.waiting()),
         held: count(space.quarantined(store)?.len()),
         not_done: space.not_done(store)?,
+        fetching: count(space.still_wanted()),
+        unconfirmed: space.rests_on_one(),
         evidence: count(space.evidence(store)?.len()),
         covered: space.covered(),
         synced: sync

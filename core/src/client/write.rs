@@ -13,6 +13,7 @@ use crate::gate::{Document, DocumentName, GateError, OpId, StoredChange};
 use crate::model::{
     Author, DocumentKey, InputError, Log, NewRecord, Plan, Put, RecordId, SourceRecord, Stamp,
 };
+use crate::space::SpaceError;
 
 impl Inner {
     /// The time, by the client's clock.
@@ -186,7 +187,11 @@ fn is_taken(engine: &mut Engine, id: SpaceId, records: &[NewRecord]) -> Result<b
     let own = space.actor();
     for (index, record) in records.iter().enumerate() {
         let begins = index == 0 && records.len() > 1;
-        let document = space.document(store, name_of(record.document))?;
+        let document = match space.document(store, name_of(record.document)) {
+            // What is written into it meanwhile joins what comes.
+            Err(SpaceError::OnItsWay) => continue,
+            document => document?,
+        };
         let known = document.record(&record.id);
         if known.is_some_and(|known| begins || !known.authors().contains(&own)) {
             return Ok(true);

@@ -1,7 +1,7 @@
 //! Doing edits again under another actor, where two devices turn out to have the same one: what is
 //! confirmed is told from what is not, and what is missing is written anew.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use automerge::{ObjId, ReadDoc, ScalarValueRef, ValueRef};
 
@@ -10,7 +10,7 @@ use super::chunk;
 use super::document::{self, Document, StoredChange, blank, guard};
 use super::edit::op_id;
 use super::error::GateError;
-use super::id::{ActorId, OpId};
+use super::id::{ActorId, ChangeHash, OpId};
 use super::limits::MAX_RECORD;
 use super::section::Section;
 use crate::ids::TextId;
@@ -74,6 +74,59 @@ impl Document {
         }
         self.keep_past(past);
         Ok(agreed)
+    }
+
+    /// An actor's changes from a number on, in order, as a device stores them.
+    ///
+    /// # Errors
+    /// As [`without`](Self::without).
+    pub fn changes_from(&self, actor: ActorId, from: u32) -> Result<Vec<StoredChange>, GateError> {
+        let lost = GateError::Engine("lost a change");
+        let mut own = self.hashes_of(actor)?;
+        let later = own.split_off(&from);
+        let mut previous = own.pop_last().map(|(_, hash)| hash);
+        let hashes = later.values().map(|hash| automerge::ChangeHash(hash.0));
+        let changes = guard(|| self.doc.bundle(hashes)?.to_changes())?.map_err(|_| lost)?;
+        let changes: HashMap<_, _> = changes.iter().map(|c| (c.hash().0, c)).collect();
+        let mut stored = Vec::with_capacity(later.len());
+        for (seq, hash) in later {
+            let change = changes.get(&hash.0).ok_or(lost)?;
+            let change = PlainChange::from_automerge(change, previous)?;
+            stored.push(StoredChange {
+                actor,
+                hash,
+                seq,
+                stored: change.to_stored(),
+            });
+            previous = Some(hash);
+        }
+        Ok(stored)
+    }
+
+    /// The number of an actor's first change that is another one here than in `other`; `None` where
+    /// what one of both has goes on from what the other has.
+    ///
+    /// # Errors
+    /// As [`without`](Self::without).
+    pub fn parts_from(&self, other: &Self, actor: ActorId) -> Result<Option<u32>, GateError> {
+        let theirs = other.hashes_of(actor)?;
+        let differs = |(seq, hash): &(u32, ChangeHash)| {
+            let there = theirs.get(seq);
+            there.is_some_and(|there| there != hash)
+        };
+        let mut own = self.hashes_of(actor)?.into_iter();
+        Ok(own.find(differs).map(|(seq, _)| seq))
+    }
+
+    fn hashes_of(&self, of: ActorId) -> Result<BTreeMap<u32, ChangeHash>, GateError> {
+        self.usable()?;
+        let mut hashes = BTreeMap::new();
+        for meta in guard(|| self.doc.get_changes_meta(&[]))? {
+            if document::actor(&meta.actor)? == of {
+                hashes.insert(document::seq(meta.seq)?, ChangeHash(meta.hash.0));
+            }
+        }
+        Ok(hashes)
     }
 
     /// The document without some changes, which are told by actor and number. No other change may

@@ -104,8 +104,25 @@ impl Space {
         }
     }
 
-    /// Fails where a document is to come with the log.
+    /// Fails where a document is to come with the log or from a checkpoint.
     pub(super) fn is_here(&self, name: DocumentName) -> Result<(), SpaceError> {
+        self.is_sound(name)?;
+        if self.is_still_to_come(name) {
+            return Err(SpaceError::OnItsWay);
+        }
+        Ok(())
+    }
+
+    /// Fails where a document was damaged, or is still to come and can only be read then.
+    pub(super) fn may_be_edited(&self, name: DocumentName) -> Result<(), SpaceError> {
+        self.is_sound(name)?;
+        if self.is_still_to_come(name) && !self.may_be_edited_before() {
+            return Err(SpaceError::OnItsWay);
+        }
+        Ok(())
+    }
+
+    fn is_sound(&self, name: DocumentName) -> Result<(), SpaceError> {
         let mut absent = self.again.iter().flat_map(|again| &again.absent);
         if absent.any(|absent| (absent.kind, absent.part) == (name.kind, name.part)) {
             let what = "it was damaged, and comes back with the next sync";
@@ -114,10 +131,17 @@ impl Space {
         Ok(())
     }
 
-    /// Whether an entry is this device's own, and was confirmed before the log was read again.
+    /// Whether an entry is this device's own, and was confirmed before the log was read again, or is
+    /// looked at later.
     pub(super) fn is_from_before(&self, header: &Header) -> bool {
         let again = self.again.as_ref();
-        self.is_own(header.device) && again.is_some_and(|again| header.counter < again.below)
+        let is_known = again.is_some_and(|again| header.counter < again.below);
+        self.is_own(header.device) && (is_known || self.is_on_trial())
+    }
+
+    /// Whether a document comes back with the log, whatever this device had written in it.
+    pub(super) fn comes_back(&self, name: DocumentName) -> bool {
+        self.is_sound(name).is_err()
     }
 
     /// Goes back to the log's start with its first page.
@@ -134,6 +158,18 @@ impl Space {
         }
         again.waits = false;
         again.save(transaction, self.number);
+        self.forget_log(transaction);
+        self.state.cursor = Cursor::start(&self.state.id);
+        self.state.opened = 0;
+        self.state.counters.clear();
+        self.state.verified = None;
+        self.state.base = None;
+        self.book = None;
+        Ok(())
+    }
+
+    /// Forgets what is kept of the log.
+    pub(super) fn forget_log(&mut self, transaction: &mut Transaction) {
         for table in [
             Table::Entry,
             Table::Membership,
@@ -143,19 +179,12 @@ impl Space {
             transaction.delete_prefix(table, keys::space(self.number));
         }
         self.forget_checkpoints(transaction);
-        self.state.cursor = Cursor::start(&self.state.id);
-        self.state.opened = 0;
-        self.state.counters.clear();
-        self.state.verified = None;
-        self.state.base = None;
         self.waiting.clear();
-        self.book = None;
-        Ok(())
     }
 
     /// The epoch keys that this device has kept, for a membership that is read again.
     pub(super) fn take_kept_keys(&mut self, store: &dyn Store) -> Result<(), SpaceError> {
-        let Some(book) = self.book.as_mut().filter(|_| self.again.is_some()) else {
+        let Some(book) = &mut self.book else {
             return Ok(());
         };
         for (key, value) in store.sift(Table::Epoch, &keys::space(self.number))?.rows {
@@ -183,7 +212,7 @@ impl Space {
         page: &mut Page,
     ) -> Result<(), SpaceError> {
         let cursor = self.state.cursor.seq;
-        let is_read = self.state.opened >= cursor;
+        let is_read = self.state.opened >= cursor && self.start.is_none();
         let again = self
             .again
             .take_if(|again| is_read && cursor >= again.until.seq);

@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
 
 use super::{SpaceError, damaged, keys};
-use crate::gate::{ActorId, Document, DocumentName, StoredChange};
+use crate::gate::{ActorId, Document, DocumentName, PlainChange, StoredChange};
 use crate::store::{self, Store, Table, Transaction};
 
 /// Rows after which a document is saved whole again.
@@ -211,6 +211,11 @@ impl Documents {
             .map(|(name, _)| *name)
     }
 
+    /// Whether something of a document is stored.
+    pub(super) fn is_stored(&self, name: DocumentName) -> bool {
+        self.slots.get(&name).is_some_and(|slot| slot.stored)
+    }
+
     /// The local number of a document.
     pub(super) fn number_of(&self, name: DocumentName) -> Option<u32> {
         self.slots.get(&name).map(|slot| slot.number)
@@ -241,6 +246,40 @@ impl Documents {
             .put(Table::Snapshot, key, codec::encode(&row));
         self.write_local(transaction, name, changes);
         Some(number)
+    }
+
+    /// Saves a document whole as it is in memory, apart from what is unsent of it, which is written
+    /// after it once more.
+    pub(super) fn save_whole(
+        &mut self,
+        transaction: &mut Transaction,
+        name: DocumentName,
+        unsent: &[StoredChange],
+    ) -> Result<(), SpaceError> {
+        let Some(slot) = self.slots.get_mut(&name) else {
+            return Ok(());
+        };
+        let Some(loaded) = &mut slot.loaded else {
+            return Ok(());
+        };
+        // A document without rows has nothing in it.
+        loaded.next_row = loaded.next_row.max(1);
+        loaded.rows = 0;
+        slot.rows = loaded.next_row;
+        let row = SnapshotRow {
+            next_row: loaded.next_row,
+            document: Bytes(loaded.document.save()?),
+        };
+        if !std::mem::replace(&mut slot.stored, true) {
+            put_name(transaction, self.space, slot.number, name);
+        }
+        let key = keys::document(self.space, slot.number);
+        transaction
+            .delete_prefix(Table::Change, key.clone())
+            .delete_prefix(Table::Outbox, keys::unsent_of(self.space, slot.number))
+            .put(Table::Snapshot, key, codec::encode(&row));
+        self.write_local(transaction, name, unsent);
+        Ok(())
     }
 
     /// A document, loaded if it is not.
@@ -303,14 +342,8 @@ impl Documents {
         if changes.is_empty() {
             return None;
         }
-        if !slot.stored {
-            let row = Row {
-                kind: name.kind,
-                part: name.part,
-            };
-            let key = keys::document(self.space, slot.number);
-            transaction.put(Table::Document, key, codec::encode(&row));
-            slot.stored = true;
+        if !std::mem::replace(&mut slot.stored, true) {
+            put_name(transaction, self.space, slot.number, name);
         }
         let row = loaded.next_row;
         let key = keys::change(self.space, slot.number, row);
@@ -373,7 +406,7 @@ impl Documents {
 
     /// Forgets a document that has nothing in it: others may name as many as they like.
     pub(super) fn forget_empty(&mut self, name: DocumentName) {
-        let slot = self.slots.get(&name);
+        let slot = self.slots.get(&name).filter(|slot| !slot.stored);
         let loaded = slot.and_then(|slot| slot.loaded.as_ref());
         if loaded.is_some_and(|loaded| loaded.next_row == 0) {
             self.slots.remove(&name);
@@ -506,6 +539,34 @@ fn read(store: &dyn Store, space: u32, slot: &Slot, actor: ActorId) -> Result<Lo
         rows: count,
         used: 0,
     })
+}
+
+/// The number of the first change of a document that is in no entry yet, by its local number.
+pub(super) fn first_unsent(
+    store: &dyn Store,
+    space: u32,
+    document: u32,
+) -> Result<Option<u32>, SpaceError> {
+    let marks = keys::unsent_of(space, document);
+    let Some((mark, _)) = store.scan(Table::Outbox, &marks, None, 1)?.pop() else {
+        return Ok(None);
+    };
+    let row = keys::number_at(&mark, 9, Table::Outbox)?;
+    let gone = || damaged(Table::Change, "an unsent change is missing");
+    let row = store.get(Table::Change, &keys::change(space, document, row))?;
+    let stored = unpack(&row.ok_or_else(gone)?)?.into_iter().next();
+    let change = PlainChange::from_stored(&stored.ok_or_else(gone)?)?;
+    Ok(Some(change.seq))
+}
+
+/// Writes down that there is a document.
+fn put_name(transaction: &mut Transaction, space: u32, number: u32, name: DocumentName) {
+    let row = Row {
+        kind: name.kind,
+        part: name.part,
+    };
+    let key = keys::document(space, number);
+    transaction.put(Table::Document, key, codec::encode(&row));
 }
 
 /// Several stored changes in one row.

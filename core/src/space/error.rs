@@ -4,6 +4,7 @@ use waymark_wire::entry::EntryError;
 use waymark_wire::ids::DeviceNumber;
 use waymark_wire::membership::{MembershipError, Refusal};
 
+use super::StartFault;
 use crate::crypto::CryptoError;
 use crate::gate::GateError;
 use crate::membership::BookError;
@@ -13,6 +14,14 @@ use crate::store::StoreError;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpaceError {
+    /// This device does not start at the checkpoint that the relay offers, or cannot go on from it.
+    #[error("the checkpoint at {seq} is refused: {why}")]
+    Checkpoint {
+        /// Its place.
+        seq: u64,
+        /// What is wrong.
+        why: StartFault,
+    },
     /// A key is unusable.
     #[error(transparent)]
     Crypto(#[from] CryptoError),
@@ -24,6 +33,9 @@ pub enum SpaceError {
         /// What is wrong.
         why: EntryError,
     },
+    /// A document is still to come from the relay.
+    #[error("it is still on its way from the relay")]
+    OnItsWay,
     /// The relay names an entry as this very membership's that this device never made, and does not
     /// show it.
     #[error("the relay names entry {seq} as this device's, which does not know it")]

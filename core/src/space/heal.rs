@@ -54,6 +54,7 @@ impl Space {
         self.book.is_some()
             && self.state.cursor.seq > 0
             && !self.reads_again()
+            && !self.is_on_trial()
             && !self.is_closed()
             && !self.has_ended()
     }

@@ -3,6 +3,7 @@
 use waymark_wire::ids::{AttachmentHash, EntryId, Height, SpaceId};
 
 use super::{SpaceError, damaged};
+use crate::gate::DocumentName;
 use crate::membership::Wish;
 use crate::store::Table;
 
@@ -132,6 +133,38 @@ pub(super) fn taken_back(number: u32, counter: u32, id: &EntryId) -> Vec<u8> {
         id.0.to_vec(),
     ]
     .concat()
+}
+
+/// The start at a checkpoint that is under way.
+pub(super) fn start(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[10]].concat()
+}
+
+/// The prefix of the documents that are still to come from a checkpoint.
+pub(super) fn all_wanted(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[11]].concat()
+}
+
+/// One of them.
+pub(super) fn wanted(number: u32, name: DocumentName) -> Vec<u8> {
+    let DocumentName { kind, part } = name;
+    let place = all_wanted(number);
+    [&place[..], &kind.to_be_bytes(), &part.to_be_bytes()].concat()
+}
+
+/// The document in a key of one that is still to come.
+pub(super) fn wanted_at(key: &[u8]) -> Result<DocumentName, SpaceError> {
+    let kind = key.get(5..7).and_then(|bytes| bytes.try_into().ok());
+    let kind = kind.map(u16::from_be_bytes);
+    Ok(DocumentName {
+        kind: kind.ok_or_else(|| damaged(Table::Outbox, "a key is too short"))?,
+        part: number_at(key, 7, Table::Outbox)?,
+    })
+}
+
+/// A snapshot, or an entry that a checkpoint keeps, that was asked for by its id.
+pub(super) fn piece(number: u32, id: &EntryId) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &id.0].concat()
 }
 
 /// The prefix of the snapshots that the log has shown, by their ids.

@@ -15,5 +15,6 @@ mod liars;
 mod opening;
 mod property;
 mod relay;
+mod starting;
 mod verdicts;
 mod wishes;

@@ -73,6 +73,9 @@ impl Space {
         store: &dyn Store,
         page: &mut Page,
     ) -> Result<Option<(u64, Entry)>, SpaceError> {
+        if self.opens_later() {
+            return Ok(None);
+        }
         let holds_key = self.holds_key();
         // Whoever comes new begins with the newest key. Whoever only lacks that reads on up to it.
         if (!holds_key && self.state.opened == 0) || self.state.opened >= self.state.cursor.seq {
@@ -111,6 +114,7 @@ impl Space {
             Kind::Carry if !self.is_own(header.device) || self.again.is_some() => {
                 self.open_carry(store, page, seq, entry)?;
             }
+            Kind::Batch => self.note_own_behind(entry),
             _ => {}
         }
         self.state.opened = seq;
@@ -125,7 +129,7 @@ impl Space {
         book.is_some_and(|book| book.key_at(height).is_some())
     }
 
-    fn stored_entry(&self, store: &dyn Store, seq: u64) -> Result<Entry, SpaceError> {
+    pub(super) fn stored_entry(&self, store: &dyn Store, seq: u64) -> Result<Entry, SpaceError> {
         store
             .get(Table::Entry, &keys::entry(self.number, seq))?
             .and_then(|bytes| Entry::parse(bytes).ok())
@@ -212,6 +216,9 @@ impl Space {
         section: &Section,
         place: (u64, u32),
     ) -> Result<Result<(), &'static str>, SpaceError> {
+        if self.leave_behind(section.name(), place) {
+            return Ok(Ok(()));
+        }
         match self.offer(store, page, section)? {
             Offer::Applied => self.retry_waiting(store, page, section.name())?,
             Offer::Known => {}
@@ -306,7 +313,7 @@ impl Space {
     }
 
     /// Offers what waits in a document again, until nothing more of it goes in.
-    fn retry_waiting(
+    pub(super) fn retry_waiting(
         &mut self,
         store: &dyn Store,
         page: &mut Page,

@@ -53,6 +53,9 @@ impl Space {
         store: &mut dyn Store,
         page: &mut Page,
     ) -> Result<(), SpaceError> {
+        if self.opens_later() {
+            return Ok(());
+        }
         if let Some(journal) = self.journal {
             return self.open_one_by_one(store, page, journal);
         }

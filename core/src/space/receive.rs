@@ -78,6 +78,8 @@ pub(super) struct Page {
     pub(super) key_missing: bool,
     /// Sections go into their documents one at a time, so that one that breaks takes no other along.
     pub(super) one_by_one: bool,
+    /// A place was agreed on up to which this device keeps nothing of the log any more.
+    pub(super) lets_go: bool,
     /// Documents that one of them broke, to be read again once this is committed.
     pub(super) broken: Vec<DocumentName>,
 }
@@ -113,6 +115,7 @@ impl Space {
             && self.state.receipt.is_some()
             && self.state.cursor.position() == receipt.position
             && self.again.is_none()
+            && self.start.is_none()
             && self.unsettled.is_empty()
             && (self.journal().is_none() || self.state.opened == self.state.cursor.seq)
         {
@@ -171,6 +174,10 @@ impl Space {
         }
         self.open_epochs(store, &mut page)?;
         self.answer(&mut page);
+        if at_end {
+            self.end_trial(store, &mut page)?;
+        }
+        self.plan_documents(store, &mut page)?;
         self.open_journaled(store, &mut page)?;
         if at_end {
             self.end_again(store, &mut page)?;
@@ -179,8 +186,13 @@ impl Space {
         self.save(&mut page.transaction);
         // The relay has it: what a dead battery takes is read again.
         store.commit_soon(page.transaction.into())?;
+        self.start_is_saved();
         // The page is taken: whatever comes of this, the app is told of it.
-        if let Err(error) = self.tidy(store) {
+        let gone = match page.lets_go {
+            true => self.let_go_before_start(store),
+            false => Ok(()),
+        };
+        if let Err(error) = gone.and_then(|()| self.tidy(store)) {
             tracing::warn!(%error, "documents were not saved whole");
         }
         Ok(page.received)
@@ -239,10 +251,10 @@ impl Space {
         self.advance(page, seq, &id, entry)
     }
 
-    fn take_membership(
+    /// Verifies the next membership entry and makes it part of the membership.
+    pub(super) fn verify_member(
         &mut self,
         store: &dyn Store,
-        page: &mut Page,
         seq: u64,
         entry: &Entry,
         id: EntryId,
@@ -270,11 +282,28 @@ impl Space {
                 .ok_or(SpaceError::Relay("its log has no start"))?;
             book.apply(entry).map_err(refuse)?;
         }
+        Ok(())
+    }
+
+    fn take_membership(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+        entry: &Entry,
+        id: EntryId,
+    ) -> Result<(), SpaceError> {
+        self.verify_member(store, seq, entry, id)?;
         let header = entry.header();
         self.count(seq, header.device, header.counter)?;
         self.note_heard(seq, header.device, header.counter, page.now_ms);
         self.learn(store, page, entry, id)?;
         self.forget_silent();
+        page.received.membership = true;
+        // What this device knows of it is looked at when a trial ends.
+        if self.is_on_trial() {
+            return Ok(());
+        }
         let own = seq > 1 && self.is_own(header.device);
         let sealed = self.on_its_way(store, header.counter, &id)?;
         let is_new = own && sealed.is_none() && !self.is_from_before(header);
@@ -286,7 +315,6 @@ impl Space {
             page.transaction.delete(Table::Outbox, place);
             page.received.confirmed += 1;
         }
-        page.received.membership = true;
         Ok(())
     }
 
@@ -297,6 +325,9 @@ impl Space {
         seq: u64,
         id: &EntryId,
     ) -> Result<Option<()>, SpaceError> {
+        if self.is_on_trial() {
+            return Ok(None);
+        }
         // An honest log shows the entries of a membership in the order of their counters.
         let device = self.state.device.map_or(0, |device| usize::from(device.0));
         let next = self.state.counters.get(device).copied().unwrap_or_default();
@@ -360,7 +391,7 @@ impl Space {
         Ok(())
     }
 
-    fn check_receipt(&mut self, receipt: &Receipt) -> Result<(), SpaceError> {
+    pub(super) fn check_receipt(&mut self, receipt: &Receipt) -> Result<(), SpaceError> {
         if receipt.position != self.state.cursor.position() {
             return Err(SpaceError::Relay(
                 "its receipt is for another log than it sent",

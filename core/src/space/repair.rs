@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use waymark_wire::chain::{Cursor, Position};
 use waymark_wire::codec;
 use waymark_wire::entry::Entry;
 use waymark_wire::ids::SpaceId;
@@ -20,6 +21,7 @@ use super::checkpoint::Checkpoints;
 use super::documents::Documents;
 use super::outbox::sealed;
 use super::restored::Unsettled;
+use super::start::Start;
 use super::{Passed, Sealed, Space, SpaceError, SpaceState, actor, damaged, keys};
 use crate::crypto::{Entropy, MembershipKeys};
 use crate::gate::{DocumentName, Section, decode_batch};
@@ -147,6 +149,22 @@ impl Space {
     }
 }
 
+/// Has every document come back with the log, which is read from its first entry on: what they hold is
+/// not believed. What is unsent in them is put aside.
+pub(super) fn doubt(
+    store: &dyn Store,
+    transaction: &mut Transaction,
+    number: u32,
+    entropy: &mut dyn Entropy,
+) -> Result<(), SpaceError> {
+    let mut survey = Survey::of(store, transaction, number)?;
+    survey.broken = survey.space.documents.names().collect();
+    survey.put_aside(store, transaction)?;
+    // It may come to something else than what led here.
+    survey.until = Cursor::start(&survey.space.state.id).position();
+    survey.write(transaction, None, entropy).map(drop)
+}
+
 /// Notes that a space was repaired after the file was rebuilt, and forgets that it was once all are.
 ///
 /// # Errors
@@ -210,6 +228,8 @@ struct Survey {
     is_sound: bool,
     /// Something unsent may be lost.
     loses: bool,
+    /// How far the log was read.
+    until: Position,
     repaired: Repaired,
     outbox: Sifted,
     broken: Vec<DocumentName>,
@@ -229,7 +249,13 @@ impl Survey {
         let rows = store.sift(Table::Space, &prefix)?.rows;
         let row = rows.into_iter().find(|(key, _)| *key == prefix);
         let row = Zeroizing::new(row.ok_or_else(lost)?.1);
-        let state = SpaceState::from_bytes(&row)?;
+        // What a trial has shown so far may never be agreed on.
+        let start = Start::load(store, number);
+        let before = start.as_ref().map(|start| start.as_ref()?.before());
+        let state = match before {
+            Ok(Some(before)) => SpaceState::from_bytes(before)?,
+            _ => SpaceState::from_bytes(&row)?,
+        };
         let keys = MembershipKeys::from_bytes(&state.keys)?;
         let signing = SigningKey::from_seed(keys.signing_seed()).ok_or_else(lost)?;
         let own_key = match &state.becomes {
@@ -274,6 +300,7 @@ impl Survey {
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
             again: again.unwrap_or_default(),
+            start: None,
             checkpoints: Checkpoints::default(),
             stale: false,
             signing,
@@ -301,6 +328,7 @@ impl Survey {
         loses |= !broken.is_empty() && outbox.broken;
         repaired.documents = count(broken.len());
         Ok(Self {
+            until: space.state.cursor.position(),
             space,
             is_sound,
             loses,
@@ -327,8 +355,9 @@ impl Survey {
                     transaction.put(Table::Outbox, key.clone(), []);
                     self.outbox.rows.push((key, Vec::new()));
                 }
-                // A checkpoint that this device was about to publish is planned anew.
-                Some(6 | 7) => {
+                // A checkpoint that this device was about to publish is planned anew, and a start at
+                // one begins anew.
+                Some(6 | 7 | 10 | 11) => {
                     transaction.delete(Table::Outbox, key);
                 }
                 kind => {
@@ -482,7 +511,7 @@ impl Survey {
                 .map_or(0, |own| self.confirmed_with(&before, own.0.into())),
         };
         let until = before.as_ref().map(|again| again.until);
-        let now = self.space.state.cursor.position();
+        let now = self.until;
         let mut absent = before.map(|again| again.absent).unwrap_or_default();
         absent.extend(self.broken.iter().map(|name| Absent::from(*name)));
         let again = Again {
@@ -492,6 +521,7 @@ impl Survey {
             absent,
         };
         again.save(transaction, number);
+        Space::forget_start(transaction, number);
 
         let sound: Vec<DocumentName> = self.space.documents.names().collect();
         for name in &self.broken {

@@ -49,6 +49,11 @@ impl Unsettled {
         actors.iter().map(read).collect::<Option<_>>().map(Self)
     }
 
+    /// The actor that was given up first.
+    pub(super) fn first(&self) -> Option<ActorId> {
+        self.0.first().map(|(actor, _)| *actor)
+    }
+
     /// The first change of an actor that the log has not shown.
     fn from(&self, actor: ActorId) -> Option<u32> {
         let mut of = self.0.iter().filter(|(known, _)| *known == actor);
@@ -63,12 +68,13 @@ impl Unsettled {
     }
 
     /// Notes that the log has shown an actor's changes below `from`.
-    fn confirm(&mut self, actor: ActorId, from: u32) {
+    pub(super) fn confirm(&mut self, actor: ActorId, from: u32) {
         let of = self.0.iter_mut().filter(|(known, _)| *known == actor);
         of.for_each(|(_, known)| *known = from);
     }
 
-    fn holds(&self, actor: ActorId, seq: u32) -> bool {
+    /// Whether a change is one of these.
+    pub(super) fn holds(&self, actor: ActorId, seq: u32) -> bool {
         self.from(actor).is_some_and(|from| seq >= from)
     }
 }
@@ -92,6 +98,7 @@ impl Space {
             book.is_some_and(|book| !book.membership().is_closed())
         };
         self.newcomer_again().is_some()
+            && !self.is_on_trial()
             && self.state.kind != SpaceKind::Beacon
             && self.state.cursor.seq > 0
             && self.is_ready()
@@ -306,7 +313,7 @@ impl Space {
         store: &dyn Store,
         page: &mut Page,
     ) -> Result<(), SpaceError> {
-        if self.state.opened < self.state.cursor.seq {
+        if self.state.opened < self.state.cursor.seq || self.start.is_some() {
             return Ok(());
         }
         for name in self.unsettled.keys().copied().collect::<Vec<_>>() {
@@ -315,7 +322,7 @@ impl Space {
         Ok(())
     }
 
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         store: &dyn Store,
         transaction: &mut Transaction,

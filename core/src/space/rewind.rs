@@ -89,6 +89,7 @@ impl Space {
         self.drop_heights(store, &mut transaction, kept.heights)?;
         self.drop_held(store, &mut transaction, seq)?;
         self.forget_checkpoints_after(store, &mut transaction, seq)?;
+        self.forget_behind(seq);
         let ids = lost.iter().map(|(_, id)| *id).collect();
         self.leave_branch(&mut transaction, &kept.cursor, ids);
         self.go_back(&kept);
@@ -277,7 +278,8 @@ impl Space {
         Ok(wishes)
     }
 
-    fn drop_heights(
+    /// Drops membership entries and epoch keys from a height on.
+    pub(super) fn drop_heights(
         &self,
         store: &dyn Store,
         transaction: &mut Transaction,
@@ -295,7 +297,7 @@ impl Space {
     }
 
     /// What was held back or waited is looked at again when it comes again.
-    fn drop_held(
+    pub(super) fn drop_held(
         &self,
         store: &dyn Store,
         transaction: &mut Transaction,

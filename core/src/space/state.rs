@@ -70,6 +70,10 @@ pub(crate) struct SpaceState {
     pub(super) base: Option<Base>,
     /// When each member was last heard.
     pub(super) heard: BTreeMap<DeviceNumber, Heard>,
+    /// A person decided to start at a checkpoint that nobody, or somebody, says the right things of.
+    pub(super) accepts_unconfirmed: bool,
+    /// What stands before the base is on the word of one person alone.
+    pub(super) rests_on_one: bool,
 }
 
 /// A place in the log up to which entries may be missing here, because this device has let go of
@@ -173,6 +177,10 @@ struct Row {
     answered: Option<Receipt>,
     #[n(36)]
     heard: Option<Vec<(DeviceNumber, Heard)>>,
+    #[n(32)]
+    accepts_unconfirmed: Option<bool>,
+    #[n(33)]
+    rests_on_one: Option<bool>,
 }
 
 #[derive(Decode, Encode)]
@@ -259,6 +267,8 @@ impl SpaceState {
             former: Vec::new(),
             base: None,
             heard: BTreeMap::new(),
+            accepts_unconfirmed: false,
+            rests_on_one: false,
         }
     }
 
@@ -309,6 +319,8 @@ impl SpaceState {
                     .map(|(device, heard)| (*device, *heard))
                     .collect()
             }),
+            accepts_unconfirmed: self.accepts_unconfirmed.then_some(true),
+            rests_on_one: self.rests_on_one.then_some(true),
         })
     }
 
@@ -359,6 +371,8 @@ impl SpaceState {
                 .map(|base| base.into_base().ok_or_else(broken))
                 .transpose()?,
             heard: row.heard.into_iter().flatten().collect(),
+            accepts_unconfirmed: row.accepts_unconfirmed.unwrap_or_default(),
+            rests_on_one: row.rests_on_one.unwrap_or_default(),
         })
     }
 }

@@ -72,6 +72,10 @@ impl Machine {
             return;
         };
         let seq = space.cursor().seq;
+        if space.is_on_trial() {
+            let lost = SpaceError::Relay("it has lost what it showed");
+            return self.start_refused(engine, number, lost, now);
+        }
         if space.is_closed() {
             // Nothing is ever added there, and whoever has read it has it.
             let sync = self.spaces.entry(number).or_default();

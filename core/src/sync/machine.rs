@@ -14,6 +14,7 @@ use super::backoff::Backoff;
 use super::heal::{Branch, Healing};
 use super::mail::MailSync;
 use super::reading::Pull;
+use super::start::Starting;
 use super::{Effect, Event, Failure, Problem, RequestId, SpaceStatus, Timestamp};
 use crate::engine::Engine;
 use crate::home;
@@ -38,7 +39,9 @@ pub struct Machine {
     pub(super) renounced: bool,
     /// How many spaces could be read, of how many, when that was last looked at.
     progress: Option<(usize, usize)>,
-    effects: VecDeque<Effect>,
+    /// There is more to do at once.
+    pub(super) goes_on_at: Option<Timestamp>,
+    pub(super) effects: VecDeque<Effect>,
     pub(super) events: VecDeque<Event>,
     next_request: u64,
 }
@@ -92,6 +95,8 @@ pub(super) struct SpaceSync {
     pub(super) withheld: bool,
     /// How it stands with what the relay lost.
     pub(super) healing: Healing,
+    /// How it stands with starting at a checkpoint.
+    pub(super) start: Starting,
     /// The log is to be read once more from its beginning, for the keys that the relay left out.
     pub(super) lacks_keys: bool,
     /// That was done since somebody last asked for a sync.
@@ -128,6 +133,11 @@ pub(super) enum Purpose {
         relay: String,
         space: u32,
         below: u32,
+    },
+    /// Entries by their ids.
+    Fetch {
+        relay: String,
+        space: u32,
     },
     Greet {
         relay: String,
@@ -175,7 +185,10 @@ impl Machine {
     pub fn is_settled(&self, engine: &Engine) -> bool {
         let busy = self.requests.values().any(|purpose| match purpose {
             Purpose::Pull { relay } => self.live.is_none() || self.is_behind(relay),
-            Purpose::Append { .. } | Purpose::Greet { .. } | Purpose::Heal { .. } => true,
+            Purpose::Append { .. }
+            | Purpose::Fetch { .. }
+            | Purpose::Greet { .. }
+            | Purpose::Heal { .. } => true,
             Purpose::Mail { .. } => false,
         });
         !busy
@@ -193,11 +206,16 @@ impl Machine {
         let relay = self.relays.get(&space.relay().url);
         let waits = sync.backoff.retry_at().is_some()
             || relay.is_some_and(|relay| relay.backoff.retry_at().is_some());
+        if !waits && self.is_fetching(engine, space.number()) {
+            return false;
+        }
+        let holds_back = sync.start.failed.is_some() && space.holds_back();
         waits
             || space.has_ended()
             || (!sync.wants_pull
                 && sync.healing.agreed.is_none()
                 && (space.is_closed()
+                    || holds_back
                     || (!sync.wants_push && (sync.withheld || is_sent(engine, space)))))
     }
 
@@ -213,6 +231,7 @@ impl Machine {
         }
         self.hurry_mail();
         for sync in self.spaces.values_mut() {
+            sync.start.tries_again |= sync.start.failed.take().is_some();
             sync.backoff.hurry();
             sync.wants_pull = true;
             sync.wants_push = true;
@@ -263,6 +282,7 @@ impl Machine {
             sync.wants_push |= sync.pushing;
             sync.pushing = false;
             sync.healing.is_busy = false;
+            sync.start.fetch = None;
         }
     }
 
@@ -358,7 +378,13 @@ impl Machine {
             .filter_map(|sync| sync.backoff.retry_at());
         let pulls = self.relays.keys().filter_map(|url| self.overdue_at(url));
         let mail = self.mail_timeout();
-        relays.chain(spaces).chain(pulls).chain(mail).min()
+        let more = self.goes_on_at;
+        relays
+            .chain(spaces)
+            .chain(pulls)
+            .chain(mail)
+            .chain(more)
+            .min()
     }
 
     /// B: a request was answered, whole.
@@ -391,6 +417,10 @@ impl Machine {
             } => {
                 self.handle_appended(engine, &relay, space, below, body, now);
             }
+            // The answers to these come in pieces.
+            Purpose::Fetch { relay, space } => {
+                self.fetch_ended(engine, (id, &relay, space), now);
+            }
             Purpose::Greet { relay } => self.handle_greeting(engine, &relay, body, now),
             Purpose::Heal {
                 relay,
@@ -401,7 +431,6 @@ impl Machine {
                 self.handle_healed(engine, (&relay, space), (branch, count), body, now);
             }
             Purpose::Mail { .. } => {}
-            // A pull's answer comes in pieces.
             Purpose::Pull { relay } => self.pull_ended(engine, &relay, now),
         }
     }
@@ -420,6 +449,7 @@ impl Machine {
         tracing::debug!(?failure, "a request failed");
         let relay = match &purpose {
             Purpose::Append { relay, .. }
+            | Purpose::Fetch { relay, .. }
             | Purpose::Greet { relay }
             | Purpose::Heal { relay, .. }
             | Purpose::Pull { relay } => relay.clone(),
@@ -451,6 +481,7 @@ impl Machine {
         now: Timestamp,
     ) {
         let (Purpose::Append { relay, .. }
+        | Purpose::Fetch { relay, .. }
         | Purpose::Greet { relay }
         | Purpose::Heal { relay, .. }
         | Purpose::Pull { relay }) = purpose
@@ -487,12 +518,17 @@ impl Machine {
                 self.healing_refused(engine, *space, *branch, &answer, now);
             }
             Purpose::Mail { .. } => {}
-            Purpose::Greet { .. } | Purpose::Pull { .. } => {
-                let pull = if matches!(purpose, Purpose::Pull { .. }) {
-                    state.pull.take()
-                } else {
-                    state.greeting = false;
-                    None
+            Purpose::Fetch { .. } | Purpose::Greet { .. } | Purpose::Pull { .. } => {
+                let pull = match purpose {
+                    Purpose::Pull { .. } => state.pull.take(),
+                    Purpose::Fetch { space, .. } => {
+                        self.spaces.entry(*space).or_default().start.fetch = None;
+                        None
+                    }
+                    _ => {
+                        state.greeting = false;
+                        None
+                    }
                 };
                 for number in pull.iter().flat_map(|(_, pull)| pull.numbers()) {
                     self.spaces.entry(number).or_default().wants_pull = true;
@@ -516,6 +552,7 @@ impl Machine {
         now: Timestamp,
     ) {
         self.cancel_pull(url);
+        self.cancel_fetches(url);
         let relay = self.relays.entry(url.to_owned()).or_default();
         relay.greeting = false;
         relay.backoff.failed(now, engine.entropy.as_mut());
@@ -562,7 +599,7 @@ impl Machine {
             Purpose::Append { .. } | Purpose::Heal { .. } => (APPEND_PATH, false),
             Purpose::Greet { .. } => (PULL_PATH, false),
             Purpose::Mail { .. } => (MAILBOX_PATH, false),
-            Purpose::Pull { .. } => (PULL_PATH, true),
+            Purpose::Fetch { .. } | Purpose::Pull { .. } => (PULL_PATH, true),
         };
         let url = format!("{}{path}", url.trim_end_matches('/'));
         self.requests.insert(id, purpose);

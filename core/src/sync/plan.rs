@@ -20,6 +20,7 @@ const SHOWN_MS: i64 = 30_000;
 
 impl Machine {
     pub(super) fn plan(&mut self, engine: &mut Engine, now: Timestamp) {
+        self.goes_on_at = None;
         self.give_up_overdue(engine, now);
         let relays = self.relays.values_mut().map(|relay| &mut relay.backoff);
         let spaces = self.spaces.values_mut().map(|sync| &mut sync.backoff);
@@ -48,6 +49,7 @@ impl Machine {
                 continue;
             }
             self.pin(engine, &url, now);
+            self.plan_documents(engine, &url, now);
             self.plan_pushes(engine, &url, now);
             self.plan_pull(engine, &url, now);
         }
@@ -59,7 +61,9 @@ impl Machine {
                 continue;
             }
             let pull = self.relays.get(&url).and_then(|relay| relay.pull.as_ref());
-            if pull.is_some_and(|(_, pull)| pull.deadline() <= now) {
+            let pull = pull.map(|(_, pull)| pull.deadline());
+            let first = pull.into_iter().chain(self.fetch_deadline(&url)).min();
+            if first.is_some_and(|deadline| deadline <= now) {
                 self.relay_failed(engine, &url, Problem::Offline, now);
             } else {
                 for sync in self.spaces.values_mut() {
@@ -73,10 +77,13 @@ impl Machine {
     /// When a relay's answer is given up: where no frame comes to its end, or an entry that the
     /// relay took does not come.
     pub(super) fn overdue_at(&self, url: &str) -> Option<Timestamp> {
-        let (_, pull) = self.relays.get(url)?.pull.as_ref()?;
+        let fetch = self.fetch_deadline(url);
+        let Some((_, pull)) = &self.relays.get(url)?.pull else {
+            return fetch;
+        };
         let syncs = pull.numbers().filter_map(|n| self.spaces.get(&n));
         let taken = syncs.filter_map(|sync| Some(sync.taken?.at.plus(SHOWN_MS)));
-        taken.chain([pull.deadline()]).min()
+        taken.chain([pull.deadline()]).chain(fetch).min()
     }
 
     /// Whether a space that is to be tried knows this relay under another key.
@@ -122,8 +129,10 @@ impl Machine {
             .iter()
             .filter(|space| space.relay().url == url)
             .any(|space| {
+                let is_fetching = self.is_fetching(engine, space.number());
                 self.spaces.get(&space.number()).is_some_and(|sync| {
-                    sync.backoff.is_over(now) && (sync.wants_pull || sync.wants_push)
+                    let wants = sync.wants_pull || sync.wants_push || is_fetching;
+                    sync.backoff.is_over(now) && wants
                 })
             })
     }

@@ -10,6 +10,7 @@ use waymark_wire::receipt::Receipt;
 use super::heal::names_earlier;
 use super::machine::Purpose;
 use super::reading::{Pull, Reading};
+use super::start::Ask;
 use super::{Event, Machine, Problem, RequestId, Timestamp};
 use crate::engine::Engine;
 use crate::membership::{BookError, SpaceKind};
@@ -38,7 +39,7 @@ impl Machine {
         }
     }
 
-    fn hello(&mut self, engine: &mut Engine, url: &str, frame: Frame, now: Timestamp) {
+    pub(super) fn hello(&mut self, engine: &mut Engine, url: &str, frame: Frame, now: Timestamp) {
         let Frame::Hello { relay: key, nonce } = frame else {
             return;
         };
@@ -112,13 +113,14 @@ impl Machine {
             });
             let sync = self.spaces.get(&number);
             let for_keys = sync.is_some_and(|sync| sync.lacks_keys);
+            let ask = sync.map(|sync| Ask::of(space, sync)).unwrap_or_default();
             let after = if for_keys {
                 Cursor::start(&space.id()).position()
             } else {
-                space.reads_after()
+                ask.after(space)
             };
-            let again = space.is_enrolling() || space.reads_again();
-            let whole = again || sync.is_some_and(|sync| sync.whole);
+            let again = space.is_enrolling() || space.reads_again() || space.is_on_trial();
+            let whole = again || ask != Ask::Log || sync.is_some_and(|sync| sync.whole);
             let healing = sync.map(|sync| sync.healing).unwrap_or_default();
             let earlier = if names_earlier(space, healing) {
                 space.earlier(engine.store.as_ref()).unwrap_or_default()
@@ -130,12 +132,14 @@ impl Machine {
                 after,
                 earlier,
                 whole,
-                from_checkpoint: false,
+                from_checkpoint: for_keys || ask == Ask::Checkpoint,
                 ids: Vec::new(),
             });
             readings.push(Reading {
                 number,
                 page: Vec::new(),
+                ask,
+                offered: None,
                 expects: self
                     .spaces
                     .get(&number)
@@ -182,8 +186,12 @@ impl Machine {
         bytes: &[u8],
         now: Timestamp,
     ) {
-        let Some(Purpose::Pull { relay: url }) = self.requests.get(&id).cloned() else {
-            return;
+        let url = match self.requests.get(&id).cloned() {
+            Some(Purpose::Pull { relay }) => relay,
+            Some(Purpose::Fetch { relay, space }) => {
+                return self.fetch_chunk(engine, (id, &relay, space), bytes, now);
+            }
+            _ => return,
         };
         let taken = self.relays.entry(url.clone()).or_default().pull.take();
         let Some((pull_id, mut pull)) = taken else {
@@ -222,8 +230,12 @@ impl Machine {
 
     /// B: a pull's answer came to its end.
     pub fn handle_end(&mut self, engine: &mut Engine, id: RequestId, now: Timestamp) {
-        if let Some(Purpose::Pull { relay }) = self.requests.remove(&id) {
-            self.pull_ended(engine, &relay, now);
+        match self.requests.remove(&id) {
+            Some(Purpose::Pull { relay }) => self.pull_ended(engine, &relay, now),
+            Some(Purpose::Fetch { relay, space }) => {
+                self.fetch_ended(engine, (id, &relay, space), now);
+            }
+            _ => {}
         }
     }
 
@@ -290,7 +302,9 @@ impl Machine {
                 let reading = pull.reading(space)?;
                 let items = std::mem::take(&mut reading.page);
                 let bytes: usize = items.iter().map(Item::size).sum();
-                if items.is_empty() && receipt.position.seq < head {
+                let is_offered = reading.offered.is_some();
+                let may_be_empty = is_offered || reading.for_keys;
+                if items.is_empty() && receipt.position.seq < head && !may_be_empty {
                     return Err(Problem::Garbled("an empty page before the end".into()));
                 }
                 if !reading.over {
@@ -298,7 +312,11 @@ impl Machine {
                     if reading.done && self.live.is_none() {
                         return Err(Problem::Garbled("it goes on after the end".into()));
                     }
-                    reading.over = !self.page(engine, reading, items, &receipt, head, now);
+                    reading.over = if is_offered {
+                        !self.offered(engine, reading, items, &receipt, now)
+                    } else {
+                        !self.page(engine, reading, items, &receipt, head, now)
+                    };
                     reading.done = receipt.position.seq >= head;
                     if !reading.over {
                         // A greeting alone says little of whether the rest will come.
@@ -311,11 +329,9 @@ impl Machine {
                 }
                 pull.pending = pull.pending.saturating_sub(bytes);
             }
-            Frame::Checkpoint { .. } => {
-                return Err(Problem::Garbled(
-                    "a checkpoint that was not asked for".into(),
-                ));
-            }
+            Frame::Checkpoint {
+                space, checkpoint, ..
+            } => pull.reading(space)?.offer(checkpoint)?,
             Frame::Refused {
                 space,
                 code,
@@ -330,6 +346,10 @@ impl Machine {
                     return Ok(());
                 }
                 let number = reading.number;
+                if code == RefusalCode::Dropped {
+                    self.dropped(engine, (number, reading.ask), now);
+                    return Ok(());
+                }
                 if code == RefusalCode::UnknownPosition {
                     self.place_unknown(engine, number, agreed, now);
                     return Ok(());
@@ -352,13 +372,19 @@ impl Machine {
     fn page(
         &mut self,
         engine: &mut Engine,
-        reading: &Reading,
+        reading: &mut Reading,
         items: Vec<Item>,
         receipt: &Receipt,
         head: u64,
         now: Timestamp,
     ) -> bool {
         let number = reading.number;
+        if std::mem::take(&mut reading.ask) == Ask::FromStart
+            && let Err(error) = self.begins_anew(engine, number)
+        {
+            self.space_failed(engine, number, error.into(), now);
+            return false;
+        }
         if reading.for_keys {
             self.take_keys(engine, number, &items, receipt.position.seq >= head, now);
             return receipt.position.seq < head;
@@ -428,6 +454,7 @@ impl Machine {
             tends.is_read = true;
             sync.wants_push = true;
         }
+        sync.start.is_dropped = false;
         sync.synced = Some(now);
         sync.balks &= received.confirmed == 0;
         if !sync.balks {
@@ -436,6 +463,8 @@ impl Machine {
         let problem = sync.problem.take();
         // Nothing is wrong with the relay, and this device goes on: somebody hands it the key.
         sync.problem = lacks_key.then(|| SpaceError::from(BookError::KeyRefused).into());
+        // Nor is anything wrong with what it sends now.
+        sync.problem = sync.problem.take().or(sync.start.failed.clone());
         // What the log does not show although it was read to its end has to be sent again; and
         // where a part of what waited is there, it is the next part's turn.
         sync.wants_push |= first || received.membership || received.asked || problem.is_some();

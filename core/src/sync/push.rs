@@ -27,7 +27,8 @@ impl Machine {
                 continue;
             };
             // Nothing is handed to a relay that shows another key than this space knows.
-            if key.is_none() || space.relay().key != key || space.has_ended() {
+            if key.is_none() || space.relay().key != key || space.has_ended() || space.holds_back()
+            {
                 continue;
             }
             if space.is_closed() {

@@ -5,8 +5,9 @@
 
 use waymark_wire::codec::SequenceReader;
 use waymark_wire::limits;
-use waymark_wire::message::Frame;
+use waymark_wire::message::{Frame, PlacedEntry};
 
+use super::start::{Ask, Offered};
 use super::{Problem, Timestamp};
 use crate::space::Item;
 
@@ -36,6 +37,10 @@ pub(super) struct Reading {
     pub(super) page: Vec<Item>,
     /// How far the log reaches at least, by what the relay said before this was asked.
     pub(super) expects: Option<u64>,
+    /// What was asked for.
+    pub(super) ask: Ask,
+    /// The checkpoint that is offered in its place, and what belongs to it.
+    pub(super) offered: Option<Offered>,
     /// Whether own entries were asked for whole.
     pub(super) whole: bool,
     /// Whether it is only for the keys that the relay left out before.
@@ -68,6 +73,7 @@ impl Pull {
     /// Whether a frame is not of a space of which nothing more is taken.
     pub(super) fn is_of_use(&self, frame: &Frame) -> bool {
         let (Frame::Attachment { space, .. }
+        | Frame::Checkpoint { space, .. }
         | Frame::Entry { space, .. }
         | Frame::Own { space, .. }
         | Frame::Page { space, .. }
@@ -108,6 +114,20 @@ impl Pull {
 }
 
 impl Reading {
+    /// Takes a checkpoint that is offered, if one was asked for and nothing else has come.
+    pub(super) fn offer(&mut self, checkpoint: PlacedEntry) -> Result<(), Problem> {
+        // Where only keys are wanted, they come with the membership that follows.
+        if self.over || self.for_keys {
+            return Ok(());
+        }
+        if self.ask != Ask::Checkpoint || self.offered.is_some() || !self.page.is_empty() {
+            let what = "a checkpoint that was not asked for";
+            return Err(Problem::Garbled(what.into()));
+        }
+        self.offered = Some(Offered::new(checkpoint));
+        Ok(())
+    }
+
     fn take(&mut self, item: Item) -> Result<(), Problem> {
         // A page has at most this many entries, each with at most two attachments that matter here.
         if self.page.len() >= 4 * limits::PAGE_ENTRIES {

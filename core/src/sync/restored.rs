@@ -7,7 +7,7 @@ use super::{Event, Machine, Timestamp};
 use crate::engine::Engine;
 use crate::home;
 use crate::membership::BookError;
-use crate::space::{Item, SpaceError};
+use crate::space::{Item, Space, SpaceError};
 
 impl Machine {
     /// Makes of an error what can be made of it; otherwise the space waits.
@@ -29,10 +29,7 @@ impl Machine {
             }
             SpaceError::Restored { seq } => {
                 tracing::warn!(space = number, seq, "this device is a copy or was restored");
-                match self.begin_anew(engine, number) {
-                    Ok(()) => return,
-                    Err(error) => error,
-                }
+                return self.is_a_copy(engine, number, now);
             }
             SpaceError::Membership(BookError::KeyRefused) => {
                 match home::borrow_reserve(engine, number) {
@@ -43,6 +40,12 @@ impl Machine {
             }
             other => other,
         };
+        let is_on_trial = engine
+            .space_by_number(number)
+            .is_some_and(Space::is_on_trial);
+        if is_on_trial {
+            return self.start_refused(engine, number, error, now);
+        }
         self.space_failed(engine, number, error.into(), now);
     }
 
@@ -51,6 +54,19 @@ impl Machine {
         let sync = self.spaces.entry(number).or_default();
         sync.wants_pull = true;
         sync.wants_push = true;
+    }
+
+    /// This device is one of two: it leaves its memberships to the other.
+    pub(super) fn is_a_copy(&mut self, engine: &mut Engine, number: u32, now: Timestamp) {
+        // What it was is known better by what it had before a trial.
+        let undone = match engine.parts(number) {
+            Some((space, store, _)) => space.undo_start(store),
+            None => Ok(()),
+        };
+        let left = undone.and_then(|()| self.begin_anew(engine, number));
+        if let Err(error) = left {
+            self.space_failed(engine, number, error.into(), now);
+        }
     }
 
     /// Takes from a log that is read once more the keys that were left out of it before.

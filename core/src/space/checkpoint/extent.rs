@@ -22,6 +22,7 @@ impl Space {
             && self.lost.is_empty()
             && self.unsettled.is_empty()
             && self.journal().is_none()
+            && self.still_wanted() == 0
     }
 
     /// What the log has shown of a document.

@@ -85,20 +85,38 @@ impl Space {
         });
         let mut transaction = Transaction::new();
         self.save(&mut transaction);
-        self.checkpoints.seen.retain(|seen| {
-            let stays = seen.seq > public.seq;
-            if !stays {
-                let place = keys::checkpoint(self.number, seen.seq);
-                transaction.delete(Table::Evidence, place);
-            }
-            stays
-        });
+        self.forget_seen_up_to(&mut transaction, public.seq);
         if let Err(error) = store.commit(transaction.into()) {
             self.state = before;
             self.distrust();
             return Err(error.into());
         }
         self.delete_up_to(store, public.seq, &stays)
+    }
+
+    /// Lets go of what stands before the checkpoint at which this device started.
+    pub(in crate::space) fn let_go_before(
+        &mut self,
+        store: &mut dyn Store,
+        public: &Checkpoint,
+    ) -> Result<(), SpaceError> {
+        let stays = self.places_that_stay(store, public)?;
+        let mut transaction = Transaction::new();
+        self.forget_seen_up_to(&mut transaction, public.seq);
+        store.commit_soon(transaction.into())?;
+        self.delete_up_to(store, public.seq, &stays)
+    }
+
+    /// Forgets the checkpoints that stand up to a place.
+    fn forget_seen_up_to(&mut self, transaction: &mut Transaction, seq: u64) {
+        let number = self.number;
+        self.checkpoints.seen.retain(|seen| {
+            let stays = seen.seq > seq;
+            if !stays {
+                transaction.delete(Table::Evidence, keys::checkpoint(number, seen.seq));
+            }
+            stays
+        });
     }
 
     /// Deletes the entries up to a place but those of the membership and those that stay. One that is

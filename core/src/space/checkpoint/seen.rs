@@ -83,6 +83,18 @@ pub(super) struct Accusation {
     pub(super) by: DeviceNumber,
 }
 
+/// What the log says of a checkpoint.
+pub(in crate::space) struct Told {
+    /// Who signed it.
+    pub(in crate::space) by: DeviceNumber,
+    /// Whose device that is.
+    pub(in crate::space) publisher: PersonTag,
+    /// Another person has confirmed it, or there was none.
+    pub(in crate::space) is_agreed: bool,
+    /// Who called it bad first.
+    pub(in crate::space) accused_by: Option<DeviceNumber>,
+}
+
 /// What this device finds of a checkpoint.
 #[derive(Clone, Copy, Debug, Decode, Encode, Eq, PartialEq)]
 #[cbor(flat)]
@@ -211,6 +223,18 @@ impl Space {
         let is_alone = members.all(|member| member.person == signer.person);
         let is_admin = signer.rights.include(Rights::ADMIN);
         Some((signer.person, is_alone && is_admin))
+    }
+
+    /// What the log says of the checkpoint at a place; `None` where there is none that counts.
+    pub(in crate::space) fn told_of(&self, seq: u64, id: &EntryId) -> Option<Told> {
+        let mut seen = self.checkpoints.seen.iter();
+        let seen = seen.find(|seen| seen.seq == seq && seen.id == *id)?;
+        Some(Told {
+            by: seen.by,
+            publisher: seen.publisher,
+            is_agreed: seen.is_alone || seen.is_confirmed,
+            accused_by: seen.accused.map(|accused| accused.by),
+        })
     }
 
     /// Hears what somebody says of a checkpoint, this device included.

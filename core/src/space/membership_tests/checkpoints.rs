@@ -33,7 +33,7 @@ pub(super) fn publish(device: &mut Device, relay: &mut Relay) -> u64 {
 }
 
 /// What an entry that is sealed like a batch says.
-fn text_of(fleet: &Fleet, by: usize, entry: &Entry, sealed: &[u8]) -> Vec<u8> {
+pub(super) fn text_of(fleet: &Fleet, by: usize, entry: &Entry, sealed: &[u8]) -> Vec<u8> {
     let header = entry.header();
     let book = fleet.devices[by].space.book().unwrap();
     let key = book.key_at(header.height).unwrap();

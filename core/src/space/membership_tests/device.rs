@@ -130,6 +130,27 @@ impl Device {
         self.caught_up = false;
     }
 
+    /// A backup that somebody else has opened.
+    pub(super) fn copy(&self) -> Self {
+        let disk = self.disk.copy();
+        let store = disk.open().unwrap();
+        Self {
+            space: Space::load(&store, 0).unwrap(),
+            store: Some(store),
+            disk,
+            entropy: SeededEntropy::new([0x77; 32]),
+            person: self.person,
+            is_rough: false,
+            caught_up: false,
+            sent: Vec::new(),
+            notes: BTreeSet::new(),
+            unfulfilled: Vec::new(),
+            epoch_keys: BTreeSet::new(),
+            own_keys: BTreeSet::new(),
+            now_ms: self.now_ms,
+        }
+    }
+
     /// One step of the machine. It is tried on a full disk first where the weather is rough.
     pub(super) fn step<T>(
         &mut self,

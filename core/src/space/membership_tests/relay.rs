@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use waymark_wire::chain::Cursor;
+use waymark_wire::chain::{Cursor, Position};
+use waymark_wire::checkpoint::CheckpointBody;
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Generation, Height, SpaceId};
 use waymark_wire::membership::{Membership, MembershipBody, MembershipError, Op, Refusal, Rights};
 use waymark_wire::receipt::Receipt;
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 
-use crate::space::Item;
+use crate::space::{Item, Offer};
 
 /// Why an entry was not taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -240,6 +241,66 @@ impl Relay {
                 vec![item]
             }
         }))
+    }
+
+    /// What a newcomer gets first where it starts at the checkpoint at a place.
+    pub(super) fn offer(&self, seq: u64) -> Offer {
+        let at = |seq: u64| usize::try_from(seq).unwrap() - 1;
+        let checkpoint = self.log[at(seq)].entry.clone();
+        let until = CheckpointBody::parse(checkpoint.body()).unwrap().public.seq;
+        let mut members = Vec::new();
+        for (seq, stored) in (1..=until).zip(&self.log) {
+            if stored.entry.header().kind == Kind::Membership {
+                let (agreement, sealed) = named_by(&stored.entry);
+                let named = agreement.into_iter().chain(sealed.into_iter().map(|s| s.1));
+                let kept = named.filter_map(|hash| self.kept.get(&hash));
+                members.extend(kept.cloned().map(Item::Attachment));
+                let bytes = stored.entry.bytes().to_vec();
+                members.push(Item::Entry { seq, bytes });
+            }
+        }
+        let end = self.log[at(until)].after.position();
+        Offer {
+            seq,
+            checkpoint: checkpoint.into_bytes(),
+            members,
+            receipts: vec![self.sign(end)],
+            is_dropped: false,
+        }
+    }
+
+    /// Its word on a place.
+    pub(super) fn sign(&self, position: Position) -> Receipt {
+        let sign = |text: &[u8]| self.key.sign(text);
+        Receipt::new(&self.space(), Generation([1; 16]), position, sign)
+    }
+
+    /// At most `limit` entries after a place, all of them whole, with everything that they name.
+    pub(super) fn whole(&self, from: u64, limit: usize) -> (Vec<Item>, Receipt, bool) {
+        self.page_with(from, limit, |item, entry| {
+            let (agreement, sealed) = named_by(entry);
+            let named = agreement.into_iter().chain(sealed.into_iter().map(|s| s.1));
+            let kept = named.filter_map(|hash| self.kept.get(&hash));
+            kept.cloned().map(Item::Attachment).chain([item]).collect()
+        })
+    }
+
+    /// Puts an entry into the log that no honest relay would take.
+    pub(super) fn force(&mut self, entry: &Entry) {
+        let id = entry.id(&self.space());
+        let before = self.log.last().unwrap().after;
+        *self.next.entry(entry.header().device).or_default() += 1;
+        self.log.push(Stored {
+            entry: entry.clone(),
+            id,
+            after: before.after(&id),
+        });
+    }
+
+    /// The entry with an id.
+    pub(super) fn by_id(&self, id: &EntryId) -> Option<Vec<u8>> {
+        let found = self.log.iter().find(|stored| stored.id == *id);
+        found.map(|stored| stored.entry.bytes().to_vec())
     }
 
     /// Everything after a place, with every attachment that ever was, to whoever asks.

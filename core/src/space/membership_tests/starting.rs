@@ -1,0 +1,7 @@
+//! Devices that start at a checkpoint: what they come to, and what of a false one stays.
+
+mod away;
+mod bench;
+mod false_offers;
+mod false_pieces;
+mod newcomer;

@@ -1,0 +1,7 @@
+//! Devices that start at a checkpoint, because the relay has let go of what stands before it.
+#![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
+
+mod newcomers {
+    mod phones;
+    mod support;
+}
