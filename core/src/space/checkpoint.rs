@@ -71,10 +71,7 @@ impl Space {
                 }
             }
         }
-        for seen in self.checkpoints.seen.iter().filter(|seen| seen.seq > seq) {
-            let place = keys::checkpoint(self.number, seen.seq);
-            transaction.delete(Table::Evidence, place);
-        }
+        self.forget_seen_after(transaction, seq);
         transaction.delete(Table::Outbox, keys::plan(self.number));
         Ok(())
     }

@@ -1,9 +1,11 @@
 //! Taking back what this device has sealed of a checkpoint: nobody needs it, so nothing else is to wait
 //! for it. What stands behind it takes its counters.
 //!
-//! The relay may have it all the same, and put it into its log after this. So what was taken back is
-//! kept until the log shows something of this device at its counter. If that is what was taken back,
-//! it is known, and what had taken the counter takes the next one: it can never count any more.
+//! The relay may have it all the same, and put it into its log after this; so it may with what stood
+//! behind it, in its former form. All of that is kept until the log shows something of this device at
+//! its counter. If that is what was taken back, it is known, and what had taken the counter takes the
+//! next one: there it can never count any more. What stands in the log in both forms says the same
+//! changes twice, which every reader knows by their hashes.
 
 use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::EntryId;
@@ -34,6 +36,9 @@ impl Space {
         let before = self.state.clone();
         let done = self.forget_outdated(store, &mut transaction);
         let done = done.and_then(|()| {
+            for sealed in &behind {
+                self.keep_taken_back(&mut transaction, sealed);
+            }
             self.close_ranks(&mut transaction, &behind, free, entropy)?;
             self.save(&mut transaction);
             Ok(store.commit(transaction.into())?)
@@ -55,10 +60,10 @@ impl Space {
     }
 
     /// Keeps what is taken back until it cannot come any more.
-    pub(in crate::space) fn keep_taken_back(&self, transaction: &mut Transaction, part: &Sealed) {
-        let id = part.entry.id(&self.state.id);
-        let place = keys::taken_back(self.number, part.counter, &id);
-        transaction.put(Table::Outbox, place, part.entry.bytes());
+    pub(in crate::space) fn keep_taken_back(&self, transaction: &mut Transaction, sealed: &Sealed) {
+        let id = sealed.entry.id(&self.state.id);
+        let place = keys::taken_back(self.number, sealed.counter, &id);
+        transaction.put(Table::Outbox, place, sealed.entry.bytes());
     }
 
     /// The entry with this id and counter that was taken back, and its place in the store.
