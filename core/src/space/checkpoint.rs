@@ -54,7 +54,8 @@ impl Space {
             .delete_prefix(Table::Evidence, keys::snapshots(self.number))
             .delete_prefix(Table::Evidence, keys::all_unknown(self.number))
             .delete(Table::Outbox, keys::plan(self.number))
-            .delete_prefix(Table::Outbox, keys::all_taken_back(self.number));
+            .delete_prefix(Table::Outbox, keys::all_taken_back(self.number))
+            .delete_prefix(Table::Outbox, keys::all_doubled(self.number));
     }
 
     /// Forgets what stood behind the entry `seq`.

@@ -328,7 +328,7 @@ impl Survey {
                     self.outbox.rows.push((key, Vec::new()));
                 }
                 // A checkpoint that this device was about to publish is planned anew.
-                Some(6 | 7) => {
+                Some(6..=8) => {
                     transaction.delete(Table::Outbox, key);
                 }
                 kind => {
