@@ -52,6 +52,8 @@ async fn a_revocation_that_a_close_came_before_is_told_and_kept_until_it_is_seen
         reason: reason.clone(),
     };
     let is_it = |change: &&Change| matches!(change, Change::NotDone { .. });
+    let told_of = || heard.all().iter().filter(is_it).count();
+    until("both are told", || told_of() >= 2).await;
     let all = heard.all();
     let mut all: Vec<_> = all.iter().filter(is_it).collect();
     assert_eq!(all.len(), 2, "each once");

@@ -54,7 +54,8 @@ impl Space {
             .delete_prefix(Table::Evidence, keys::snapshots(self.number))
             .delete_prefix(Table::Evidence, keys::all_unknown(self.number))
             .delete(Table::Outbox, keys::plan(self.number))
-            .delete_prefix(Table::Outbox, keys::all_taken_back(self.number));
+            .delete_prefix(Table::Outbox, keys::all_taken_back(self.number))
+            .delete_prefix(Table::Outbox, keys::all_doubled(self.number));
     }
 
     /// Forgets what stood behind the entry `seq`.
@@ -71,10 +72,7 @@ impl Space {
                 }
             }
         }
-        for seen in self.checkpoints.seen.iter().filter(|seen| seen.seq > seq) {
-            let place = keys::checkpoint(self.number, seen.seq);
-            transaction.delete(Table::Evidence, place);
-        }
+        self.forget_seen_after(transaction, seq);
         transaction.delete(Table::Outbox, keys::plan(self.number));
         Ok(())
     }

@@ -214,6 +214,7 @@ impl Space {
             self.refresh(store)?;
         } else {
             self.documents.reload(store, &page.broken)?;
+            self.compare_again();
         }
         done
     }

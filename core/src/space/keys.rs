@@ -167,6 +167,17 @@ pub(super) fn piece(number: u32, id: &EntryId) -> Vec<u8> {
     [number.to_be_bytes().as_slice(), &id.0].concat()
 }
 
+/// The prefix of entries that this device has taken back and sealed again, and that the log has shown in
+/// their former form.
+pub(super) fn all_doubled(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[8]].concat()
+}
+
+/// One of them, by its place in the log.
+pub(super) fn doubled(number: u32, seq: u64) -> Vec<u8> {
+    [all_doubled(number), seq.to_be_bytes().to_vec()].concat()
+}
+
 /// The prefix of the snapshots that the log has shown, by their ids.
 pub(super) fn snapshots(number: u32) -> Vec<u8> {
     [number.to_be_bytes().as_slice(), &[2]].concat()

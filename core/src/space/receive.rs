@@ -334,7 +334,10 @@ impl Space {
         let (place, entry) = match self.on_its_way(store, next, id)? {
             Some(own) => (keys::sealed_entry(self.number, own.counter), own.entry),
             None => match self.taken_back(store, next, id)? {
-                Some(taken_back) => taken_back,
+                Some((place, entry)) => {
+                    self.note_double(&mut page.transaction, seq, &entry);
+                    (place, entry)
+                }
                 None => return Ok(None),
             },
         };

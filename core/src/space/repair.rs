@@ -357,7 +357,7 @@ impl Survey {
                 }
                 // A checkpoint that this device was about to publish is planned anew, and a start at
                 // one begins anew.
-                Some(6 | 7 | 10 | 11) => {
+                Some(6..=8 | 10 | 11) => {
                     transaction.delete(Table::Outbox, key);
                 }
                 kind => {

@@ -203,6 +203,6 @@ impl Space {
 }
 
 /// Whether entries of this kind are batches, or sealed and sealed again like one.
-const fn is_like_batch(kind: Kind) -> bool {
+pub(super) const fn is_like_batch(kind: Kind) -> bool {
     matches!(kind, Kind::Batch | Kind::Carry)
 }

@@ -452,6 +452,7 @@ impl Space {
         entropy: &mut dyn Entropy,
     ) -> Result<(), SpaceError> {
         self.refresh(store)?;
+        self.drop_doubles(store, entropy)?;
         let Some(height) = self.book.as_ref().map(|book| book.membership().height()) else {
             return Ok(());
         };

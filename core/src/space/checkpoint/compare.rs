@@ -139,7 +139,11 @@ impl Space {
         };
         for kept in &public.kept {
             match self.kept_entry(store, kept.seq)? {
-                Some(entry) if self.id_of(&entry, kept.seq) == kept.id => {
+                // What does not count at its place is not to be brought to anybody.
+                Some(entry)
+                    if self.id_of(&entry, kept.seq) == kept.id
+                        && self.counts_at(store, kept.seq)? =>
+                {
                     self.add_said(store, kept.seq, &entry, &mut against.stays)?;
                 }
                 Some(_) => return Err(Objection::Fault(CheckpointFault::Other)),

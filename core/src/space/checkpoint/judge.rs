@@ -90,6 +90,12 @@ impl Space {
         Ok(held)
     }
 
+    /// Has checkpoints that could not be compared be looked at again: there is something new to hold
+    /// them against.
+    pub(in crate::space) fn compare_again(&mut self) {
+        self.checkpoints.tried.clear();
+    }
+
     /// Looks again at something of checkpoints that is held back; the reason where it stays so.
     pub(in crate::space) fn judge_again(
         &mut self,
@@ -170,14 +176,19 @@ impl Space {
             return Ok(false);
         };
         let mut said = Vec::new();
-        for seen in self.checkpoints.seen.iter().filter(|seen| !seen.is_said) {
+        for seen in self
+            .checkpoints
+            .seen
+            .iter()
+            .filter(|seen| seen.said.is_none())
+        {
             match seen.fault() {
                 Some(fault) if seen.accused.is_none() => {
                     said.push(Ack::CheckpointBad(seen.id, fault));
                 }
                 None if seen.verdict == Verdict::Good
                     && seen.stands()
-                    && !seen.is_confirmed
+                    && seen.confirmed.is_none()
                     && seen.publisher != own =>
                 {
                     said.push(Ack::CheckpointOk(seen.id));

@@ -52,17 +52,17 @@ pub(super) struct Seen {
     /// Its publisher is an admin and was the only person at its place.
     #[n(5)]
     pub(super) is_alone: bool,
-    /// Another person than its publisher says that it is good.
+    /// Where another person than its publisher said first that it is good.
     #[n(6)]
-    pub(super) is_confirmed: bool,
+    pub(super) confirmed: Option<u64>,
     /// Who called it bad first, and where.
     #[n(7)]
     pub(super) accused: Option<Accusation>,
     #[n(8)]
     pub(super) verdict: Verdict,
-    /// The log has what this device says of it.
+    /// Where the log has what this device says of it.
     #[n(9)]
-    pub(super) is_said: bool,
+    pub(super) said: Option<u64>,
     /// When this device first looked at it, and when it had its quorum then, in milliseconds since
     /// the Unix epoch by this device's clock.
     #[n(10)]
@@ -122,7 +122,17 @@ impl Seen {
     }
 
     pub(super) const fn has_quorum(&self) -> bool {
-        self.stands() && (self.is_alone || self.is_confirmed)
+        self.stands() && (self.is_alone || self.confirmed.is_some())
+    }
+
+    /// Forgets what was said of it behind the entry `seq`.
+    fn forget_after(&mut self, seq: u64) {
+        self.confirmed = self.confirmed.filter(|at| *at <= seq);
+        self.said = self.said.filter(|at| *at <= seq);
+        self.accused = self.accused.filter(|accused| accused.seq <= seq);
+        if !self.has_quorum() {
+            self.agreed = None;
+        }
     }
 
     /// What is wrong with it.
@@ -202,10 +212,10 @@ impl Space {
             publisher,
             reaches: body.public.seq,
             is_alone,
-            is_confirmed: false,
+            confirmed: None,
             accused: None,
             verdict,
-            is_said: false,
+            said: None,
             since: None,
             agreed: None,
             begun: 0,
@@ -253,8 +263,12 @@ impl Space {
         let Some(seen) = seen.find(|seen| seen.id == about) else {
             return;
         };
-        seen.is_said |= is_own;
-        seen.is_confirmed |= is_ok && person != seen.publisher;
+        if is_own {
+            seen.said.get_or_insert(seq);
+        }
+        if is_ok && person != seen.publisher {
+            seen.confirmed.get_or_insert(seq);
+        }
         let mut is_false = false;
         if !is_ok {
             is_false = seen.is_good() && !is_own;
@@ -271,6 +285,20 @@ impl Space {
     pub(super) fn name_accuser(&self, page: &mut Page, accusation: Accusation) {
         let whole = (accusation.seq, crate::space::held::WHOLE);
         self.hold(page, whole, accusation.by, ACCUSED, None);
+    }
+
+    /// Forgets what stood behind the entry `seq`, of checkpoints and of what is said of them.
+    pub(super) fn forget_seen_after(&self, transaction: &mut Transaction, seq: u64) {
+        for seen in &self.checkpoints.seen {
+            if seen.seq > seq {
+                let place = keys::checkpoint(self.number, seen.seq);
+                transaction.delete(Table::Evidence, place);
+            } else {
+                let mut seen = seen.clone();
+                seen.forget_after(seq);
+                seen.save(transaction, self.number);
+            }
+        }
     }
 
     /// How many entries of the log a checkpoint covers that is good by what this device has read.

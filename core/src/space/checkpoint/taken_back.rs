@@ -1,14 +1,17 @@
 //! Taking back what this device has sealed of a checkpoint: nobody needs it, so nothing else is to wait
 //! for it. What stands behind it takes its counters.
 //!
-//! The relay may have it all the same, and put it into its log after this. So what was taken back is
-//! kept until the log shows something of this device at its counter. If that is what was taken back,
-//! it is known, and what had taken the counter takes the next one: it can never count any more.
+//! The relay may have it all the same, and put it into its log after this; so it may with what stood
+//! behind it, in its former form. All of that is kept until the log shows something of this device at
+//! its counter. If that is what was taken back, it is known, and what had taken the counter takes the
+//! next one: there it can never count any more. A batch that was sealed again, and that the log shows in
+//! its former form, is sent no more.
 
 use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::EntryId;
 
 use crate::crypto::Entropy;
+use crate::space::reseal::is_like_batch;
 use crate::space::{Sealed, Space, SpaceError, damaged, keys};
 use crate::store::{Store, Table, Transaction};
 
@@ -34,6 +37,9 @@ impl Space {
         let before = self.state.clone();
         let done = self.forget_outdated(store, &mut transaction);
         let done = done.and_then(|()| {
+            for sealed in &behind {
+                self.keep_taken_back(&mut transaction, sealed);
+            }
             self.close_ranks(&mut transaction, &behind, free, entropy)?;
             self.save(&mut transaction);
             Ok(store.commit(transaction.into())?)
@@ -55,10 +61,10 @@ impl Space {
     }
 
     /// Keeps what is taken back until it cannot come any more.
-    pub(in crate::space) fn keep_taken_back(&self, transaction: &mut Transaction, part: &Sealed) {
-        let id = part.entry.id(&self.state.id);
-        let place = keys::taken_back(self.number, part.counter, &id);
-        transaction.put(Table::Outbox, place, part.entry.bytes());
+    pub(in crate::space) fn keep_taken_back(&self, transaction: &mut Transaction, sealed: &Sealed) {
+        let id = sealed.entry.id(&self.state.id);
+        let place = keys::taken_back(self.number, sealed.counter, &id);
+        transaction.put(Table::Outbox, place, sealed.entry.bytes());
     }
 
     /// The entry with this id and counter that was taken back, and its place in the store.
@@ -74,6 +80,64 @@ impl Space {
         };
         let broken = |_| damaged(Table::Outbox, "what was taken back cannot be read");
         Ok(Some((place, Entry::parse(bytes).map_err(broken)?)))
+    }
+
+    /// Notes that the log shows a batch in the form in which it was taken back.
+    pub(in crate::space) fn note_double(
+        &self,
+        transaction: &mut Transaction,
+        seq: u64,
+        entry: &Entry,
+    ) {
+        if is_like_batch(entry.header().kind) {
+            let place = keys::doubled(self.number, seq);
+            transaction.put(Table::Outbox, place, entry.bytes());
+        }
+    }
+
+    /// Has nothing wait any more that the log has shown in another form.
+    pub(in crate::space) fn drop_doubles(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        let prefix = keys::all_doubled(self.number);
+        let shown = store.scan(Table::Outbox, &prefix, None, usize::MAX)?;
+        if shown.is_empty() {
+            return Ok(());
+        }
+        let mut texts = Vec::new();
+        for (_, bytes) in shown {
+            let broken = |_| damaged(Table::Outbox, "what was taken back cannot be read");
+            texts.push(self.text_of(&Entry::parse(bytes).map_err(broken)?)?);
+        }
+        let mut transaction = Transaction::new();
+        transaction.delete_prefix(Table::Outbox, prefix);
+        let waiting = self.all_sealed(store)?;
+        let mut rest = Vec::with_capacity(waiting.len());
+        for sealed in &waiting {
+            let is_batch = is_like_batch(sealed.entry.header().kind);
+            if is_batch && texts.contains(&self.text_of(&sealed.entry)?) {
+                let place = keys::sealed_entry(self.number, sealed.counter);
+                transaction.delete(Table::Outbox, place);
+            } else {
+                rest.push(sealed.clone());
+            }
+        }
+        let before = self.state.clone();
+        let first = waiting.first().map(|first| first.counter);
+        let moved = match first.filter(|_| rest.len() < waiting.len()) {
+            Some(first) => self.close_ranks(&mut transaction, &rest, first, entropy),
+            None => Ok(()),
+        };
+        let done = moved.and_then(|()| {
+            self.save(&mut transaction);
+            Ok(store.commit(transaction.into())?)
+        });
+        if done.is_err() {
+            self.state = before;
+        }
+        done
     }
 
     /// Forgets what was taken back and can never come any more: the log has something of this device at

@@ -137,6 +137,39 @@ fn who_has_let_go_goes_on_and_goes_back_with_its_relay() {
     fleet.assert_agree();
 }
 
+/// Somebody's word that a relay lost would still let entries go here, and this device's own would never be
+/// said again.
+#[test]
+fn what_was_said_behind_the_place_to_which_a_device_goes_back_counts_no_more() {
+    let (mut fleet, _) = covered();
+    let before = u64::try_from(fleet.relay.log.len()).unwrap();
+    fleet.settle();
+    let acks = |fleet: &Fleet| {
+        let kinds = fleet.relay.log.iter().map(|s| s.entry.header().kind);
+        kinds.filter(|kind| *kind == Kind::Ack).count()
+    };
+    assert_eq!(acks(&fleet), 1);
+    fleet.relay.lose_after(before);
+    for device in &mut fleet.devices {
+        let store = device.store.as_mut().unwrap();
+        device.space.rewind(store, before).unwrap();
+        device.caught_up = false;
+        look(device, START);
+        look(device, START + REST);
+        assert!(device.space.has_all_after(0));
+        let store = device.store.as_mut().unwrap();
+        while device.space.has_lost() {
+            device
+                .space
+                .take_up_lost(store, &mut device.entropy)
+                .unwrap();
+        }
+    }
+    fleet.settle();
+    assert_eq!(acks(&fleet), 1);
+    fleet.assert_agree();
+}
+
 /// Every phone of a space would publish at once, or none ever.
 #[test]
 fn who_finds_anothers_checkpoint_does_not_publish() {

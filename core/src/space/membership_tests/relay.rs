@@ -200,6 +200,14 @@ impl Relay {
         Some(hash).filter(|hash| self.kept.contains_key(hash))
     }
 
+    /// Loses what stands behind a place; no membership entry is among it.
+    pub(super) fn lose_after(&mut self, seq: u64) {
+        for stored in self.log.drain(usize::try_from(seq).unwrap()..) {
+            let device = stored.entry.header().device;
+            *self.next.get_mut(&device).unwrap() -= 1;
+        }
+    }
+
     /// Loses the sealed key that an entry names for a member.
     pub(super) fn lose_sealed_key(&mut self, height: Height, device: DeviceNumber) {
         let hash = self.sealed_key(height, device).unwrap();

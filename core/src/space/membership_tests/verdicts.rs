@@ -7,7 +7,7 @@ use flate2::write::DeflateEncoder;
 use waymark_wire::ack::{Ack, CheckpointFault};
 use waymark_wire::chain::Chain;
 use waymark_wire::checkpoint::{
-    ChangesDigest, Checkpoint, CheckpointBody, CheckpointPrivate, SnapshotOf,
+    ChangesDigest, Checkpoint, CheckpointBody, CheckpointPrivate, Kept, SnapshotOf,
 };
 use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::{EntryId, Height};
@@ -201,7 +201,7 @@ fn bomb() -> Vec<u8> {
 type Alter = fn(&mut Lie, &mut Fleet);
 
 /// What may be wrong with a checkpoint, what it is called, and how it is made.
-const LIES: [(&str, CheckpointFault, &str, Alter); 14] = [
+const LIES: [(&str, CheckpointFault, &str, Alter); 15] = [
     (
         "a change is left out",
         CheckpointFault::Missing,
@@ -326,6 +326,15 @@ const LIES: [(&str, CheckpointFault, &str, Alter); 14] = [
         "checkpoint_wrong",
         |lie, _| {
             lie.public.counters[0] += 1;
+        },
+    ),
+    (
+        "it keeps what is not there",
+        CheckpointFault::Other,
+        "checkpoint_wrong",
+        |lie, _| {
+            let id = EntryId([4; 32]);
+            lie.public.kept.push(Kept { seq: 4, id });
         },
     ),
     (
@@ -456,7 +465,6 @@ fn what_somebody_holds_back_is_kept_and_no_reason_to_accuse() {
             let client = &mut fleet.devices[0];
             let released = client.step(|space, store, _| space.release(store, (seq, None)));
             assert!(released.unwrap().unwrap().applied);
-            client.crash();
             fleet.sync(0);
             assert_eq!(acks(&fleet, at), [(0, ok)]);
         }
