@@ -317,8 +317,11 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         equal(tablet.people().plans(), listOf(plan))
         equal(allCheckIns(tablet, plan).map { it.id }, listOf(logged))
         same(phone.projectionHash(plan), tablet.projectionHash(plan))
+        // Which device it is, and whom it has heard when, is each one's own.
         val (mine, theirs) = listOf(phone, tablet).map { device ->
-            device.people().members(plan).map { it.copy(thisDevice = false) }
+            device.people().members(plan).map {
+                it.copy(thisDevice = false, lastHeard = null, lastHeardSeq = null)
+            }
         }
         equal(mine, theirs)
         val therapist = mine.single {
@@ -468,6 +471,9 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         val circle = phone.people().createSpace(SpaceKind.CIRCLE)
         val words = phone.people().makePhrase()
         equal(words.split(' ').size, 24)
+        equal(phone.people().recovery(), RecoveryState.UNCONFIRMED)
+        equal(phone.people().madePhrase(), words)
+        phone.people().confirmPhrase()
         equal(phone.people().recovery(), RecoveryState.PENDING)
         val setup = setUp(phone, plan)
         val logged = phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from waymark import (
     GoalDraft,
     GrantScope,
     GrantState,
+    HeldPlace,
     InvitationEnd,
     InvitationPurpose,
     InvitationStage,
@@ -46,10 +48,13 @@ from waymark import (
     Target,
     TimedCheckIn,
     Verdict,
+    Wanted,
     Waymark,
     WaymarkConfig,
     WaymarkError,
     check_evidence,
+    remove_damaged,
+    salvage,
     version,
 )
 
@@ -63,8 +68,11 @@ class Relay:
 
     def __init__(self):
         self.data = tempfile.mkdtemp(prefix="waymark-relay-")
+        self.start("127.0.0.1:0")
+
+    def start(self, listen):
         self.process = subprocess.Popen(
-            [os.environ["WAYMARK_SERVER"], "--data", self.data, "--listen", "127.0.0.1:0"],
+            [os.environ["WAYMARK_SERVER"], "--data", self.data, "--listen", listen],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -73,11 +81,29 @@ class Relay:
         words = self.process.stdout.readline().split()
         self.url = next(word for word in words if word.startswith("http://"))
 
-    def stop(self):
+    def end(self):
         self.process.terminate()
         self.process.wait()
         self.process.stdout.close()
+
+    def stop(self):
+        self.end()
         shutil.rmtree(self.data)
+
+    def backup(self):
+        """A copy of what it holds now."""
+        self.end()
+        copy = tempfile.mkdtemp(prefix="waymark-backup-")
+        shutil.copytree(self.data, copy, dirs_exist_ok=True)
+        self.start(self.url.removeprefix("http://"))
+        return copy
+
+    def put_back(self, backup):
+        """Everything since the backup is lost."""
+        self.end()
+        shutil.rmtree(self.data)
+        self.data = backup
+        self.start(self.url.removeprefix("http://"))
 
 
 class Key(KeyProvider):
@@ -144,8 +170,8 @@ class Case(unittest.IsolatedAsyncioTestCase):
         phone.people().begin("Kim", name)
         return phone, phone.people().create_plan()
 
-    async def link_therapist(self, phone, plan):
-        tablet = self.open("tablet")
+    async def link_therapist(self, phone, plan, **options):
+        tablet = self.open("tablet", **options)
         card = tablet.people().card("Dr. Ada", "tablet")
         phone.people().add_therapist(plan, card)
         self.assertIsNone(phone.people().welcome(card))
@@ -153,6 +179,16 @@ class Case(unittest.IsolatedAsyncioTestCase):
         tablet.people().accept(phone.people().welcome(card))
         await tablet.sync_now()
         return tablet
+
+    async def link_phone(self, phone):
+        second = self.open("second")
+        card = second.people().card("Kim", "second")
+        phone.people().add_own_device(card)
+        await phone.sync_now()
+        second.people().accept(phone.people().welcome(card))
+        for device in (second, phone, second):
+            await device.sync_now()
+        return second
 
     async def meet(self, link, devices, stage):
         """Syncs in turn until an invitation stands so on all devices."""
@@ -551,8 +587,15 @@ class Sharing(Case):
         phone, plan = self.begin()
         circle = phone.people().create_space(SpaceKind.CIRCLE)
         self.assertEqual(phone.people().recovery(), RecoveryState.NO_PHRASE)
+        spoilt = phone.people().make_phrase()
+        self.assertEqual(phone.people().recovery(), RecoveryState.UNCONFIRMED)
+        phone.people().cancel_phrase()
+        self.assertIsNone(phone.people().made_phrase())
         words = phone.people().make_phrase()
         self.assertEqual(len(words.split()), 24)
+        self.assertNotEqual(words, spoilt)
+        self.assertEqual(phone.people().made_phrase(), words)
+        phone.people().confirm_phrase()
         self.assertEqual(phone.people().recovery(), RecoveryState.PENDING)
         goal, _, mood = goal_and_measures(phone, plan)
         logged = phone.check_ins().log(plan, check_in(goal, mood))
@@ -571,8 +614,13 @@ class Sharing(Case):
         self.assertIn("word 1,", error.reason)
         self.assertNotIn(rest, error.reason)
         restore(words, "Kim", "found")
+        heard = Heard()
+        found.listen(heard)
         for _ in range(4):
             await found.sync_now()
+        # Home, the plan and the circle.
+        whole = Change.PROGRESS(ready=3, known=3)
+        self.assertTrue(heard.wait(lambda c: c == whole), f"no progress: {heard.changes}")
         self.assertEqual(found.people().plans(), [plan])
         self.assertEqual(found.people().spaces(SpaceKind.CIRCLE), [circle])
         self.assertEqual([c.id for c in all_check_ins(found, plan)], [logged])
@@ -609,6 +657,181 @@ class Sharing(Case):
             self.refused(
                 WaymarkError.NotAllowed, "not_allowed", lambda: log(plan, check_in(goal, mood))
             )
+
+
+class Deciding(Case):
+    """What a client decides happens, or the client is told that it cannot any more."""
+
+    async def test_one_device_is_removed_by_its_number_and_a_key_is_handed_out(self):
+        phone, plan = self.begin()
+        goal, _, mood = goal_and_measures(phone, plan)
+        tablet = await self.link_therapist(phone, plan)
+        desk = self.open("desk")
+        card = desk.people().card("Dr. Ada", "desk")
+        tablet.people().add_own_device(card)
+        await tablet.sync_now()
+        desk.people().accept(tablet.people().welcome(card))
+        for device in (desk, tablet, desk, phone):
+            await device.sync_now()
+
+        def number(device_name):
+            (found,) = [
+                m.number for m in phone.people().members(plan) if m.device_name == device_name
+            ]
+            return found
+
+        people = phone.people()
+        missing, own = 999, number("phone")
+        for call in (people.remove_member, people.hand_key):
+            self.refused(WaymarkError.NotFound, "not_found", lambda: call(plan, missing))
+            self.refused(WaymarkError.NotAllowed, "not_allowed", lambda: call(plan, own))
+        people.hand_key(plan, number("tablet"))
+        await phone.sync_now()
+        handed = MembershipChange.KEY_HANDED_OUT(number=number("tablet"))
+        self.assertEqual(people.history(plan)[-1].changes, [handed])
+        people.remove_member(plan, number("desk"))
+        await phone.sync_now()
+        phone.check_ins().log(plan, check_in(goal, mood))
+        await phone.sync_now()
+        await tablet.sync_now()
+        self.assertEqual(len(all_check_ins(tablet, plan)), 1)
+        with self.assertRaises(WaymarkError.Offline):
+            await desk.sync_now()
+        self.assertEqual(all_check_ins(desk, plan), [])
+        heard = {m.device_name: m.last_heard for m in people.members(plan)}
+        self.assertIsNone(heard["phone"], "this very device")
+        self.assertIsNotNone(heard["tablet"])
+
+    async def test_what_cannot_be_any_more_is_told_and_stays_until_it_is_seen(self):
+        phone, plan = self.begin()
+        await self.link_therapist(phone, plan)
+        second = await self.link_phone(phone)
+        heard = Heard()
+        second.listen(heard)
+        people = second.people()
+        person = next(m.person for m in people.members(plan) if m.role == Role.THERAPIST)
+        people.revoke(plan, person)
+        phone.people().close_space(plan)
+        await phone.sync_now()
+        await second.sync_now()
+        wanted = Wanted.REMOVE_PERSON(person=person, name="Dr. Ada")
+        told = Change.NOT_DONE(plan=plan, wanted=wanted, reason="the space is closed")
+        self.assertTrue(heard.wait(lambda c: c == told), f"not told: {heard.changes}")
+        (status,) = [s for s in second.status() if s.space == plan]
+        self.assertEqual((status.kind, status.plan), (SpaceKind.CARE, plan))
+        self.assertEqual([(n.wanted, n.reason) for n in status.not_done], [(wanted, told.reason)])
+        people.forget_not_done(plan)
+        self.assertEqual([s.not_done for s in second.status()], [[], []])
+        (home,) = [s for s in second.status() if s.kind == SpaceKind.HOME]
+        self.assertIsNone(home.plan)
+        self.assertIsNotNone(home.space)
+
+    async def test_a_relay_that_undid_a_removal_is_followed_on_a_persons_word(self):
+        relay = Relay()
+        self.addCleanup(relay.stop)
+        phone, plan = self.begin(relay=relay.url)
+        tablet = await self.link_therapist(phone, plan, relay=relay.url)
+        people = phone.people()
+        follow = lambda: people.follow_relay(plan)  # noqa: E731
+        self.refused(WaymarkError.NotAllowed, "not_allowed", follow)
+        backup = relay.backup()
+        person = next(m.person for m in people.members(plan) if m.role == Role.THERAPIST)
+        people.revoke(plan, person)
+        await phone.sync_now()
+        relay.put_back(backup)
+        tablet.people().rotate(plan)
+        await tablet.sync_now()
+
+        with self.assertRaises(WaymarkError.RelayUntrusted):
+            await phone.sync_now()
+        (status,) = [s for s in phone.status() if s.plan == plan]
+        self.assertIn("was removed", status.problem_detail)
+        follow()
+        for _ in range(3):
+            await phone.sync_now()
+        self.assertEqual({m.name for m in people.members(plan)}, {"Kim"})
+        self.assertEqual([s.problem for s in phone.status()], [None, None])
+
+
+class Damage(Case):
+    """What is damaged or held back is named, and comes back or goes on a person's word."""
+
+    def spoil(self, name):
+        """One flipped byte in each row of the documents, as a disk that rots."""
+        database = sqlite3.connect(self.root / name / "waymark.sqlite")
+        with database:
+            rows = database.execute("SELECT key, value FROM change").fetchall()
+            for key, value in rows:
+                value = value[:-1] + bytes([value[-1] ^ 1])
+                database.execute("UPDATE change SET value = ? WHERE key = ?", (value, key))
+        database.close()
+        return len(rows)
+
+    async def test_what_is_damaged_is_repaired_and_comes_back_with_the_next_sync(self):
+        key = Key()
+        phone, plan = self.begin(key=key)
+        goal, _, mood = goal_and_measures(phone, plan)
+        logged = phone.check_ins().log(plan, check_in(goal, mood))
+        await phone.sync_now()
+        self.assertEqual(phone.repair(None), [], "nothing is damaged")
+        before = phone.projection_hash(plan)
+        phone.lock()
+        self.assertGreater(self.spoil("phone"), 0)
+
+        phone = self.open("phone", key)
+        self.refused(WaymarkError.Damaged, "damaged", lambda: phone.goals().list(plan))
+        self.refused(WaymarkError.NotFound, "not_found", lambda: phone.repair("A" * 43))
+        (repaired,) = phone.repair(plan)
+        self.assertEqual((repaired.plan, repaired.lost), (plan, 0))
+        self.assertGreater(repaired.documents, 0)
+        for _ in range(3):
+            await phone.sync_now()
+        self.assertEqual([c.id for c in all_check_ins(phone, plan)], [logged])
+        self.assertEqual(phone.projection_hash(plan), before)
+
+    async def test_a_file_that_does_not_open_is_rebuilt_from_what_can_be_read(self):
+        key = Key()
+        phone, plan = self.begin(key=key)
+        goal, _, mood = goal_and_measures(phone, plan)
+        logged = phone.check_ins().log(plan, check_in(goal, mood))
+        await phone.sync_now()
+        phone.lock()
+        config = WaymarkConfig(
+            directory=str(self.root / "phone"), relay=RELAY.url, time_zone="Europe/Amsterdam"
+        )
+        file = self.root / "phone" / "waymark.sqlite"
+        with file.open("r+b") as database:
+            # The first page says what is where.
+            database.write(b"\0" * 100)
+        with self.assertRaises(WaymarkError):
+            self.open("phone", key)
+        self.refused(WaymarkError.KeyLost, "key_lost", lambda: salvage(config, Key()))
+        salvaged = salvage(config, key)
+        rows = {table.table: table.rows for table in salvaged.tables}
+        self.assertGreater(rows["entry"], 0)
+        phone = self.open("phone", key)
+        phone.repair(None)
+        for _ in range(3):
+            await phone.sync_now()
+        self.assertEqual([c.id for c in all_check_ins(phone, plan)], [logged])
+        phone.lock()
+        beside = set(os.listdir(self.root / "phone"))
+        remove_damaged(config)
+        self.assertLess(set(os.listdir(self.root / "phone")), beside)
+        self.assertEqual(self.open("phone", key).people().plans(), [plan])
+
+    async def test_where_nothing_is_held_back_nothing_can_be_released_or_given_up(self):
+        phone, plan = self.begin()
+        await phone.sync_now()
+        held = phone.held()
+        self.assertEqual(held.list(), [])
+        for place in (
+            HeldPlace(space=plan, seq=1, section=None),
+            HeldPlace(space=plan, seq=1, section=0),
+            HeldPlace(space="A" * 43, seq=1, section=None),
+        ):
+            for call in (held.inspect, held.release, held.discard):
+                self.refused(WaymarkError.NotFound, "not_found", lambda: call(place))
 
 
 class WrongUse(Case):

@@ -1,12 +1,15 @@
 //! Entries that no device of ours would make, with or without a member's keys.
 
-use waymark_core::crypto::seal;
+use waymark_core::crypto::{MembershipKeys, seal};
+use waymark_core::driver::SystemEntropy;
+use waymark_core::membership::{KeySet, NewMember, Signer, Steps};
 use waymark_core::space::Space;
 use waymark_core::store::{Store, Table, Transaction};
 use waymark_wire::chain::{ChainTag, Position};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::DeviceNumber;
+use waymark_wire::membership::{Core, MembershipBody};
 use waymark_wire::padding;
 use waymark_wire::signature::SigningKey;
 
@@ -55,6 +58,48 @@ pub fn entry(
     };
     let body = body(&sealed);
     Entry::assemble(header, &body, &id, &head, |text| signer.sign(text))
+}
+
+/// The membership entry by which a space's own device adds somebody after the newest one, with its core
+/// changed by `change`. Apart from that it is as it should be, to the last signature.
+#[must_use]
+pub fn addition(space: &Space, store: &dyn Store, change: impl FnOnce(&mut Core)) -> Entry {
+    let book = space.book().expect("a member");
+    let own = space.device().expect("a member");
+    let entropy = &mut SystemEntropy::default();
+    let keys = MembershipKeys::generate(entropy);
+    let known = book.roster(own).expect("its name");
+    let (person, rights) = space.own_member().expect("a member");
+    let steps = Steps {
+        add: vec![NewMember {
+            person,
+            keys: KeySet::of(&keys).expect("keys"),
+            rights,
+            role: known.role,
+            name: known.name.clone(),
+            device_name: "nobody's".into(),
+            level: known.level,
+            since: known.since,
+            used_as: None,
+        }],
+        ..Steps::default()
+    };
+    let log = space.entries(store).expect("the log");
+    let by_own = log.iter().filter(|entry| entry.header().device == own);
+    let signer = Signer {
+        device: own,
+        keys: &keys,
+        counter: u32::try_from(by_own.count()).expect("a short log"),
+        seen: space.cursor().position(),
+    };
+    let draft = book.draft(&steps, signer, &|_| None, entropy);
+    let draft = draft.expect("a draft").entry;
+    let mut body = MembershipBody::parse(draft.body()).expect("a body");
+    change(&mut body.core);
+    let body = MembershipBody::assemble(&body.core, body.private).expect("a body");
+    let (id, head) = (space.id(), book.membership().head());
+    let sign = |text: &[u8]| space.signing_key().sign(text);
+    Entry::assemble(*draft.header(), &body, &id, &head, sign)
 }
 
 /// Puts a batch of `text`, properly sealed and signed by the space's own device, in the place of the

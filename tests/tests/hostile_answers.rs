@@ -5,15 +5,16 @@
     reason = "a test stops where its own set-up fails"
 )]
 
+use waymark_core::client::{InvitationPurpose, InvitationStage};
 use waymark_core::engine::Engine;
 use waymark_core::sync::{Effect, Machine, Problem, RequestId, Timestamp};
 use waymark_server::inspect::entries;
 use waymark_tests::story::{assert_same, assert_settled, goal, log, meet, notes, status, sync};
-use waymark_tests::{Reply, Stage, TestRelay, begin_at, hand_over, link_therapist};
+use waymark_tests::{Device, Reply, Stage, TestRelay, begin_at, hand_over, link_therapist};
 use waymark_wire::codec;
 use waymark_wire::entry::Entry;
 use waymark_wire::ids::SpaceId;
-use waymark_wire::message::{Frame, PULL_PATH};
+use waymark_wire::message::{APPEND_PATH, Frame, MAILBOX_PATH, PULL_PATH};
 use waymark_wire::receipt::Receipt;
 use waymark_wire::signature::SigningKey;
 
@@ -116,6 +117,100 @@ async fn answers_without_end_or_sense_cost_little_and_are_named() {
         assert_eq!(notes(&stage.tablet, stage.plan), ["0"], "{what}");
     }
     stage.recovers().await;
+}
+
+/// Answers that are read whole: without end, far too long, and without sense.
+fn endless(relay: &SigningKey) -> Vec<(&'static str, Reply)> {
+    let hello = codec::encode(&Frame::Hello {
+        relay: relay.verifying_key(),
+        nonce: codec::Bytes(vec![1; 24]),
+    });
+    // The head of a map whose first value is a text of 4 GiB.
+    let head = vec![0xa1, 0x00, 0x5a, 0xff, 0xff, 0xff, 0xff];
+    vec![
+        ("nothing", Reply::Nothing),
+        ("an empty answer", Reply::Whole(200, Vec::new())),
+        ("garbage", Reply::Whole(200, vec![0xff; 100_000])),
+        ("nesting", Reply::Whole(200, vec![0x81; 1_000_000])),
+        ("another answer", Reply::Whole(200, hello)),
+        ("eight megabytes", Reply::Whole(200, vec![0; 8 << 20])),
+        (
+            "one value without end",
+            Reply::Endless(head, vec![7; 65_536]),
+        ),
+        (
+            "zeros without end",
+            Reply::Endless(vec![0], vec![0; 65_536]),
+        ),
+        ("a server's error", Reply::Whole(500, vec![0; 100_000])),
+        ("a refusal without sense", Reply::Whole(409, vec![0xff; 9])),
+    ]
+}
+
+/// Whoever writes would be made to read for ever, or to believe that it was taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_to_what_was_sent_cost_little_are_named_and_nothing_is_lost_or_doubled() {
+    let stage = Stage::set().await;
+    sync(&stage.tablet).await.unwrap();
+    let mut written = vec!["0".to_owned(), "1".into(), "2".into(), "3".into()];
+    for (what, lie) in endless(&stage.liar.key()) {
+        let before = stage.liar.sent();
+        log(&stage.phone, stage.plan, stage.goal, what);
+        written.push(what.into());
+        stage.liar.answer(APPEND_PATH, lie);
+        let error = sync(&stage.phone).await.expect_err(what);
+        assert!(
+            ["offline", "relay_untrusted"].contains(&error.code()),
+            "{what}: {error}"
+        );
+        let sent = stage.liar.sent() - before;
+        assert!(sent < 64 * 1024 * 1024, "{what}: {sent} bytes were taken");
+        let stands = status(&stage.phone, stage.plan);
+        assert!(stands.on_the_way > 0, "{what}: it counts as sent");
+        // What others wrote is read all the same.
+        assert_eq!(notes(&stage.phone, stage.plan).len(), written.len());
+    }
+    stage.liar.be_honest();
+    meet(&[&stage.phone, &stage.tablet]).await;
+    written.sort();
+    assert_eq!(notes(&stage.tablet, stage.plan), written);
+    assert_same(stage.plan, &[&stage.phone, &stage.tablet]);
+    assert_settled(&stage.phone);
+}
+
+/// An invitation could use up the phone, or hold up the plan.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_of_a_mailbox_cost_little_are_named_and_hold_up_no_plan() {
+    let stage = Stage::set().await;
+    let invitations = stage.phone.client().invitations();
+    let plan = InvitationPurpose::Plan { plan: stage.plan };
+    let made = invitations.invite(plan, 7).unwrap();
+    for (what, lie) in endless(&stage.liar.key()) {
+        let before = stage.liar.sent();
+        log(&stage.phone, stage.plan, stage.goal, what);
+        stage.liar.answer(MAILBOX_PATH, lie);
+        let error = sync(&stage.phone).await.expect_err(what);
+        assert!(
+            ["offline", "relay_untrusted"].contains(&error.code()),
+            "{what}: {error}"
+        );
+        let sent = stage.liar.sent() - before;
+        assert!(sent < 64 * 1024 * 1024, "{what}: {sent} bytes were taken");
+        let seen = invitations.get(made.id).unwrap();
+        assert_eq!(seen.stage, InvitationStage::Inviting, "{what}");
+        assert!(seen.problem.is_some(), "{what}: it is not named");
+        let stands = status(&stage.phone, stage.plan);
+        assert_eq!((stands.on_the_way, stands.problem), (0, None), "{what}");
+    }
+    // The link is as good as ever.
+    stage.liar.be_honest();
+    sync(&stage.phone).await.unwrap();
+    let guest = Device::with_relay(&stage.liar.url());
+    let id = guest.client().invitations().accept(&made.link, "Bob", "x");
+    let id = id.unwrap();
+    meet(&[&guest, &stage.phone]).await;
+    let seen = guest.client().invitations().get(id).unwrap();
+    assert_eq!(seen.stage, InvitationStage::Comparing);
 }
 
 /// The operator's disk rots, or the operator edits the database: other spaces must go on.

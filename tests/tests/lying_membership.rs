@@ -5,13 +5,18 @@
     reason = "a test stops where its own set-up fails"
 )]
 
-use waymark_core::client::MembershipChange;
+use waymark_core::client::{MembershipChange, PlanId, WaymarkError};
 use waymark_server::inspect;
-use waymark_tests::story::{assert_same, assert_settled, log, meet, notes, readers, status, sync};
-use waymark_tests::{Stage, link_therapist};
+use waymark_tests::forge::addition;
+use waymark_tests::story::{
+    assert_same, assert_settled, goal, log, meet, notes, readers, status, sync,
+};
+use waymark_tests::{Stage, hand_over, link_therapist};
 use waymark_wire::entry::{Entry, Kind};
-use waymark_wire::membership::AGREEMENT_KEY;
+use waymark_wire::ids::DeviceNumber;
+use waymark_wire::membership::{AGREEMENT_KEY, Add, Core, Op};
 use waymark_wire::message::Frame;
+use waymark_wire::signature::VerifyingKey;
 
 fn kind(entry: &[u8]) -> Kind {
     Entry::parse(entry.to_vec()).unwrap().header().kind
@@ -183,4 +188,105 @@ async fn a_withheld_agreement_key_is_named_and_holds_up_no_batch() {
     assert_eq!(status(&stage.tablet, stage.plan).problem, None);
     meet(&[&stage.phone, &desk]).await;
     assert_same(stage.plan, &[&stage.phone, &stage.tablet, &desk]);
+}
+
+/// A second plan of the same two people, with a check-in that the therapist has not seen.
+async fn other_plan(stage: &Stage) -> PlanId {
+    let people = stage.phone.client().people();
+    let other = people.create_plan().unwrap();
+    let card = stage.tablet.client().people().card("Dr. Ada", "tablet");
+    let card = card.unwrap();
+    people.add_therapist(other, &card).unwrap();
+    hand_over(&stage.phone, &stage.tablet, &card).await;
+    let sleep = goal(&stage.phone, other, "sleep");
+    log(&stage.phone, other, sleep, "there");
+    sync(&stage.phone).await.unwrap();
+    other
+}
+
+/// The tablet and what is shown to it: the true log, and an entry behind it that the client's phone
+/// signed.
+async fn with_forged(
+    stage: &mut Stage,
+    change: impl FnOnce(&mut Core),
+) -> Result<(), WaymarkError> {
+    let id = stage.space();
+    let forged = stage.phone.inside(|engine| {
+        let (space, store, _) = engine.space_mut(&id).unwrap();
+        addition(space, store, change)
+    });
+    stage.liar.show(id, move |mut log| {
+        log.push(forged.bytes().to_vec());
+        log
+    });
+    sync(&stage.tablet).await
+}
+
+fn added(core: &mut Core) -> &mut Add {
+    match core.ops.as_mut_slice() {
+        [Op::Add(add)] => add,
+        other => panic!("not one addition: {other:?}"),
+    }
+}
+
+/// With such keys anybody signs as that device, or one device's words are another's. A client's own
+/// phone that was taken over, or is broken, makes them, and the relay hands them on.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_small_order_and_taken_numbers_are_refused_by_name_and_the_rest_goes_on() {
+    let mut stage = Stage::set().await;
+    sync(&stage.tablet).await.unwrap();
+    let other = other_plan(&stage).await;
+    let known = readers(&stage.tablet, stage.plan);
+    let own = known
+        .iter()
+        .find(|member| member.this_device)
+        .unwrap()
+        .number;
+    type Forge = Box<dyn FnOnce(&mut Core)>;
+    let small_order = |key: [u8; 32]| -> Forge {
+        Box::new(move |core| added(core).signing_key = VerifyingKey(key))
+    };
+    let mut identity = [0; 32];
+    identity[0] = 1;
+    let renumbered = |number: u16| -> Forge {
+        Box::new(move |core| {
+            added(core).device = DeviceNumber(number);
+            core.keys[0].device = DeviceNumber(number);
+        })
+    };
+    let lies: [(Forge, &str); 5] = [
+        (small_order([0; 32]), "small order"),
+        (small_order(identity), "small order"),
+        (renumbered(own), "was added where"),
+        (renumbered(0), "was added where"),
+        (renumbered(40), "was added where"),
+    ];
+    for (forge, words) in lies {
+        let error = with_forged(&mut stage, forge).await.unwrap_err();
+        assert_eq!(error.code(), "relay_untrusted", "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+        let stands = status(&stage.tablet, stage.plan);
+        assert_eq!(stands.problem.as_deref(), Some("relay_untrusted"));
+        assert!(stands.problem_detail.unwrap().contains(words));
+        assert_eq!(readers(&stage.tablet, stage.plan).len(), known.len());
+        assert_eq!(notes(&stage.tablet, stage.plan), ["0", "1", "2", "3"]);
+        // Other plans at the same relay go on.
+        assert_eq!(notes(&stage.tablet, other), ["there"]);
+        assert_eq!(status(&stage.tablet, other).problem, None);
+    }
+    stage.recovers().await;
+}
+
+/// The same entry without the lie is believed: it is refused above for what was changed in it alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_addition_as_it_should_be_is_believed() {
+    let mut stage = Stage::set().await;
+    sync(&stage.tablet).await.unwrap();
+    let before = readers(&stage.tablet, stage.plan).len();
+    with_forged(&mut stage, |core| {
+        added(core);
+    })
+    .await
+    .unwrap();
+    assert_eq!(readers(&stage.tablet, stage.plan).len(), before + 1);
 }

@@ -8,7 +8,7 @@
 
 use waymark_core::client::{Change, NotDone, PlanId, Wanted};
 use waymark_tests::story::{assert_settled, readers, settle, status, sync};
-use waymark_tests::{Device, Heard, TestRelay, begin, link_phone, link_therapist};
+use waymark_tests::{Device, Heard, TestRelay, begin, link_phone, link_therapist, until};
 
 fn not_done(device: &Device, plan: PlanId) -> Vec<NotDone> {
     status(device, plan).not_done

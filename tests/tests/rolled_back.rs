@@ -297,3 +297,75 @@ async fn a_relay_that_lost_the_plan_gets_it_back() {
     assert_eq!(notes(&second, plan), ["0", "1"]);
     assert_same(plan, &[&phone, &tablet, &second]);
 }
+
+/// An operator who restores and says so would be taken for one who lies; and a person would wonder for
+/// ever whether something is missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_says_that_it_was_restored_is_healed_and_that_is_told() {
+    let mut relay = TestRelay::start().await;
+    let (phone, tablet, plan, walk) = stage(&relay).await;
+    let backup = relay.backup().await;
+    log(&phone, plan, walk, "1");
+    settle(&[&phone, &tablet]).await;
+    relay.put_back(backup).await;
+    relay.stop().await;
+    waymark_server::restore(relay.directory()).unwrap();
+    relay.restart().await;
+
+    let heard = Heard::from(&phone);
+    settle(&[&phone, &tablet]).await;
+    let told = Change::Healed {
+        plan,
+        restored: true,
+    };
+    assert!(heard.all().contains(&told), "{:?}", heard.all());
+    assert!(!was_healed(&heard), "it is not called a loss");
+    let forked = |change: &Change| matches!(change, Change::Forked { .. });
+    assert!(!heard.all().iter().any(forked), "nor a lie");
+    for device in [&phone, &tablet] {
+        assert_eq!(notes(device, plan), ["0", "1"]);
+        assert_settled(device);
+    }
+    let second = link_phone(&phone).await;
+    settle(&[&phone, &second]).await;
+    assert_eq!(notes(&second, plan), ["0", "1"]);
+}
+
+/// Whoever was removed is told the same as whoever asks a relay that lost everything. A device that gave
+/// the log back with every sync would flood both, for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_knows_nothing_of_a_plan_is_given_it_once_a_day_at_most() {
+    let mut relay = TestRelay::start().await;
+    let mut empty = Vec::new();
+    for _ in 0..3 {
+        empty.push(relay.backup().await);
+    }
+    let (mut phone, _tablet, plan, _) = stage(&relay).await;
+    let entries = |relay: &TestRelay| {
+        let all = waymark_server::inspect::entries(relay.directory()).unwrap();
+        let id = waymark_wire::ids::SpaceId(plan.0);
+        all.into_iter().filter(|entry| entry.space == id).count()
+    };
+    let whole = entries(&relay);
+    assert!(whole > 3);
+    relay.put_back(empty.pop().unwrap()).await;
+    settle(&[&phone]).await;
+    assert!(entries(&relay) >= whole, "it has it again");
+    assert_settled(&phone);
+
+    // The same day.
+    relay.put_back(empty.pop().unwrap()).await;
+    phone.clock().advance(23 * 60 * 60 * 1_000);
+    phone.reopen();
+    for _ in 0..3 {
+        let refused = sync(&phone).await.unwrap_err();
+        assert_eq!(refused.code(), "offline");
+    }
+    assert_eq!(entries(&relay), 0);
+    assert_eq!(notes(&phone, plan), ["0"]);
+    phone.clock().advance(2 * 60 * 60 * 1_000);
+    phone.reopen();
+    settle(&[&phone]).await;
+    assert!(entries(&relay) >= whole, "the next day it has it again");
+    assert_settled(&phone);
+}
