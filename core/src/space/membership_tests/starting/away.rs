@@ -73,10 +73,17 @@ fn unsent_edits_are_kept_and_sent_under_the_key_in_force() {
         assert!(sent.clone().count() >= 2);
         assert!(sent.all(|s| s.entry.header().height >= start));
         for text in ["sealed, never sent", "never sealed", "sent before"] {
-            assert!(fleet.devices[1].records().contains(text.as_bytes()), "{text}");
+            assert!(
+                fleet.devices[1].records().contains(text.as_bytes()),
+                "{text}"
+            );
         }
         assert_eq!(fleet.devices[1].records_in(OTHER), ["in one of its own"]);
-        assert!(fleet.devices[1].records_in(MONTHS[0]).contains(&"in a month".to_owned()));
+        assert!(
+            fleet.devices[1]
+                .records_in(MONTHS[0])
+                .contains(&"in a month".to_owned())
+        );
     }
 }
 
@@ -239,7 +246,10 @@ fn a_checkpoint_that_lacks_what_this_phone_said_does_not_take_it_from_the_others
     assert!(again.any(|s| s.entry.header().device == own));
     fleet.settle();
     assert!(fleet.devices[0].records().contains(&b"sent before"[..]));
-    assert_eq!(entry_at(&fleet.relay, forged).header().kind, Kind::Checkpoint);
+    assert_eq!(
+        entry_at(&fleet.relay, forged).header().kind,
+        Kind::Checkpoint
+    );
 }
 
 /// A relay that goes back behind what a phone knows could let it count its entries anew.
@@ -297,7 +307,12 @@ fn a_trial_that_fails_leaves_everything_as_it_was() {
     let after = device.everything();
     let differs = |at: &usize| before.get(*at) != after.get(*at);
     let first = (0..before.len().max(after.len())).find(differs);
-    let row = first.map(|at| (before.get(at).map(|r| (r.0, &r.1)), after.get(at).map(|r| (r.0, &r.1))));
+    let row = first.map(|at| {
+        (
+            before.get(at).map(|r| (r.0, &r.1)),
+            after.get(at).map(|r| (r.0, &r.1)),
+        )
+    });
     assert_eq!(row, None);
     assert_eq!(device.records(), shown);
 }

@@ -16,8 +16,10 @@ use crate::space::{Next, Offer, Space, SpaceError, StartFault, Turn, outbox};
 use crate::store::{Store, Table, Transaction};
 
 /// Two months beside the plan.
-pub(super) const MONTHS: [DocumentName; 2] =
-    [DocumentName { kind: 2, part: 1 }, DocumentName { kind: 2, part: 2 }];
+pub(super) const MONTHS: [DocumentName; 2] = [
+    DocumentName { kind: 2, part: 1 },
+    DocumentName { kind: 2, part: 2 },
+];
 
 /// A month in which nobody has written.
 pub(super) const OTHER: DocumentName = DocumentName { kind: 2, part: 9 };

@@ -102,12 +102,48 @@ fn an_offer_that_does_not_fit_is_refused_and_leaves_nothing() {
         (public(&|c| c.seq -= 1), Counters),
         (public(&|c| c.seq = u64::from(u32::MAX)), Place),
         (elsewhere(ChainTag([9; 16])), Place),
-        (Offer { receipts: Vec::new(), ..offer.clone() }, Place),
-        (Offer { seq: 3, ..offer.clone() }, Place),
-        (Offer { checkpoint: batch.bytes().to_vec(), ..offer.clone() }, Body),
-        (Offer { checkpoint: vec![1; 200], ..offer.clone() }, Body),
-        (Offer { members: without(&offer, 2), ..offer.clone() }, Membership),
-        (Offer { members: Vec::new(), ..offer.clone() }, Membership),
+        (
+            Offer {
+                receipts: Vec::new(),
+                ..offer.clone()
+            },
+            Place,
+        ),
+        (
+            Offer {
+                seq: 3,
+                ..offer.clone()
+            },
+            Place,
+        ),
+        (
+            Offer {
+                checkpoint: batch.bytes().to_vec(),
+                ..offer.clone()
+            },
+            Body,
+        ),
+        (
+            Offer {
+                checkpoint: vec![1; 200],
+                ..offer.clone()
+            },
+            Body,
+        ),
+        (
+            Offer {
+                members: without(&offer, 2),
+                ..offer.clone()
+            },
+            Membership,
+        ),
+        (
+            Offer {
+                members: Vec::new(),
+                ..offer.clone()
+            },
+            Membership,
+        ),
         (no_member, Membership),
         (behind, Membership),
         (swapped, Membership),
@@ -117,7 +153,14 @@ fn an_offer_that_does_not_fit_is_refused_and_leaves_nothing() {
         assert_eq!(why(device.start(&offer)), fault, "case {at}");
         assert!(device.everything() == before, "case {at}");
     }
-    for offer in [foreign, unsigned, Offer { members: without(&offer, 0), ..offer.clone() }] {
+    for offer in [
+        foreign,
+        unsigned,
+        Offer {
+            members: without(&offer, 0),
+            ..offer.clone()
+        },
+    ] {
         let refused = device.start(&offer).unwrap_err();
         assert!(!matches!(refused, SpaceError::Store(_)), "{refused}");
         assert!(device.everything() == before);
@@ -136,7 +179,9 @@ fn judged(fleet: &mut Fleet, newcomer: usize, seq: u64) -> Result<(), SpaceError
     device.start(&relay.offer(seq)).unwrap();
     let read = device.read_on(relay);
     if read.is_err() {
-        device.step(|space, store, _| space.undo_start(store)).unwrap();
+        device
+            .step(|space, store, _| space.undo_start(store))
+            .unwrap();
         assert!(device.everything() == before, "something stayed");
         assert!(device.space.is_newcomer() && !device.space.is_on_trial());
     }
@@ -186,14 +231,21 @@ fn where_nothing_else_is_left_the_leaders_word_is_taken_and_said_to_be_one() {
         let alone = forge(&mut fleet, (by, None), &public, &private.to_text());
         let Fleet { relay, devices } = &mut fleet;
         let device = &mut devices[newcomer];
-        let offer = Offer { is_dropped: true, ..relay.offer(alone) };
+        let offer = Offer {
+            is_dropped: true,
+            ..relay.offer(alone)
+        };
         device.start(&offer).unwrap();
         let read = device.read_on(relay);
         if !is_taken {
             assert_eq!(why(read), StartFault::Quorum);
-            device.step(|space, store, _| space.undo_start(store)).unwrap();
+            device
+                .step(|space, store, _| space.undo_start(store))
+                .unwrap();
             // Unless a person decides.
-            device.step(|space, store, _| space.accept_unconfirmed(store)).unwrap();
+            device
+                .step(|space, store, _| space.accept_unconfirmed(store))
+                .unwrap();
             device.start(&offer).unwrap();
             device.read_on(relay).unwrap();
         }
@@ -216,13 +268,18 @@ fn who_may_not_write_publishes_nothing() {
     let sealed = fleet.devices[reader].sealed(Kind::Checkpoint, &private);
     let body = CheckpointBody::assemble(&public, &sealed).unwrap();
     let id = fleet.devices[reader].bring(Kind::Checkpoint, &body);
-    let entry = fleet.devices[reader].space.outbox(fleet.devices[reader].store());
+    let entry = fleet.devices[reader]
+        .space
+        .outbox(fleet.devices[reader].store());
     let entry = entry.unwrap().pop().unwrap().entry;
     fleet.relay.force(&entry);
     let forged = fleet.relay.log.len() as u64;
     say(&mut fleet, 1, Ack::CheckpointOk(id));
     let newcomer = fleet.add(0, 1, WRITE);
-    assert_eq!(why(judged(&mut fleet, newcomer, forged)), StartFault::Signer);
+    assert_eq!(
+        why(judged(&mut fleet, newcomer, forged)),
+        StartFault::Signer
+    );
 }
 
 /// A log that does not follow from the place of the checkpoint is another log.
@@ -237,15 +294,22 @@ fn what_follows_has_to_lead_to_the_head_and_show_the_checkpoint() {
     let lie = with_public(relay, seq, |c| c.chain = chain);
     device.start(&lie).unwrap();
     assert!(matches!(device.read_on(relay), Err(SpaceError::Relay(_))));
-    device.step(|space, store, _| space.undo_start(store)).unwrap();
+    device
+        .step(|space, store, _| space.undo_start(store))
+        .unwrap();
     assert!(device.everything() == before);
 
     // It says where it stands, and another entry stands there, or none.
     for (place, at_once) in [(seq + 1, true), (10_000, false)] {
-        let moved = Offer { seq: place, ..relay.offer(seq) };
+        let moved = Offer {
+            seq: place,
+            ..relay.offer(seq)
+        };
         device.start(&moved).unwrap();
         assert_eq!(why(device.read_on(relay)), StartFault::Place, "{at_once}");
-        device.step(|space, store, _| space.undo_start(store)).unwrap();
+        device
+            .step(|space, store, _| space.undo_start(store))
+            .unwrap();
         assert!(device.everything() == before);
     }
 
@@ -256,7 +320,9 @@ fn what_follows_has_to_lead_to_the_head_and_show_the_checkpoint() {
     });
     device.start(&lie).unwrap();
     assert!(matches!(device.read_on(relay), Err(SpaceError::Relay(_))));
-    device.step(|space, store, _| space.undo_start(store)).unwrap();
+    device
+        .step(|space, store, _| space.undo_start(store))
+        .unwrap();
     assert!(device.everything() == before);
     device.start_and_fetch(relay, seq).unwrap();
 }

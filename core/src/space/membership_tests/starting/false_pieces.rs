@@ -114,7 +114,10 @@ impl Scene {
         // Who forged it finds that the newcomer calls a good one bad; nobody else holds anything.
         let device = &self.fleet.devices[self.newcomer];
         let held = device.space.quarantined(device.store()).unwrap();
-        assert!(held.iter().all(|held| held.reason.starts_with("checkpoint")));
+        assert!(
+            held.iter()
+                .all(|held| held.reason.starts_with("checkpoint"))
+        );
         for name in [PLAN, MONTHS[0], MONTHS[1]] {
             let shown = self.fleet.devices[1].records_in(name);
             let newcomer = &mut self.fleet.devices[self.newcomer];
@@ -231,7 +234,10 @@ fn snapshots_that_the_relay_does_not_have_are_missed() {
     let device = &mut scene.fleet.devices[scene.newcomer];
     device.space.forgive_start();
     assert_eq!(device.space.start_fault(), None);
-    assert_eq!(why(device.fetch(&scene.fleet.relay).map(drop)), StartFault::Missing(1));
+    assert_eq!(
+        why(device.fetch(&scene.fleet.relay).map(drop)),
+        StartFault::Missing(1)
+    );
     scene.recovers();
 }
 
@@ -260,7 +266,12 @@ fn what_was_written_meanwhile_is_kept_when_the_log_is_read_instead() {
 #[test]
 fn what_has_ended_the_app_twice_is_not_begun_again() {
     let mut scene = Scene::set();
-    let seq = forge(&mut scene.fleet, (0, Some(1)), &scene.public, &scene.private.to_text());
+    let seq = forge(
+        &mut scene.fleet,
+        (0, Some(1)),
+        &scene.public,
+        &scene.private.to_text(),
+    );
     let Fleet { relay, devices } = &mut scene.fleet;
     let device = &mut devices[scene.newcomer];
     device.start(&relay.offer(seq)).unwrap();
@@ -296,8 +307,10 @@ fn a_bad_checkpoint_takes_nothing_from_who_was_here_before() {
     next.seq = cursor.seq;
     next.chain = cursor.chain;
     next.height = scene.fleet.membership().height();
-    next.counters.clone_from(&scene.fleet.devices[0].space.state.counters);
-    next.counters.resize(scene.fleet.membership().everybody().len(), 0);
+    next.counters
+        .clone_from(&scene.fleet.devices[0].space.state.counters);
+    next.counters
+        .resize(scene.fleet.membership().everybody().len(), 0);
     let seq = forge(&mut scene.fleet, (0, None), &next, &scene.private.to_text());
     let id = scene.fleet.relay.log[usize::try_from(seq - 1).unwrap()].id;
     say(&mut scene.fleet, 1, Ack::CheckpointOk(id));
