@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where something fails")]
 
 mod newcomers {
+    mod away;
+    mod lies;
     mod phones;
+    mod restored;
     mod support;
 }

@@ -253,10 +253,11 @@ impl Space {
             return false;
         };
         let is_planned = start.row.stage == Stage::Planned;
-        start.is_on_trial()
-            || !is_planned && self.has_written()
+        let is_open = !is_planned && self.has_written()
             || !self.unsettled.is_empty()
-            || start.wanted.values().any(|wanted| wanted.is_own)
+            || start.wanted.values().any(|wanted| wanted.is_own);
+        // Who lacks the key can only say that.
+        start.is_on_trial() || (is_open && self.holds_key())
     }
 
     /// Whether history up to a checkpoint rests on the word of one person alone.

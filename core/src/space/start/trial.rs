@@ -10,7 +10,7 @@ use waymark_wire::ids::{EntryId, Height};
 use waymark_wire::membership::Rights;
 
 use super::{Stage, StartFault};
-use crate::membership::Book;
+use crate::membership::{Book, BookError};
 use crate::space::again::Again;
 use crate::space::receive::Page;
 use crate::space::{Space, SpaceError, SpaceState, damaged, keys};
@@ -32,6 +32,10 @@ impl Space {
         if !self.reaches_welcome() {
             let less = "it shows less than the welcome says there is";
             return Err(SpaceError::Relay(less));
+        }
+        if self.is_enrolling() && !self.holds_key() {
+            // With borrowed keys it cannot ask for it.
+            return Err(BookError::KeyRefused.into());
         }
         let (seq, id) = (start.row.seq, start.row.id);
         let Some(told) = self.told_of(seq, &id) else {
