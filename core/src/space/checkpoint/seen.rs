@@ -242,7 +242,7 @@ impl Space {
         Some(Told {
             by: seen.by,
             publisher: seen.publisher,
-            is_agreed: seen.is_alone || seen.is_confirmed,
+            is_agreed: seen.is_alone || seen.confirmed.is_some(),
             accused_by: seen.accused.map(|accused| accused.by),
         })
     }

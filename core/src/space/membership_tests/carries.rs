@@ -9,7 +9,7 @@ use waymark_wire::padding;
 
 use super::fleet::Fleet;
 use crate::space::outbox;
-use crate::store::{Store, Transaction};
+use crate::store::Transaction;
 
 /// A carry as its format has it.
 #[derive(Clone, Encode)]
