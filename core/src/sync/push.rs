@@ -126,6 +126,7 @@ impl Machine {
         // A phrase that cannot be is forgotten with its words.
         self.upkeep_due |= !all.is_empty();
         for unfulfilled in all {
+            let unfulfilled = Box::new(unfulfilled);
             self.events
                 .push_back(Event::Unfulfilled { space, unfulfilled });
         }

@@ -98,7 +98,7 @@ pub enum Event {
         /// The space.
         space: SpaceId,
         /// What was wanted, and why it cannot be.
-        unfulfilled: Unfulfilled,
+        unfulfilled: Box<Unfulfilled>,
     },
 }
 

@@ -158,7 +158,8 @@ fn altered(bytes: &[u8], alter: fn(&mut Checkpoint)) -> Vec<u8> {
 /// A relay could give a newcomer another past than the one that everybody else has.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_false_offer_is_refused_and_the_log_is_read() {
-    let lies: [(&str, fn(&mut Checkpoint)); 4] = [
+    type Lie = fn(&mut Checkpoint);
+    let lies: [(&str, Lie); 4] = [
         ("counters", |c| c.counters.swap(0, 1)),
         ("chain", |c| c.chain = Chain([3; 32])),
         ("fewer entries", |c| c.seq -= 1),

@@ -284,7 +284,7 @@ fn what_could_not_be_is_kept_until_it_is_wanted_again_and_can_be() {
         wanted: Wanted::Leave,
         reason: "the last who leads a space closes it instead of leaving".into(),
     };
-    assert_eq!(not_done(&fleet), [kept.clone()]);
+    assert_eq!(not_done(&fleet), std::slice::from_ref(&kept));
     fleet.devices[1].crash();
     assert_eq!(not_done(&fleet), [kept], "also for who was not there");
     fleet.wish(1, Wish::Add(new_member(3, &keys_of(71), ADMIN)));

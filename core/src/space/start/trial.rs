@@ -52,7 +52,8 @@ impl Space {
         let leads = publisher.is_some_and(|by| by.rights.include(Rights::ADMIN));
         let own = self.own().map(|own| own.person);
         let is_trusted = leads || own == Some(told.publisher);
-        if !told.is_agreed && !accepts && !(start.row.is_dropped && is_trusted) {
+        let is_believed = start.row.is_dropped && is_trusted;
+        if !told.is_agreed && !accepts && !is_believed {
             return Err(start.faulty(StartFault::Quorum));
         }
         self.settle_own(store, page)?;

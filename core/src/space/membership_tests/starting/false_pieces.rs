@@ -141,7 +141,8 @@ fn invented(author: ActorId) -> (Vec<u8>, ChangesDigest) {
 /// Two who agree could give a newcomer half of a document, or another one.
 #[test]
 fn a_snapshot_that_is_not_what_is_stated_is_refused_and_the_log_is_read() {
-    let cases: [(&str, &dyn Fn(&mut Scene)); 9] = [
+    type Lie<'l> = &'l dyn Fn(&mut Scene);
+    let cases: [(&str, Lie<'_>); 9] = [
         ("digest", &|scene| {
             let index = scene.index_of(MONTHS[0]);
             scene.private.documents[index].changes = ChangesDigest([3; 32]);
