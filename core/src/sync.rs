@@ -23,6 +23,7 @@ mod plan;
 mod pull;
 mod push;
 mod reading;
+mod refused;
 mod restored;
 mod start;
 mod types;

@@ -462,8 +462,11 @@ impl World {
         }
         for pair in shown.windows(2) {
             if (&pair[0].1, &pair[0].2) != (&pair[1].1, &pair[1].2) {
+                let texts = pair[0].2.iter().zip(&pair[1].2);
+                let other = texts.filter(|(one, two)| one != two).collect::<Vec<_>>();
+                let is_same = pair[0].1 == pair[1].1;
                 self.fail(format!(
-                    "{} and {} show two plans {plan}",
+                    "{} and {} show two plans {plan}: the projections are equal: {is_same}, texts: {other:?}",
                     pair[0].0, pair[1].0
                 ));
             }

@@ -10,7 +10,9 @@ use super::support::{Diary, missing, publish};
 #[tokio::test(flavor = "multi_thread")]
 async fn words_alone_bring_everything_back() {
     let mut diary = Diary::new().await;
-    let words = diary.phone.client().people().make_phrase(None).unwrap();
+    let people = diary.phone.client().people();
+    let words = people.make_phrase(None).unwrap();
+    people.confirm_phrase().unwrap();
     settle(&[&diary.phone]).await;
     diary.publish().await;
     diary.days(2).await;
