@@ -12,7 +12,7 @@ async fn words_alone_bring_everything_back() {
     let mut diary = Diary::new().await;
     let people = diary.phone.client().people();
     let words = people.make_phrase(None).unwrap();
-    people.confirm_phrase().unwrap();
+    people.confirm_phrase(None).unwrap();
     settle(&[&diary.phone]).await;
     diary.publish().await;
     diary.days(2).await;
