@@ -110,9 +110,9 @@ pub(crate) fn a_newcomer_reads_everything(effort: Effort) -> Vec<Row> {
 }
 
 /// A phone whose user writes ten check-ins a day.
-struct Writer {
-    phone: Device,
-    plan: PlanId,
+pub(crate) struct Writer {
+    pub(crate) phone: Device,
+    pub(crate) plan: PlanId,
     diary: Diary,
 }
 
@@ -126,7 +126,7 @@ impl Writer {
         Self { phone, plan, diary }
     }
 
-    fn with_history(runtime: &Runtime, url: &str, count: usize) -> Self {
+    pub(crate) fn with_history(runtime: &Runtime, url: &str, count: usize) -> Self {
         let mut writer = Self::begin(url);
         for _ in 0..count / BATCH {
             writer.log(BATCH);
@@ -146,7 +146,7 @@ impl Writer {
 }
 
 /// A therapist's new tablet that was welcomed and has read nothing yet.
-fn welcome(runtime: &Runtime, writer: &Writer, url: &str) -> Device {
+pub(crate) fn welcome(runtime: &Runtime, writer: &Writer, url: &str) -> Device {
     let tablet = Device::with_relay(url);
     let card = tablet.client().people().card("Dr. Ada", "tablet");
     let card = card.expect("a card");
@@ -159,7 +159,7 @@ fn welcome(runtime: &Runtime, writer: &Writer, url: &str) -> Device {
     tablet
 }
 
-fn sync(runtime: &Runtime, device: &Device) {
+pub(crate) fn sync(runtime: &Runtime, device: &Device) {
     let synced = runtime.block_on(device.client().sync().now());
     synced.expect("synced");
 }

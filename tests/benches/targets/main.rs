@@ -20,6 +20,7 @@ mod diary;
 mod live;
 mod local;
 mod membership;
+mod newcomer;
 mod opening;
 mod phone;
 mod proxy;
@@ -51,13 +52,14 @@ impl Effort {
 /// A measure's name, and what gives its rows.
 type Measure = (&'static str, fn(Effort) -> Vec<Row>);
 
-const MEASURES: [Measure; 13] = [
+const MEASURES: [Measure; 14] = [
     ("log", local::log_a_check_in),
     ("open", opening::open_a_plan),
     ("wire", wire::append_requests),
     ("live", live::edit_to_event),
     ("catch-up", catch_up::a_reader_catches_up),
     ("newcomer", catch_up::a_newcomer_reads_everything),
+    ("checkpoint", newcomer::from_a_checkpoint),
     ("snapshot", snapshots::from_a_checkpoint),
     ("gate", snapshots::gate_per_change),
     ("seal", sealing::seal_and_open),
@@ -70,7 +72,8 @@ const MEASURES: [Measure; 13] = [
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let child = opening::run_as_child(&arguments);
-    if let Some(code) = child.or_else(|| snapshots::run_as_child(&arguments)) {
+    let child = child.or_else(|| snapshots::run_as_child(&arguments));
+    if let Some(code) = child.or_else(|| newcomer::run_as_child(&arguments)) {
         return code;
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");

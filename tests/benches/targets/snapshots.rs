@@ -247,7 +247,7 @@ pub(crate) fn run_as_child(arguments: &[String]) -> Option<ExitCode> {
 }
 
 /// A figure of this process in bytes; 0 where the system does not say.
-fn memory(name: &str) -> u64 {
+pub(crate) fn memory(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let kilobytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());
