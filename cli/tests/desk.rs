@@ -24,7 +24,5 @@ mod own_devices;
 mod recovery;
 #[path = "desk/sharing.rs"]
 mod sharing;
-#[path = "desk/words.rs"]
-mod words;
 #[path = "desk/wrong_use.rs"]
 mod wrong_use;

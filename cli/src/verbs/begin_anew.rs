@@ -6,7 +6,7 @@ use serde_json::json;
 use waymark_core::client::{Keep, PlanId};
 use waymark_core::model::{GoalId, GoalView};
 
-use super::{carry_out, not_done};
+use super::carry_out;
 use crate::desk::{Desk, DeskError, Place, Which, closed, short};
 use crate::page::count;
 use crate::talk::Talk;
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &BeginAnew, talk: Talk) -> Result<(), DeskError> {
 fn tell_closed(desk: &Desk, old: PlanId, new: PlanId) -> Result<(), DeskError> {
     if !closed(&desk.client)?.contains(&old) {
         let text = "the old plan is not closed yet: run `waymark sync`";
-        return Err(not_done::or_pending(desk, Some(old), text.into()));
+        return Err(DeskError::Pending(text.into()));
     }
     let fields = json!({ "plan": old, "followed_by": new });
     desk.talk.tell("closed", fields, |page| {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use waymark_core::client::{GrantView, PlanId};
 use waymark_core::model::GrantState;
 
-use super::{carry_out, not_done, people};
+use super::{carry_out, people};
 use crate::desk::{Desk, DeskError, Place, Which, short};
 use crate::page::{Ink, Page, count};
 use crate::talk::Talk;
@@ -122,7 +122,7 @@ fn withdraw(desk: &Desk, plan: PlanId, begins: &str, is_said: bool) -> Result<()
     let reads = members.iter().any(|member| member.person == grant.person);
     if reads && !stays {
         let text = format!("{name} can still read: run `waymark sync`");
-        return Err(not_done::or_pending(desk, Some(plan), text));
+        return Err(DeskError::Pending(text));
     }
     let fields = json!({
         "plan": plan, "id": grant.id, "person": grant.person, "name": grant.name, "reads": reads,
