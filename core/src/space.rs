@@ -39,6 +39,7 @@ mod restored;
 mod rewind;
 mod standing;
 mod state;
+mod twice;
 mod wishes;
 
 #[cfg(test)]

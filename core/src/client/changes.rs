@@ -32,7 +32,8 @@ pub enum Change {
         /// The invitation.
         id: InvitationId,
     },
-    /// Others wrote records of a plan.
+    /// Others wrote records of a plan. Those of the plan itself may change what counts in its logs, and
+    /// what is shown of its texts.
     Records {
         /// The plan, or home as a space.
         plan: PlanId,

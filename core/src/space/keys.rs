@@ -1,6 +1,6 @@
 //! The keys of a space's rows: the space's local number first, so that a space is a prefix.
 
-use waymark_wire::ids::{AttachmentHash, Height};
+use waymark_wire::ids::{AttachmentHash, DeviceNumber, Height};
 
 use super::{SpaceError, damaged};
 use crate::membership::Wish;
@@ -112,6 +112,16 @@ pub(super) fn evidence(number: u32) -> Vec<u8> {
 /// What was taken of a log beyond the place to which this device went back.
 pub(super) fn branch(number: u32) -> Vec<u8> {
     [number.to_be_bytes().as_slice(), &[1]].concat()
+}
+
+/// The prefix of what proves of devices that they wrote two changes under one number.
+pub(super) fn all_twice(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[2]].concat()
+}
+
+/// What proves it of one device.
+pub(super) fn twice(number: u32, device: DeviceNumber) -> Vec<u8> {
+    [all_twice(number), device.0.to_be_bytes().to_vec()].concat()
 }
 
 /// Something held back: of the entry at `seq`, the section `index`.

@@ -13,4 +13,5 @@ mod liars;
 mod opening;
 mod property;
 mod relay;
+mod twice;
 mod wishes;

@@ -13,7 +13,7 @@ use crate::gate::{Document, Section};
 use crate::store::{Store, Table, Transaction};
 
 /// The sections of a device's first changes in the plan, one each.
-fn sections(fleet: &Fleet, device: usize, notes: &[&str]) -> Vec<Vec<u8>> {
+pub(super) fn sections(fleet: &Fleet, device: usize, notes: &[&str]) -> Vec<Vec<u8>> {
     let mut document = Document::new(fleet.devices[device].space.actor());
     notes
         .iter()
@@ -26,7 +26,7 @@ fn sections(fleet: &Fleet, device: usize, notes: &[&str]) -> Vec<Vec<u8>> {
 }
 
 /// Has a member's other software append a batch of one section.
-fn write(fleet: &mut Fleet, device: usize, section: &[u8]) -> u64 {
+pub(super) fn write(fleet: &mut Fleet, device: usize, section: &[u8]) -> u64 {
     let membership = fleet.membership();
     let log = fleet.relay.log.iter();
     let own = log.filter(|stored| stored.entry.header().device == fleet.number(device));
@@ -50,7 +50,7 @@ fn write(fleet: &mut Fleet, device: usize, section: &[u8]) -> u64 {
     u64::try_from(fleet.relay.log.len()).unwrap()
 }
 
-fn held(fleet: &Fleet) -> Vec<(u64, Option<u32>, String)> {
+pub(super) fn held(fleet: &Fleet) -> Vec<(u64, Option<u32>, String)> {
     let reader = &fleet.devices[0];
     let held = reader.space.quarantined(reader.store()).unwrap();
     let shown = held.into_iter();
