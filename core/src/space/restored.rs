@@ -18,7 +18,9 @@ use zeroize::Zeroizing;
 use super::receive::Page;
 use super::{Space, SpaceError, damaged, keys};
 use crate::crypto::{Entropy, MembershipKeys};
-use crate::gate::{ActorId, DocumentName, PlainChange, RecordView, Section, TextId, decode_batch};
+use crate::gate::{
+    ActorId, Again, DocumentName, PlainChange, RecordView, Section, TextId, decode_batch,
+};
 use crate::membership::{Newcomer, SpaceKind, Wish};
 use crate::store::{Store, Table, Transaction};
 
@@ -295,7 +297,7 @@ impl Space {
         };
         let mut confirmed = local.without(&is_left_out)?;
         let saved = confirmed.save()?;
-        let changes = confirmed.catch_up_with(local)?;
+        let changes = confirmed.catch_up_with(local, &Again::ALL)?;
         let number = self
             .documents
             .replace(transaction, name, (confirmed, saved), &changes)
