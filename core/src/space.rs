@@ -17,6 +17,7 @@
 
 mod again;
 mod carry;
+mod checkpoint;
 mod documents;
 mod entering;
 mod error;
@@ -57,6 +58,7 @@ use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use self::again::Again;
+pub use self::checkpoint::Published;
 use self::documents::Documents;
 pub use self::entering::Founding;
 pub use self::error::SpaceError;

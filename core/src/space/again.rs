@@ -143,10 +143,12 @@ impl Space {
         ] {
             transaction.delete_prefix(table, keys::space(self.number));
         }
+        self.forget_checkpoints(transaction);
         self.state.cursor = Cursor::start(&self.state.id);
         self.state.opened = 0;
         self.state.counters.clear();
         self.state.verified = None;
+        self.state.base = None;
         self.waiting.clear();
         self.book = None;
         Ok(())

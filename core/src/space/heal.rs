@@ -66,13 +66,28 @@ impl Space {
     pub fn earlier(&self, store: &dyn Store) -> Result<Vec<Position>, SpaceError> {
         let wanted = spread(self.state.cursor.seq);
         let mut places = Vec::new();
+        if let Some(base) = &self.state.base {
+            places.push(base.cursor.position());
+        }
         self.walk(store, |_, cursor| {
             if wanted.contains(&cursor.seq) {
                 places.push(cursor.position());
             }
         })?;
         places.reverse();
+        places.truncate(limits::EARLIER);
         Ok(places)
+    }
+
+    /// Whether this device has every entry behind the place after the entry `seq`.
+    #[must_use]
+    pub fn has_all_after(&self, seq: u64) -> bool {
+        seq >= self.base_seq()
+    }
+
+    /// The place up to which entries may be missing here: 0 where none is.
+    pub(super) fn base_seq(&self) -> u64 {
+        self.state.base.as_ref().map_or(0, |base| base.cursor.seq)
     }
 
     /// The entries after `seq` as they stood in the log, as many as one append holds.
@@ -155,15 +170,16 @@ impl Space {
         known.is_some_and(|known| known != receipt.generation)
     }
 
-    /// Calls `f` with every stored entry, and the place after it.
+    /// Calls `f` with every stored entry from where on all of them are kept, and the place after it.
     pub(super) fn walk(
         &self,
         store: &dyn Store,
         mut f: impl FnMut((Entry, EntryId), &Cursor),
     ) -> Result<(), SpaceError> {
         let prefix = keys::space(self.number);
-        let mut cursor = Cursor::start(&self.state.id);
-        let mut after: Option<Vec<u8>> = None;
+        let base = self.state.base.as_ref().map(|base| base.cursor);
+        let mut cursor = base.unwrap_or_else(|| Cursor::start(&self.state.id));
+        let mut after = base.map(|base| keys::entry(self.number, base.seq));
         loop {
             let rows = store.scan(Table::Entry, &prefix, after.as_deref(), ROWS)?;
             let Some((last, _)) = rows.last() else {
@@ -183,7 +199,7 @@ impl Space {
     }
 
     /// The id of the entry at a place of the log: the first one has its own before there is a space.
-    fn id_of(&self, entry: &Entry, seq: u64) -> EntryId {
+    pub(super) fn id_of(&self, entry: &Entry, seq: u64) -> EntryId {
         entry.id(if seq == 1 {
             &SpaceId::ZERO
         } else {

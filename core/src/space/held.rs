@@ -384,6 +384,15 @@ impl Space {
             .collect()
     }
 
+    /// The places of what is held back or was discarded here and may yet come to something, here or
+    /// on another device.
+    pub(super) fn held_places(&self, store: &dyn Store) -> Result<Vec<u64>, SpaceError> {
+        let rows = self.held_rows(store)?.into_iter();
+        let may_count =
+            |(index, row): &(u32, Row)| *index != WHOLE || !is_rule_of_the_log(&row.reason);
+        Ok(rows.filter(may_count).map(|(_, row)| row.seq).collect())
+    }
+
     fn held_row(
         &self,
         store: &dyn Store,

@@ -1,6 +1,6 @@
 //! The keys of a space's rows: the space's local number first, so that a space is a prefix.
 
-use waymark_wire::ids::{AttachmentHash, Height};
+use waymark_wire::ids::{AttachmentHash, EntryId, Height};
 
 use super::{SpaceError, damaged};
 use crate::membership::Wish;
@@ -112,6 +112,46 @@ pub(super) fn evidence(number: u32) -> Vec<u8> {
 /// What was taken of a log beyond the place to which this device went back.
 pub(super) fn branch(number: u32) -> Vec<u8> {
     [number.to_be_bytes().as_slice(), &[1]].concat()
+}
+
+/// The checkpoint that this device is bringing into the log.
+pub(super) fn plan(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[6]].concat()
+}
+
+/// The prefix of entries that this device has taken back.
+pub(super) fn all_taken_back(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[7]].concat()
+}
+
+/// One of them, by the counter that it had.
+pub(super) fn taken_back(number: u32, counter: u32, id: &EntryId) -> Vec<u8> {
+    [
+        all_taken_back(number),
+        counter.to_be_bytes().to_vec(),
+        id.0.to_vec(),
+    ]
+    .concat()
+}
+
+/// The prefix of the snapshots that the log has shown, by their ids.
+pub(super) fn snapshots(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[2]].concat()
+}
+
+/// The place of one of them in the log.
+pub(super) fn snapshot(number: u32, id: &EntryId) -> Vec<u8> {
+    [snapshots(number), id.0.to_vec()].concat()
+}
+
+/// The prefix of the entries of kinds that this version does not know.
+pub(super) fn all_unknown(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[3]].concat()
+}
+
+/// One of them, by its place in the log.
+pub(super) fn unknown(number: u32, seq: u64) -> Vec<u8> {
+    [all_unknown(number), seq.to_be_bytes().to_vec()].concat()
 }
 
 /// Something held back: of the entry at `seq`, the section `index`.

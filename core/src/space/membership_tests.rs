@@ -2,6 +2,7 @@
 //! honest relay in memory.
 
 mod acks;
+mod checkpoints;
 mod crashes;
 mod device;
 mod ending;

@@ -215,7 +215,7 @@ impl Space {
                     return taken.ok_or(SpaceError::Restored { seq });
                 }
                 // Kinds of later versions are kept and skipped.
-                if matches!(kind, Kind::Batch | Kind::Carry)
+                if !matches!(kind, Kind::Ack | Kind::Unknown(_))
                     && let Err(refusal) = book.membership().admit_signed(&header)
                 {
                     self.hold_entry(page, seq, &entry, refusal.reason());
@@ -288,15 +288,18 @@ impl Space {
         // An honest log shows the entries of a membership in the order of their counters.
         let device = self.state.device.map_or(0, |device| usize::from(device.0));
         let next = self.state.counters.get(device).copied().unwrap_or_default();
-        let Some(own) = self.on_its_way(store, next, id)? else {
-            return Ok(None);
+        let (place, entry) = match self.on_its_way(store, next, id)? {
+            Some(own) => (keys::sealed_entry(self.number, own.counter), own.entry),
+            None => match self.taken_back(store, next, id)? {
+                Some(taken_back) => taken_back,
+                None => return Ok(None),
+            },
         };
-        let header = *own.entry.header();
+        let header = *entry.header();
         self.count(seq, header.device, header.counter)?;
-        page.transaction
-            .delete(Table::Outbox, keys::sealed_entry(self.number, own.counter));
+        page.transaction.delete(Table::Outbox, place);
         page.received.confirmed += 1;
-        self.advance(page, seq, id, own.entry).map(Some)
+        self.advance(page, seq, id, entry).map(Some)
     }
 
     /// Whether a membership is this device's alone: what it signed, this device knows.
@@ -316,6 +319,7 @@ impl Space {
         self.passed.pass(&self.state.cursor, id);
         self.state.cursor = self.state.cursor.after(id);
         self.found_again(&mut page.transaction, id);
+        self.note_for_checkpoints(&mut page.transaction, (seq, id), entry.header());
         page.entries.insert(seq, entry);
         self.is_the_same_log()?;
         let promised = self.state.welcome.map(|(_, reaches)| reaches);

@@ -325,6 +325,10 @@ impl Survey {
                     transaction.put(Table::Outbox, key.clone(), []);
                     self.outbox.rows.push((key, Vec::new()));
                 }
+                // A checkpoint that this device was about to publish is planned anew.
+                Some(6 | 7) => {
+                    transaction.delete(Table::Outbox, key);
+                }
                 kind => {
                     // What was put aside, or is known only from its row.
                     self.repaired.lost += u32::from(kind == Some(&4));

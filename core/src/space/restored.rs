@@ -124,7 +124,9 @@ impl Space {
             let place = keys::unsettled(self.number, number);
             transaction.put(Table::Outbox, place, unsettled.to_bytes());
         }
-        transaction.delete_prefix(Table::Outbox, keys::sealed(self.number));
+        transaction
+            .delete_prefix(Table::Outbox, keys::sealed(self.number))
+            .delete(Table::Outbox, keys::plan(self.number));
         // What the person wants stays wanted, except for an end of the membership that is left to
         // the other device.
         if let Some(own) = self.state.device {
@@ -177,7 +179,10 @@ impl Space {
     }
 
     /// For each document the first own change that the log has not shown.
-    fn unconfirmed(&self, store: &dyn Store) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
+    pub(super) fn unconfirmed(
+        &self,
+        store: &dyn Store,
+    ) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
         let mut first: Vec<(DocumentName, u32)> = Vec::new();
         for sealed in self.batches(store)? {
             let padded = self.text_of(&sealed.entry)?;

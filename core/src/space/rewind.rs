@@ -38,10 +38,21 @@ impl Space {
     }
 
     fn try_rewind(&mut self, store: &mut dyn Store, seq: u64) -> Result<(), SpaceError> {
-        let mut kept = Kept {
-            cursor: Cursor::start(&self.state.id),
-            counters: Vec::new(),
-            heights: 0,
+        if !self.has_all_after(seq) {
+            let gone = "what stood there is not kept here any more";
+            return Err(SpaceError::NotAllowed(gone));
+        }
+        let mut kept = match self.state.base.clone() {
+            Some(base) => Kept {
+                cursor: base.cursor,
+                counters: base.counters,
+                heights: base.heights,
+            },
+            None => Kept {
+                cursor: Cursor::start(&self.state.id),
+                counters: Vec::new(),
+                heights: 0,
+            },
         };
         let mut lost = Vec::new();
         self.walk(store, |(entry, id), cursor| {
@@ -75,6 +86,7 @@ impl Space {
         self.take_back_sealed(store, &mut transaction, first)?;
         self.drop_heights(store, &mut transaction, kept.heights)?;
         self.drop_held(store, &mut transaction, seq)?;
+        self.forget_checkpoints_after(store, &mut transaction, seq)?;
         let ids = lost.iter().map(|(_, id)| *id).collect();
         self.leave_branch(&mut transaction, &kept.cursor, ids);
         self.go_back(&kept);

@@ -64,6 +64,19 @@ pub(crate) struct SpaceState {
     /// Keys with the agreement keys that this device had before, newest first: a relay that loses the
     /// entry which renewed one brings it back into force.
     pub(super) former: Vec<Zeroizing<Vec<u8>>>,
+    /// From where on this device keeps every entry; `None` where it keeps all of the log.
+    pub(super) base: Option<Base>,
+}
+
+/// A place in the log up to which entries may be missing here, because this device has let go of
+/// them or started behind it. Membership entries are kept all the same.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Base {
+    pub(super) cursor: Cursor,
+    /// The counter that is next there for each membership, by number.
+    pub(super) counters: Vec<u32>,
+    /// Membership entries up to there.
+    pub(super) heights: u32,
 }
 
 /// Who said in an epoch to lack its key.
@@ -148,6 +161,8 @@ struct Row {
     follows_fork: Option<bool>,
     #[n(26)]
     former: Option<Vec<Bytes>>,
+    #[n(27)]
+    base: Option<BaseRow>,
     #[n(30)]
     receipt: Option<Receipt>,
     #[n(31)]
@@ -163,6 +178,44 @@ struct DoubtfulRow {
     by: DeviceNumber,
     #[n(2)]
     key: Bytes,
+}
+
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct BaseRow {
+    #[n(0)]
+    seq: u64,
+    #[n(1)]
+    chain: Bytes,
+    #[n(2)]
+    counters: Vec<u32>,
+    #[n(3)]
+    heights: u32,
+}
+
+impl BaseRow {
+    fn into_base(self) -> Option<Base> {
+        let chain = Chain(self.chain.0.try_into().ok()?);
+        Some(Base {
+            cursor: Cursor {
+                seq: self.seq,
+                chain,
+            },
+            counters: self.counters,
+            heights: self.heights,
+        })
+    }
+}
+
+impl From<&Base> for BaseRow {
+    fn from(base: &Base) -> Self {
+        Self {
+            seq: base.cursor.seq,
+            chain: Bytes(base.cursor.chain.0.to_vec()),
+            counters: base.counters.clone(),
+            heights: base.heights,
+        }
+    }
 }
 
 impl SpaceState {
@@ -198,6 +251,7 @@ impl SpaceState {
             returned: None,
             follows_fork: false,
             former: Vec::new(),
+            base: None,
         }
     }
 
@@ -239,6 +293,7 @@ impl SpaceState {
                     .map(|keys| Bytes(keys.to_vec()))
                     .collect()
             }),
+            base: self.base.as_ref().map(BaseRow::from),
             receipt: self.receipt.clone(),
             answered: self.answered.clone(),
         })
@@ -286,6 +341,10 @@ impl SpaceState {
                 .flatten()
                 .map(|keys| Zeroizing::new(keys.0))
                 .collect(),
+            base: row
+                .base
+                .map(|base| base.into_base().ok_or_else(broken))
+                .transpose()?,
         })
     }
 }

@@ -417,7 +417,7 @@ impl Space {
 
     /// Takes back a membership entry that came second: the relay refused it because another one
     /// follows the same predecessor, so nobody can ever accept it, and its counter is free again. So
-    /// is that of an ack whose epoch is over.
+    /// is that of an ack, or of a part of a checkpoint, whose epoch is over.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails.
@@ -427,6 +427,9 @@ impl Space {
         entropy: &mut dyn Entropy,
     ) -> Result<(), SpaceError> {
         self.refresh(store)?;
+        if self.has_spent_checkpoint(store)? {
+            self.take_back_checkpoint(store, entropy)?;
+        }
         while self.take_back_one(store, entropy)? {}
         Ok(())
     }

@@ -35,7 +35,7 @@ pub enum Table {
     Attachment = 12,
     /// Membership changes that are wanted and not in the log yet.
     Intent = 13,
-    /// Proofs that a relay told two stories.
+    /// Proofs that a relay told two stories, and what the log says of checkpoints.
     Evidence = 14,
     /// What is being applied right now, so that an input that kills the process is known afterwards.
     Journal = 15,

@@ -1,7 +1,9 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use ring::digest::{Context, SHA256};
 
+use super::judge::SnapshotSummary;
 use crate::gate::document::{self, Document, guard};
 use crate::gate::error::GateError;
 use crate::gate::id::{ActorId, ChangeHash};
@@ -42,20 +44,39 @@ impl fmt::Debug for ChangesDigest {
 }
 
 impl Document {
-    /// The digest of those changes that `is_in` names by actor and number, as
+    /// What a snapshot of those changes holds that `is_in` names by actor and number, as
     /// [`to_snapshot`](Self::to_snapshot) takes them.
     ///
     /// # Errors
     /// [`GateError::Poisoned`], [`GateError::Engine`], or [`GateError::Damaged`] where the document
     /// is not one of ours.
-    pub fn digest(&self, is_in: &dyn Fn(ActorId, u32) -> bool) -> Result<ChangesDigest, GateError> {
+    pub fn summary(
+        &self,
+        is_in: &dyn Fn(ActorId, u32) -> bool,
+    ) -> Result<SnapshotSummary, GateError> {
         self.usable()?;
         let mut hashes = Vec::new();
+        let mut last = BTreeMap::new();
         for meta in guard(|| self.doc.get_changes_meta(&[]))? {
-            if is_in(document::actor(&meta.actor)?, document::seq(meta.seq)?) {
+            let (actor, seq) = (document::actor(&meta.actor)?, document::seq(meta.seq)?);
+            if is_in(actor, seq) {
                 hashes.push(ChangeHash(meta.hash.0));
+                let last = last.entry(actor).or_insert(seq);
+                *last = seq.max(*last);
             }
         }
-        Ok(ChangesDigest::of(hashes))
+        Ok(SnapshotSummary {
+            changes: hashes.len() as u64,
+            digest: ChangesDigest::of(hashes),
+            authors: last.into_iter().collect(),
+        })
+    }
+
+    /// The digest of those changes.
+    ///
+    /// # Errors
+    /// As [`summary`](Self::summary).
+    pub fn digest(&self, is_in: &dyn Fn(ActorId, u32) -> bool) -> Result<ChangesDigest, GateError> {
+        Ok(self.summary(is_in)?.digest)
     }
 }
