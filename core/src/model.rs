@@ -30,6 +30,7 @@ mod choosing;
 mod codes;
 mod day;
 mod document;
+pub(crate) mod forgetting;
 mod ids;
 mod input;
 pub(crate) mod json;

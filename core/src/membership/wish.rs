@@ -2,10 +2,12 @@
 //! turn comes, against the membership as it then is, and signed anew where another entry came first.
 
 use minicbor::{Decode, Encode};
-use waymark_wire::codec::Bytes;
+use waymark_wire::codec::{self, Bytes};
 use waymark_wire::ids::{DeviceNumber, Height, PersonTag, SpaceId};
 
 use super::{Entrance, NewMember};
+use crate::forgotten::Forgotten;
+use crate::ids::RecordId;
 
 /// One wish.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
@@ -43,6 +45,21 @@ pub enum Wish {
     /// Every membership of another person is to end, also those that come until then.
     #[n(10)]
     RemovePerson(#[n(0)] PersonTag),
+    /// Something is to be forgotten.
+    #[n(11)]
+    Forget(#[n(0)] ToForget),
+}
+
+/// What is to be forgotten.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct ToForget {
+    /// What a person named.
+    #[n(0)]
+    pub named: Forgotten,
+    /// That, and all that belongs to it: as far as it is known so far.
+    #[n(1)]
+    pub all: Forgotten,
 }
 
 /// What goes on in the place of a space that is closed.
@@ -95,6 +112,11 @@ impl Wish {
             Self::ReplacePhrase(..) => vec![8],
             Self::Renew(_) => vec![9],
             Self::RemovePerson(person) => [&[10], person.0.as_slice()].concat(),
+            // What belongs to it may come to be more.
+            Self::Forget(what) => {
+                let named = RecordId::of(&codec::encode(&what.named));
+                [&[11], named.0.as_slice()].concat()
+            }
         }
     }
 }

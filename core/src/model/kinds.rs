@@ -12,6 +12,7 @@ use crate::model::records::{Entry, Records};
 use crate::role::Role;
 
 pub(crate) mod check_in;
+pub(crate) mod forgotten;
 pub(crate) mod goal;
 pub(crate) mod grant;
 pub(crate) mod measure;
@@ -159,6 +160,8 @@ kinds! {
     10 Grant grant::Grant,
     /// Whose copies are, and where they come from.
     11 Provenance provenance::Provenance,
+    /// What stands in the place of a forgotten record.
+    12 Forgotten forgotten::Placeholder,
 }
 
 /// What the list knows of each kind.
@@ -216,6 +219,7 @@ mod tests {
                 (9, Kind::Withdrawal),
                 (10, Kind::Grant),
                 (11, Kind::Provenance),
+                (12, Kind::Forgotten),
             ]
         );
         assert_eq!(Kind::of_number(0), None);

@@ -17,6 +17,8 @@ pub(crate) struct Records {
     counted: BTreeMap<RecordId, Counted>,
     left_out: BTreeMap<RecordId, LeftOut>,
     withdrawn: BTreeSet<RecordId>,
+    /// Whether something that was here is forgotten.
+    has_forgotten: bool,
 }
 
 /// A record that counts.
@@ -53,6 +55,7 @@ impl Records {
             counted: BTreeMap::new(),
             left_out: BTreeMap::new(),
             withdrawn: BTreeSet::new(),
+            has_forgotten: false,
         };
         // Twins, the same bytes from several authors, become one record first.
         let mut twins: BTreeMap<RecordId, (&[u8], BTreeSet<Author>)> = BTreeMap::new();
@@ -73,6 +76,10 @@ impl Records {
             }
         }
         for (id, (bytes, mut authors)) in twins {
+            if matches!(read(bytes), Ok(Record::Forgotten(_))) {
+                records.has_forgotten = true;
+                continue;
+            }
             if !is_provenance(bytes) {
                 authors = copies.authors(id, authors);
             }
@@ -125,6 +132,11 @@ impl Records {
     /// Whether a record is here, counted or not.
     pub(crate) fn knows(&self, id: RecordId) -> bool {
         self.counted.contains_key(&id) || self.left_out.contains_key(&id)
+    }
+
+    /// Whether a record is not here and may have been forgotten.
+    pub(crate) fn may_have_forgotten(&self, id: RecordId) -> bool {
+        self.has_forgotten && !self.knows(id)
     }
 
     /// Whether a record was withdrawn, and the withdrawal not.
