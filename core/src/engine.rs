@@ -10,7 +10,7 @@ use waymark_wire::receipt::Receipt;
 use crate::crypto::Entropy;
 use crate::mail::Mail;
 use crate::space::{Damage, Item, Received, Space, SpaceError};
-use crate::store::{Store, Transaction};
+use crate::store::{Store, Transaction, clean};
 use crate::succession;
 
 /// One device.
@@ -30,6 +30,7 @@ impl Engine {
     /// [`SpaceError`] where the store fails, or which spaces there are cannot be read.
     pub fn open(mut store: Box<dyn Store>, entropy: Box<dyn Entropy>) -> Result<Self, SpaceError> {
         let (mut spaces, damaged) = Space::load_each(store.as_ref())?;
+        clean(store.as_mut());
         succession::erase_marked(store.as_mut(), &mut spaces)?;
         let mail = Mail::load(store.as_ref())?;
         Ok(Self {

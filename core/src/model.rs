@@ -80,8 +80,8 @@ pub use offer::Offer;
 pub use period::{PeriodView, period_results};
 pub use plan::Plan;
 pub use projection::{projection_hash, projection_json};
-pub(crate) use record::spoken_of;
 pub use record::{Author, RECORD_LIMIT, SourceRecord};
+pub(crate) use record::{kind_number, spoken_of};
 pub use text::{LABEL_LIMIT, LINK_LIMIT, NOTE_LIMIT, STATEMENT_LIMIT};
 pub use time::{instant_of, local_date, zone};
 pub use views::{

@@ -197,6 +197,7 @@ impl From<SpaceError> for WaymarkError {
             SpaceError::Gate(error) => error.into(),
             SpaceError::NotAllowed(_) => Self::NotAllowed { reason },
             SpaceError::Entry { .. }
+            | SpaceError::Forgotten { .. }
             | SpaceError::Forked { .. }
             | SpaceError::Membership(_)
             | SpaceError::MembershipEntry { .. }

@@ -54,7 +54,7 @@ impl Document {
     /// [`GateError::Poisoned`] as described at [`Document`].
     pub fn forgetting(&self, forgotten: &Forgotten) -> Result<Option<Self>, GateError> {
         self.usable()?;
-        if !self.says_any_of(forgotten) {
+        if self.said_of(forgotten).is_empty() {
             return Ok(None);
         }
         let mut rewriting = Rewriting::of(forgotten);
@@ -72,12 +72,15 @@ impl Document {
         Self::of_changes(changes, self.actor()).map(Some)
     }
 
-    /// Whether anything of it is here.
+    /// As much of it as is here.
     #[must_use]
-    pub fn says_any_of(&self, forgotten: &Forgotten) -> bool {
-        let mut records = forgotten.records.iter();
-        let mut texts = forgotten.texts.iter();
-        records.any(|id| self.has_record(id)) || texts.any(|id| self.text_object(*id).is_some())
+    pub fn said_of(&self, forgotten: &Forgotten) -> Forgotten {
+        let records = forgotten.records.iter().copied();
+        let texts = forgotten.texts.iter().copied();
+        Forgotten {
+            records: records.filter(|id| self.has_record(id)).collect(),
+            texts: texts.filter(|id| self.text_object(*id).is_some()).collect(),
+        }
     }
 }
 

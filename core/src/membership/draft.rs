@@ -8,8 +8,8 @@ use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, PersonTag
 use waymark_wire::membership::{
     Add, Core, Member, MembershipBody, NewAgreementKey, Op, Rights, SUITE_XWING, SealedKey,
 };
-use waymark_wire::{limits, padding};
 use waymark_wire::signature::Signature;
+use waymark_wire::{limits, padding};
 
 use super::{
     Book, BookError, Entrance, KeySet, RelayAddress, Roster, RosterMember, SpaceKind, Succession,

@@ -202,7 +202,13 @@ mod tests {
         let label = "Both".into();
         let shared = measure(&mut space, NewMeasure { label, ..mood() });
         let unused = "Unused".into();
-        let unused = measure(&mut space, NewMeasure { label: unused, ..mood() });
+        let unused = measure(
+            &mut space,
+            NewMeasure {
+                label: unused,
+                ..mood()
+            },
+        );
         space.clock += 1;
         let wording = NewRevision {
             target: Some(per_day(1.0, own.into())),

@@ -42,7 +42,14 @@ impl Space {
     fn unknown_places(&self, store: &dyn Store) -> Result<Vec<u64>, SpaceError> {
         let prefix = keys::all_unknown(self.number);
         let rows = store.scan(Table::Evidence, &prefix, None, usize::MAX)?;
-        rows.iter().map(|(_, row)| place(row)).collect()
+        let places: Result<Vec<u64>, _> = rows.iter().map(|(_, row)| place(row)).collect();
+        Ok(self.not_forgotten(places?))
+    }
+
+    /// The places of these that are behind what was let go of because something was forgotten.
+    fn not_forgotten(&self, mut places: Vec<u64>) -> Vec<u64> {
+        places.retain(|place| self.state.forgot.is_none_or(|forgot| *place > forgot));
+        places
     }
 
     /// The place of a snapshot that the log has shown.
@@ -52,7 +59,8 @@ impl Space {
         id: &EntryId,
     ) -> Result<Option<u64>, SpaceError> {
         let row = store.get(Table::Evidence, &keys::snapshot(self.number, id))?;
-        row.map(|row| place(&row)).transpose()
+        let place = row.map(|row| place(&row)).transpose()?;
+        Ok(self.not_forgotten(place.into_iter().collect()).pop())
     }
 
     /// Forgets everything about checkpoints: the log is read again from its start.
@@ -60,6 +68,13 @@ impl Space {
         transaction
             .delete_prefix(Table::Evidence, keys::snapshots(self.number))
             .delete_prefix(Table::Evidence, keys::all_unknown(self.number))
+            .delete(Table::Outbox, keys::plan(self.number))
+            .delete_prefix(Table::Outbox, keys::all_taken_back(self.number));
+    }
+
+    /// Forgets what this device has sealed of a checkpoint, or was about to.
+    pub(super) fn forget_checkpoint_on_its_way(&self, transaction: &mut Transaction) {
+        transaction
             .delete(Table::Outbox, keys::plan(self.number))
             .delete_prefix(Table::Outbox, keys::all_taken_back(self.number));
     }

@@ -11,7 +11,7 @@ use waymark_wire::receipt::Receipt;
 use super::{Change, Quarantined, Space, SpaceError, keys};
 use crate::gate::DocumentName;
 use crate::membership::{Book, BookError};
-use crate::store::{Store, Table, Transaction};
+use crate::store::{Store, Table, Transaction, clean};
 
 /// One thing that a relay sends of a space.
 #[derive(Clone, Debug)]
@@ -57,6 +57,10 @@ pub struct Received {
     pub confirmed: usize,
     /// Whether this device is to hand a member the key that it lacks.
     pub asked: bool,
+    /// Whether something was forgotten.
+    pub forgot: bool,
+    /// Whether something that this device wrote was given up with it.
+    pub given_up: bool,
 }
 
 /// The state of one page while it is taken.
@@ -76,6 +80,10 @@ pub(super) struct Page {
     pub(super) one_by_one: bool,
     /// Documents that one of them broke, to be read again once this is committed.
     pub(super) broken: Vec<DocumentName>,
+    /// What comes before this entry is stored.
+    pub(super) stored_before: Option<u64>,
+    /// The first change of each document that this device wrote with it.
+    pub(super) local: BTreeMap<DocumentName, u32>,
 }
 
 impl Page {
@@ -85,6 +93,12 @@ impl Page {
             one_by_one: true,
             ..Self::default()
         }
+    }
+
+    /// Notes that this device wrote a change, which is not stored yet.
+    pub(super) fn note_local(&mut self, name: DocumentName, seq: u32) {
+        let first = self.local.entry(name).or_insert(seq);
+        *first = seq.min(*first);
     }
 }
 
@@ -168,11 +182,20 @@ impl Space {
             self.settle_all(store, &mut page)?;
         }
         self.save(&mut page.transaction);
-        // The relay has it: what a dead battery takes is read again.
-        store.commit_soon(page.transaction.into())?;
+        if page.received.forgot {
+            store.commit(page.transaction.into())?;
+            clean(store);
+        } else {
+            // The relay has it: what a dead battery takes is read again.
+            store.commit_soon(page.transaction.into())?;
+        }
         // The page is taken: whatever comes of this, the app is told of it.
         if let Err(error) = self.tidy(store) {
             tracing::warn!(%error, "documents were not saved whole");
+        }
+        if page.received.forgot {
+            // Nothing of it stays in memory either.
+            self.distrust();
         }
         Ok(page.received)
     }
@@ -259,6 +282,7 @@ impl Space {
                 .as_mut()
                 .ok_or(SpaceError::Relay("its log has no start"))?;
             book.apply(entry).map_err(refuse)?;
+            self.note_cut(seq);
         }
         let header = entry.header();
         self.count(seq, header.device, header.counter)?;

@@ -325,8 +325,9 @@ impl Survey {
                     transaction.put(Table::Outbox, key.clone(), []);
                     self.outbox.rows.push((key, Vec::new()));
                 }
-                // A checkpoint that this device was about to publish is planned anew.
-                Some(6 | 7) => {
+                // A checkpoint that this device was about to publish is planned anew, and what was given
+                // up is gone either way.
+                Some(6 | 7 | 20) => {
                     transaction.delete(Table::Outbox, key);
                 }
                 kind => {

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use waymark_wire::entry::Entry;
+use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::membership::{MembershipBody, Op, Rights};
 use waymark_wire::padding;
 use zeroize::Zeroizing;
@@ -35,6 +35,14 @@ pub(super) struct Unsettled {
 impl Unsettled {
     pub(super) const fn new(actor: ActorId, from: u32) -> Self {
         Self { actor, from }
+    }
+
+    pub(super) const fn actor(self) -> ActorId {
+        self.actor
+    }
+
+    pub(super) const fn from(self) -> u32 {
+        self.from
     }
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
@@ -184,7 +192,14 @@ impl Space {
         store: &dyn Store,
     ) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
         let mut first: Vec<(DocumentName, u32)> = Vec::new();
-        for sealed in self.batches(store)? {
+        let mut batches = self.batches(store)?;
+        batches.retain(|sealed| sealed.entry.header().kind == Kind::Batch);
+        // What the page that is being taken shows is still in the store.
+        if let Some(own) = self.state.device.filter(|_| !self.is_enrolling()) {
+            let shown = self.state.counters.get(usize::from(own.0)).copied();
+            batches.retain(|sealed| sealed.counter >= shown.unwrap_or_default());
+        }
+        for sealed in batches {
             let padded = self.text_of(&sealed.entry)?;
             let broken = || damaged(Table::Outbox, "a batch on its way cannot be read");
             let text = padding::unpad(&padded).ok_or_else(broken)?;

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{SpaceError, damaged};
 use crate::crypto::MembershipKeys;
-use crate::membership::{RelayAddress, SpaceKind};
+use crate::membership::{RelayAddress, RosterMember, SpaceKind};
 use crate::store::Table;
 
 /// A space's state, without the documents. It holds keys, so it is not shown for debugging.
@@ -66,6 +66,39 @@ pub(crate) struct SpaceState {
     pub(super) former: Vec<Zeroizing<Vec<u8>>>,
     /// From where on this device keeps every entry; `None` where it keeps all of the log.
     pub(super) base: Option<Base>,
+    /// Entries by which something is forgotten, which are verified and not opened yet.
+    pub(super) cuts: Vec<Cut>,
+    /// The place of the newest of them that was opened: this device never goes back before it.
+    pub(super) forgot: Option<u64>,
+    /// What is known of members that no entry tells any more which opens here.
+    pub(super) untold: Vec<RosterMember>,
+    /// Whether this device may lack something that was said before it.
+    pub(super) lacks: Lacks,
+}
+
+/// An entry by which something is forgotten.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Cut {
+    /// Its place.
+    pub(super) seq: u64,
+    /// The place before it.
+    pub(super) base: Base,
+}
+
+/// Whether a device may lack something that was said before an entry by which something was forgotten.
+#[derive(Clone, Copy, Debug, Decode, Default, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub(crate) enum Lacks {
+    /// It has everything that counts.
+    #[default]
+    #[n(0)]
+    Nothing,
+    /// Something had been held back here.
+    #[n(1)]
+    Something,
+    /// It could not read what was forgotten: its documents are not those of the others.
+    #[n(2)]
+    Everything,
 }
 
 /// A place in the log up to which entries may be missing here, because this device has let go of
@@ -163,6 +196,14 @@ struct Row {
     former: Option<Vec<Bytes>>,
     #[n(27)]
     base: Option<BaseRow>,
+    #[n(40)]
+    cuts: Option<Vec<CutRow>>,
+    #[n(41)]
+    forgot: Option<u64>,
+    #[n(42)]
+    untold: Option<Vec<RosterMember>>,
+    #[n(43)]
+    lacks: Option<Lacks>,
     #[n(30)]
     receipt: Option<Receipt>,
     #[n(31)]
@@ -191,6 +232,34 @@ struct BaseRow {
     counters: Vec<u32>,
     #[n(3)]
     heights: u32,
+}
+
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct CutRow {
+    #[n(0)]
+    seq: u64,
+    #[n(1)]
+    base: BaseRow,
+}
+
+impl CutRow {
+    fn into_cut(self) -> Option<Cut> {
+        let base = self.base.into_base()?;
+        Some(Cut {
+            seq: self.seq,
+            base,
+        })
+    }
+}
+
+impl From<&Cut> for CutRow {
+    fn from(cut: &Cut) -> Self {
+        Self {
+            seq: cut.seq,
+            base: BaseRow::from(&cut.base),
+        }
+    }
 }
 
 impl BaseRow {
@@ -252,6 +321,10 @@ impl SpaceState {
             follows_fork: false,
             former: Vec::new(),
             base: None,
+            cuts: Vec::new(),
+            forgot: None,
+            untold: Vec::new(),
+            lacks: Lacks::Nothing,
         }
     }
 
@@ -294,6 +367,10 @@ impl SpaceState {
                     .collect()
             }),
             base: self.base.as_ref().map(BaseRow::from),
+            cuts: (!self.cuts.is_empty()).then(|| self.cuts.iter().map(CutRow::from).collect()),
+            forgot: self.forgot,
+            untold: (!self.untold.is_empty()).then(|| self.untold.clone()),
+            lacks: Some(self.lacks).filter(|lacks| *lacks != Lacks::Nothing),
             receipt: self.receipt.clone(),
             answered: self.answered.clone(),
         })
@@ -345,6 +422,15 @@ impl SpaceState {
                 .base
                 .map(|base| base.into_base().ok_or_else(broken))
                 .transpose()?,
+            cuts: row
+                .cuts
+                .into_iter()
+                .flatten()
+                .map(|cut| cut.into_cut().ok_or_else(broken))
+                .collect::<Result<_, _>>()?,
+            forgot: row.forgot,
+            untold: row.untold.unwrap_or_default(),
+            lacks: row.lacks.unwrap_or_default(),
         })
     }
 }

@@ -121,7 +121,10 @@ impl Space {
         for wish in self.wishes(store)? {
             let place = keys::wish(self.number, &wish);
             match self.standing(&wish) {
-                Standing::Open => open.push(wish),
+                Standing::Open => match self.left_of(store, wish)? {
+                    Some(wish) => open.push(wish),
+                    None => forgotten.push(place),
+                },
                 Standing::Done => forgotten.push(place),
                 Standing::Waits => {}
                 Standing::Refused(reason) => {
@@ -139,6 +142,11 @@ impl Space {
             Wish::Remove(device) => Some(*device) == self.state.device,
             _ => false,
         };
+        // It takes an entry of its own, and rewrites what the log says by then.
+        if open.iter().any(|wish| matches!(wish, Wish::Forget(_))) {
+            let is_ready = self.holds_the_log();
+            open.retain(|wish| matches!(wish, Wish::Forget(_)) == is_ready);
+        }
         if open.iter().any(is_last) && self.may_seal() && self.unsent(store)? > 0 {
             // What was written before goes first: afterwards nobody would take it.
             open.retain(|wish| !is_last(wish));
@@ -279,7 +287,7 @@ impl Space {
             (None, None) => {
                 let mut steps = self.steps(open, own)?;
                 let asks = |wish: &Wish| matches!(wish, Wish::Renew(_) | Wish::Rotate);
-                let asked = open.iter().any(asks);
+                let asked = open.iter().any(asks) || steps.forget.is_some();
                 let removes_others = steps.remove.iter().any(|device| *device != own.device);
                 if is_due || asked || removes_others {
                     // Whoever starts an epoch stays for it, and goes with the next entry.
@@ -355,6 +363,10 @@ impl Space {
                         .extend(book.iter().flat_map(|book| devices_of(book, *person)));
                 }
                 Wish::Seal(device) => steps.seal.push(*device),
+                Wish::Forget(what) => {
+                    let all = steps.forget.get_or_insert_default();
+                    all.extend(what.all.clone());
+                }
                 _ => {}
             }
         }

@@ -106,6 +106,11 @@ impl Machine {
             let lie = Problem::Garbled("it agrees on a place that was not named".into());
             return self.space_failed(engine, number, lie, now);
         };
+        let space = engine.space_by_number(number);
+        let gone = space.and_then(|space| space.cannot_give_back(agreed.seq));
+        if let Some(error) = gone {
+            return self.space_failed(engine, number, error.into(), now);
+        }
         self.begin_healing(engine, number, agreed.seq);
     }
 
@@ -120,7 +125,9 @@ impl Machine {
         let Some((space, store, _)) = engine.parts(number) else {
             return false;
         };
-        if !space.heals() || !matches!(space.may_return(store, now.0, DAY_MS), Ok(true)) {
+        let has_all = space.cannot_give_back(0).is_none();
+        if !space.heals() || !has_all || !matches!(space.may_return(store, now.0, DAY_MS), Ok(true))
+        {
             return false;
         }
         self.begin_healing(engine, number, 0);

@@ -253,6 +253,7 @@ fn next_entries(
     space.take_back_draft(store, entropy)?;
     space.refuse_key(store, entropy)?;
     space.reseal(store, entropy)?;
+    space.widen_wishes(store)?;
     match space.draft_wishes(store, entropy) {
         Ok(drafted) => made.unfulfilled = drafted.unfulfilled,
         // The relay left out a key to which the next one has to be sealed. What was written does not
