@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::verbs::accept::Accept;
 use crate::verbs::begin_anew::BeginAnew;
+use crate::verbs::checkpoint::Checkpoint;
 use crate::verbs::devices::Devices;
 use crate::verbs::evidence::Evidence;
 use crate::verbs::grant::Grant;
@@ -86,6 +87,10 @@ pub(crate) enum Command {
     Status(Status),
     /// Read what others wrote and send what this device wrote.
     Sync(Sync),
+    /// The same, and write a checkpoint where a log has grown long: new devices have less to read then,
+    /// and the relay may let go of what it covers. For a device on power, with a network that costs
+    /// nothing.
+    Checkpoint(Checkpoint),
     /// Play 34 weeks with a phone that is often offline, a therapist's tablet, a second phone and a
     /// relay, show what each of them sees, and check that nothing was lost or readable.
     ///

@@ -118,7 +118,19 @@ impl Desk {
     pub(crate) fn sync(&self) -> Result<(), WaymarkError> {
         let waiting = Waiting::new("syncing");
         let told = |status: &[Status]| Some(progress::syncing(status));
-        self.block_on(self.watched(&waiting, told))
+        let sync = self.client.sync();
+        self.block_on(self.watched(sync.now(), &waiting, told))
+    }
+
+    /// The same, and publishes checkpoints where more than so many batches stand behind the last one.
+    ///
+    /// # Errors
+    /// The sync's.
+    pub(crate) fn tend(&self, batches: u64) -> Result<(), WaymarkError> {
+        let waiting = Waiting::new("syncing");
+        let told = |status: &[Status]| Some(progress::syncing(status));
+        let sync = self.client.sync();
+        self.block_on(self.watched(sync.tend_beyond(batches), &waiting, told))
     }
 
     /// The same under a text of somebody else's, which stays unless there are spaces to read.
@@ -126,16 +138,16 @@ impl Desk {
     /// # Errors
     /// The sync's.
     pub(crate) async fn syncing(&self, waiting: &Waiting) -> Result<(), WaymarkError> {
-        self.watched(waiting, progress::reading).await
+        let sync = self.client.sync();
+        self.watched(sync.now(), waiting, progress::reading).await
     }
 
     async fn watched(
         &self,
+        work: impl Future<Output = Result<(), WaymarkError>>,
         waiting: &Waiting,
         told: impl Fn(&[Status]) -> Option<String>,
     ) -> Result<(), WaymarkError> {
-        let work = self.client.sync();
-        let work = work.now();
         tokio::pin!(work);
         loop {
             tokio::select! {

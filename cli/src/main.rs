@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Show(args) => return look(args, talk),
         Command::Status(args) => verbs::status::run(args, talk),
         Command::Sync(args) => verbs::sync::run(args, talk),
+        Command::Checkpoint(args) => verbs::checkpoint::run(args, talk),
         Command::TakeOver(args) => verbs::take_over::run(args, talk),
     };
     match done {

@@ -4,6 +4,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod begin_anew;
+pub(crate) mod checkpoint;
 mod comparing;
 pub(crate) mod devices;
 pub(crate) mod evidence;

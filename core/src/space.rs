@@ -62,7 +62,8 @@ use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use self::again::Again;
-pub use self::checkpoint::Published;
+use self::checkpoint::Checkpoints;
+pub use self::checkpoint::{Published, TAIL};
 use self::documents::Documents;
 pub use self::entering::Founding;
 pub use self::error::SpaceError;
@@ -111,6 +112,8 @@ pub struct Space {
     passed: Passed,
     /// The log is read again from its start.
     again: Option<Again>,
+    /// The checkpoints that the log shows.
+    checkpoints: Checkpoints,
     /// What is in memory may be ahead of what is stored: it is read again before it is used.
     stale: bool,
 }
@@ -145,6 +148,7 @@ impl Space {
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
             again: Again::load(store, number)?,
+            checkpoints: Checkpoints::default(),
             stale: false,
             signing,
             keys,
@@ -156,6 +160,7 @@ impl Space {
         space.load_journal(store)?;
         space.load_unsettled(store)?;
         space.load_lost(store)?;
+        space.load_checkpoints(store)?;
         Ok(space)
     }
 
@@ -368,6 +373,13 @@ impl Space {
     #[must_use]
     pub const fn cursor(&self) -> &Cursor {
         &self.state.cursor
+    }
+
+    /// The counter that is next for each membership after that place, by number; those at the end that
+    /// have said nothing yet are left out.
+    #[must_use]
+    pub fn counters(&self) -> &[u32] {
+        &self.state.counters
     }
 
     /// This device's key in this space, which signs entries and proofs.

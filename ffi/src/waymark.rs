@@ -84,6 +84,16 @@ impl Waymark {
         self.session.spawn(now).await
     }
 
+    /// The same, and what can wait for a good moment: call it when the device is on power and its
+    /// network costs nothing. New devices have less to read after it, and the relay has less to keep.
+    ///
+    /// # Errors
+    /// As [`Waymark::sync_now`].
+    pub async fn sync_and_tend(&self) -> Result<(), WaymarkError> {
+        let tend = |client: Client| async move { client.sync().tend().await };
+        self.session.spawn(tend).await
+    }
+
     /// Stays connected: what others write arrives as it is written, what this device writes is sent
     /// at once, and failures are tried again. Ends with the object that is returned.
     ///

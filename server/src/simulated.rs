@@ -18,6 +18,19 @@ use crate::log::{DATABASE, Log, SchemaError};
 use crate::relay::Relay;
 
 impl Relay {
+    /// Opens the data directory as [`Relay::open`] does, under a clock that shows the time since the
+    /// Unix epoch.
+    ///
+    /// # Errors
+    /// As [`Relay::open`].
+    pub fn open_at(
+        config: Config,
+        clock: impl Fn() -> Duration + Send + Sync + 'static,
+    ) -> Result<Self, OpenError> {
+        let data = DataDir::open(&config.data)?;
+        Self::over(data, config, Clock::of(clock))
+    }
+
     /// Opens the data directory, or makes it with a known key, under a clock that shows the time since
     /// the Unix epoch. Only what is made now depends on `seed`.
     ///
@@ -56,6 +69,7 @@ impl Relay {
     pub async fn stop(self) {
         self.node.log.close().await;
     }
+
     /// Begins another history over a data directory that was brought back from a backup, as an honest
     /// operator does. No relay may run on it.
     ///

@@ -19,10 +19,23 @@ pub fn batch(
     signer: &SigningKey,
     text: &[u8],
 ) -> Entry {
+    entry(space, (Kind::Batch, device, counter), signer, |sealed| {
+        sealed(text)
+    })
+}
+
+/// An entry of any kind; `body` makes it of what seals a text under the space's key.
+#[must_use]
+pub fn entry(
+    space: &Space,
+    (kind, device, counter): (Kind, DeviceNumber, u32),
+    signer: &SigningKey,
+    body: impl FnOnce(&dyn Fn(&[u8]) -> Vec<u8>) -> Vec<u8>,
+) -> Entry {
     let membership = space.book().expect("a member").membership();
     let (height, head) = (membership.height(), membership.head());
     let header = Header {
-        kind: Kind::Batch,
+        kind,
         device,
         counter,
         height,
@@ -32,12 +45,15 @@ pub fn batch(
         },
         salt: [counter.to_be_bytes()[3]; 16],
     };
-    let mut text = text.to_vec();
-    padding::pad(&mut text);
     let id = space.id();
     let key = space.book().and_then(|book| book.key_at(height));
     let key = key.expect("the epoch key");
-    let body = seal(key, &id.0, &head.0, &header.to_bytes(), text).expect("sealed");
+    let sealed = |text: &[u8]| {
+        let mut text = text.to_vec();
+        padding::pad(&mut text);
+        seal(key, &id.0, &head.0, &header.to_bytes(), text).expect("sealed")
+    };
+    let body = body(&sealed);
     Entry::assemble(header, &body, &id, &head, |text| signer.sign(text))
 }
 

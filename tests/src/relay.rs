@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -16,6 +19,8 @@ use crate::fixture;
 pub struct TestRelay {
     directory: TempDir,
     address: SocketAddr,
+    /// Seconds by which its clock is ahead.
+    ahead: Arc<AtomicU64>,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -36,6 +41,7 @@ impl TestRelay {
         let mut relay = Self {
             directory,
             address,
+            ahead: Arc::default(),
             running: None,
         };
         relay.serve(listener);
@@ -57,6 +63,13 @@ impl TestRelay {
             .await
             .expect("its port again");
         self.serve(listener);
+    }
+
+    /// So many days pass for it alone, and it lets go of what it may.
+    pub async fn pass(&mut self, days: u64) {
+        self.stop().await;
+        self.ahead.fetch_add(days * 24 * 60 * 60, Ordering::Relaxed);
+        self.restart().await;
     }
 
     /// A backup of what it holds now.
@@ -87,9 +100,17 @@ impl TestRelay {
     }
 
     fn serve(&mut self, listener: TcpListener) {
-        let relay = Relay::open(Config::new(self.directory.path())).expect("the relay opens");
+        let ahead = Arc::clone(&self.ahead);
+        let clock = move || {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            now.unwrap_or_default() + Duration::from_secs(ahead.load(Ordering::Relaxed))
+        };
+        let config = Config::new(self.directory.path());
+        let relay = Relay::open_at(config, clock).expect("the relay opens");
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
+            // Before it answers anybody.
+            relay.tend().await;
             let shutdown = async {
                 let _ = stopped.await;
             };

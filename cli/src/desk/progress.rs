@@ -42,6 +42,7 @@ mod tests {
             waiting: 0,
             held: 0,
             evidence: 0,
+            covered: 0,
             synced: None,
             problem: None,
             problem_detail: None,

@@ -139,6 +139,7 @@ impl Inner {
                 waiting: 0,
                 held: 0,
                 evidence: 0,
+                covered: 0,
                 synced: None,
                 problem: Some("damaged".into()),
                 problem_detail: Some(problem.to_string()),

@@ -36,6 +36,9 @@ pub struct Status {
     pub held: u32,
     /// Pieces of evidence that the relay told two stories of it ([`super::Sync::evidence`]).
     pub evidence: u32,
+    /// How many entries of its log a checkpoint covers that is right by what this device has read, and
+    /// that nobody called bad; 0 where there is none.
+    pub covered: u64,
     /// When the relay's log was last read to its end, as far as this device remembers.
     #[serde(serialize_with = "rfc3339")]
     pub synced: Option<DateTime<Utc>>,
@@ -144,6 +147,7 @@ fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
         waiting: count(space.waiting()),
         held: count(space.quarantined(store)?.len()),
         evidence: count(space.evidence(store)?.len()),
+        covered: space.covered(),
         synced: sync
             .synced
             .map(|at| at.0)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Inner, WaymarkError};
 use crate::driver::Shares;
-use crate::space::Space;
+use crate::space::{Space, TAIL};
 
 /// The relay.
 #[derive(Clone, Copy)]
@@ -26,6 +26,29 @@ impl Sync<'_> {
         }
         self.0.remember_synced();
         Ok(synced?)
+    }
+
+    /// The same, and what can wait for a good moment: call it when the device is on power and its
+    /// network costs nothing. Where many batches stand behind the last checkpoint of a log, another one
+    /// is brought into it, so that new devices have less to read and the relay may let go of what it
+    /// covers. What of it is not sent when the network is gone is no burden to any other sync.
+    ///
+    /// # Errors
+    /// As [`now`](Self::now).
+    pub async fn tend(&self) -> Result<(), WaymarkError> {
+        self.tend_beyond(TAIL).await
+    }
+
+    /// The same with another number of batches than 300.
+    ///
+    /// # Errors
+    /// As [`now`](Self::now).
+    pub async fn tend_beyond(&self, batches: u64) -> Result<(), WaymarkError> {
+        let synced = self.now().await;
+        let tended = self.0.driver.tend(batches).await;
+        self.0.remember_synced();
+        synced?;
+        Ok(tended?)
     }
 
     /// Stays connected until the handle is dropped or stopped: what others write arrives as it is

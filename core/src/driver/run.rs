@@ -143,10 +143,24 @@ impl Driver {
     /// # Errors
     /// [`SyncFailed`] with the first problem of any space. Everything else was brought up to date.
     pub async fn sync(&self) -> Result<(), SyncFailed> {
+        self.run(|engine, machine| machine.sync_now(engine)).await
+    }
+
+    /// The same, and brings checkpoints into the logs in which more than `most` batches stand behind
+    /// the last one; no longer than this is waited for.
+    ///
+    /// # Errors
+    /// As [`sync`](Self::sync).
+    pub async fn tend(&self, most: u64) -> Result<(), SyncFailed> {
+        let _guard = TendGuard(&self.shared);
+        self.run(|engine, machine| machine.tend(engine, most)).await
+    }
+
+    async fn run(&self, begin: impl FnOnce(&Engine, &mut Machine)) -> Result<(), SyncFailed> {
         let mut settled = self.shared.settled.subscribe();
         {
-            let inner = &mut *self.shared.lock();
-            inner.machine.sync_now(&inner.engine);
+            let Shares { engine, machine } = &mut *self.shared.lock();
+            begin(engine, machine);
         }
         self.shared.wake();
         loop {
@@ -284,6 +298,14 @@ impl Driver {
 }
 
 /// Ends live mode when the future that runs it is dropped.
+struct TendGuard<'s>(&'s Shared);
+
+impl Drop for TendGuard<'_> {
+    fn drop(&mut self) {
+        self.0.lock().machine.tend_no_more();
+    }
+}
+
 struct LiveGuard<'s>(&'s Shared);
 
 impl Drop for LiveGuard<'_> {

@@ -1,43 +1,34 @@
 //! Checkpoints: places in the log from which newcomers may start, and up to which entries may go.
 //!
+//! - [`due`]: when another one is worth it.
 //! - [`extent`]: what a space holds of everything up to its verified end.
 //! - [`publish`]: bringing that into the log, snapshots first, then the checkpoint that names them.
-//! - [`taken_back`]: giving that up.
 //! - [`plan`]: how far this device is with that, across starts.
+//! - [`taken_back`]: giving up what is on its way.
+//! - [`seen`]: the checkpoints that the log shows, and what is said of them.
+//! - [`compare`], [`judge`]: whether another one's is right, and saying so.
+//! - [`rest`]: letting go of entries here that nobody needs any more.
 
+mod compare;
+mod due;
 mod extent;
+mod judge;
 mod plan;
 mod publish;
+mod rest;
+mod said;
+mod seen;
 mod taken_back;
 
-use waymark_wire::entry::{Header, Kind};
 use waymark_wire::ids::EntryId;
 
+pub use self::due::TAIL;
 pub use self::publish::Published;
+pub(super) use self::seen::Checkpoints;
 use super::{Space, SpaceError, damaged, keys};
-use crate::membership::Book;
 use crate::store::{Store, Table, Transaction};
 
 impl Space {
-    /// Notes what an entry that the log shows, and that is no change of a document or of the
-    /// membership, means for checkpoints.
-    pub(super) fn note_for_checkpoints(
-        &self,
-        transaction: &mut Transaction,
-        (seq, id): (u64, &EntryId),
-        header: &Header,
-    ) {
-        let place = match header.kind {
-            Kind::Snapshot => keys::snapshot(self.number, id),
-            Kind::Unknown(_) => keys::unknown(self.number, seq),
-            _ => return,
-        };
-        let counts = |book: &Book| book.membership().admit_signed(header).is_ok();
-        if self.book.as_ref().is_some_and(counts) {
-            transaction.put(Table::Evidence, place, seq.to_be_bytes());
-        }
-    }
-
     /// The places of entries of kinds that this version does not know.
     fn unknown_places(&self, store: &dyn Store) -> Result<Vec<u64>, SpaceError> {
         let prefix = keys::all_unknown(self.number);
@@ -64,19 +55,32 @@ impl Space {
     }
 
     /// Forgets everything about checkpoints: the log is read again from its start.
-    pub(super) fn forget_checkpoints(&self, transaction: &mut Transaction) {
+    pub(super) fn forget_checkpoints(&mut self, transaction: &mut Transaction) {
+        self.checkpoints = Checkpoints::default();
         transaction
+            .delete_prefix(Table::Evidence, keys::checkpoints(self.number))
             .delete_prefix(Table::Evidence, keys::snapshots(self.number))
             .delete_prefix(Table::Evidence, keys::all_unknown(self.number))
             .delete(Table::Outbox, keys::plan(self.number))
             .delete_prefix(Table::Outbox, keys::all_taken_back(self.number));
     }
 
-    /// Forgets what this device has sealed of a checkpoint, or was about to.
-    pub(super) fn forget_checkpoint_on_its_way(&self, transaction: &mut Transaction) {
+    /// Forgets the checkpoints before a place, and what this device has sealed of one, or was about to.
+    pub(super) fn forget_checkpoints_before(&mut self, transaction: &mut Transaction, seq: u64) {
+        let before = self.checkpoints.seen.extract_if(.., |seen| seen.seq < seq);
+        for seen in before {
+            let place = keys::checkpoint(self.number, seen.seq);
+            transaction.delete(Table::Evidence, place);
+        }
         transaction
             .delete(Table::Outbox, keys::plan(self.number))
             .delete_prefix(Table::Outbox, keys::all_taken_back(self.number));
+    }
+
+    /// Whether there is a checkpoint that reaches a place, and that nobody has called bad.
+    pub(super) fn has_checkpoint_from(&self, seq: u64) -> bool {
+        let mut seen = self.checkpoints.seen.iter();
+        seen.any(|seen| seen.stands() && seen.reaches >= seq)
     }
 
     /// Forgets what stood behind the entry `seq`.
@@ -92,6 +96,10 @@ impl Space {
                     transaction.delete(Table::Evidence, key);
                 }
             }
+        }
+        for seen in self.checkpoints.seen.iter().filter(|seen| seen.seq > seq) {
+            let place = keys::checkpoint(self.number, seen.seq);
+            transaction.delete(Table::Evidence, place);
         }
         transaction.delete(Table::Outbox, keys::plan(self.number));
         Ok(())

@@ -12,7 +12,13 @@ use super::receive::Page;
 use super::state::{Base, Cut, Lacks};
 use super::{Space, SpaceError, keys};
 use crate::membership::Book;
-use crate::store::{CLEANING, Store, Table};
+use crate::store::{CLEANING, Store, Table, Transaction};
+
+/// Entries that are read together.
+const ROWS: usize = 64;
+/// How long another device than the one that had something forgotten waits for its checkpoint, in
+/// milliseconds.
+const PATIENCE: i64 = 24 * 60 * 60 * 1_000;
 
 impl Space {
     /// Notes the place before an entry by which something is forgotten. It is verified, and not taken
@@ -70,13 +76,14 @@ impl Space {
             None => self.state.lacks = Lacks::Everything,
         }
         self.state.untold = untold;
+        self.state.waits_since = None;
         self.state.forgot = Some(seq);
         page.received.forgot = true;
-        self.let_go(store, page, cut, height)
+        self.let_go_before(store, page, cut, height)
     }
 
     /// Lets go of all that stands before a place.
-    fn let_go(
+    fn let_go_before(
         &mut self,
         store: &dyn Store,
         page: &mut Page,
@@ -84,11 +91,7 @@ impl Space {
         height: Height,
     ) -> Result<(), SpaceError> {
         let number = self.number;
-        let from = self.base_seq() + 1;
-        for seq in from..cut.seq {
-            let place = keys::entry(number, seq);
-            page.transaction.delete(Table::Entry, place);
-        }
+        self.drop_entries_before(store, page, cut.seq)?;
         let membership = self.book.as_ref().map(Book::membership);
         let starts = membership.map(Membership::epoch_starts).unwrap_or_default();
         for start in starts.iter().filter(|start| **start < height) {
@@ -109,11 +112,40 @@ impl Space {
         }
         self.give_up_lost(store, &mut page.transaction)?;
         self.drop_sealed_before(store, page, height)?;
-        self.forget_checkpoint_on_its_way(&mut page.transaction);
+        self.forget_checkpoints_before(&mut page.transaction, cut.seq);
         page.transaction
             .delete_prefix(Table::Outbox, keys::all_unsettled(number))
             .put(Table::Meta, CLEANING, []);
         self.state.base = Some(cut.base);
+        Ok(())
+    }
+
+    /// Drops the entries before a place; some of those up to the base are still here.
+    fn drop_entries_before(
+        &self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+    ) -> Result<(), SpaceError> {
+        let base = self.base_seq();
+        let behind_base = keys::entry(self.number, base.saturating_add(1));
+        let mut after: Option<Vec<u8>> = None;
+        while base > 0 {
+            let prefix = keys::space(self.number);
+            let rows = store.scan(Table::Entry, &prefix, after.as_deref(), ROWS)?;
+            after = rows.last().map(|(place, _)| place.clone());
+            let is_over = after.as_ref().is_none_or(|last| *last >= behind_base);
+            for (place, _) in rows.into_iter().filter(|(place, _)| *place < behind_base) {
+                page.transaction.delete(Table::Entry, place);
+            }
+            if is_over {
+                break;
+            }
+        }
+        for seq in base + 1..seq {
+            let place = keys::entry(self.number, seq);
+            page.transaction.delete(Table::Entry, place);
+        }
         Ok(())
     }
 
@@ -144,6 +176,42 @@ impl Space {
             self.state.counter = next;
         }
         Ok(())
+    }
+
+    /// Whether this device is to publish what is left after something was forgotten: nobody has, and it is
+    /// the one that wanted it, or has waited for that one long enough. `now` are milliseconds since the
+    /// Unix epoch.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn owes_checkpoint(
+        &mut self,
+        store: &mut dyn Store,
+        now: i64,
+    ) -> Result<bool, SpaceError> {
+        self.refresh(store)?;
+        let membership = self.book.as_ref().map(Book::membership);
+        let cut = self.state.forgot.zip(membership.and_then(Membership::cut));
+        let Some((seq, height)) = cut.filter(|_| self.may_seal() && self.holds_the_log()) else {
+            return Ok(false);
+        };
+        if self.has_checkpoint_from(seq) {
+            return Ok(false);
+        }
+        let entry = store.get(Table::Membership, &keys::membership(self.number, height))?;
+        let entry = entry.and_then(|entry| Entry::parse(entry).ok());
+        if entry.is_some_and(|entry| self.is_own(entry.header().device)) {
+            return Ok(true);
+        }
+        // A clock that was set back begins anew.
+        let since = self.state.waits_since.filter(|since| *since <= now);
+        if since.is_none() {
+            self.state.waits_since = Some(now);
+            let mut transaction = Transaction::new();
+            self.save(&mut transaction);
+            store.commit_soon(transaction.into())?;
+        }
+        Ok(since.is_some_and(|since| now - since >= PATIENCE))
     }
 
     /// Whether what stood before the newest entry by which something was forgotten is wanted of a

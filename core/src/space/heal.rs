@@ -190,10 +190,23 @@ impl Space {
         store: &dyn Store,
         mut f: impl FnMut((Entry, EntryId), &Cursor),
     ) -> Result<(), SpaceError> {
-        let prefix = keys::space(self.number);
         let base = self.state.base.as_ref().map(|base| base.cursor);
-        let mut cursor = base.unwrap_or_else(|| Cursor::start(&self.state.id));
-        let mut after = base.map(|base| keys::entry(self.number, base.seq));
+        let from = base.unwrap_or_else(|| Cursor::start(&self.state.id));
+        self.walk_from(store, from, |entry, cursor| {
+            f(entry, cursor);
+            Ok(())
+        })
+    }
+
+    /// The same from a place on that lies no further back.
+    pub(super) fn walk_from(
+        &self,
+        store: &dyn Store,
+        mut cursor: Cursor,
+        mut f: impl FnMut((Entry, EntryId), &Cursor) -> Result<(), SpaceError>,
+    ) -> Result<(), SpaceError> {
+        let prefix = keys::space(self.number);
+        let mut after = Some(keys::entry(self.number, cursor.seq));
         loop {
             let rows = store.scan(Table::Entry, &prefix, after.as_deref(), ROWS)?;
             let Some((last, _)) = rows.last() else {
@@ -207,7 +220,7 @@ impl Space {
                 let entry = Entry::parse(bytes).map_err(|_| broken())?;
                 let id = self.id_of(&entry, cursor.seq + 1);
                 cursor = cursor.after(&id);
-                f((entry, id), &cursor);
+                f((entry, id), &cursor)?;
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::gate::{DocumentName, Section};
 use crate::store::{Store, Table};
 
 /// Stands for the whole entry where a section's place in it is meant.
-const WHOLE: u32 = u32::MAX;
+pub(super) const WHOLE: u32 = u32::MAX;
 /// The reason of what came behind something of the same device that was discarded.
 pub(super) const BEHIND_DISCARDED: &str = "behind_discarded";
 
@@ -328,6 +328,13 @@ impl Space {
             self.hold_entry(page, row.seq, &entry, &row.reason);
             return Ok(());
         }
+        if !matches!(header.kind, Kind::Batch | Kind::Carry) {
+            let reason = self.judge_again(store, page, row.seq, &row.reason)?;
+            if let Some(reason) = reason {
+                self.hold_entry(page, row.seq, &entry, reason);
+            }
+            return Ok(());
+        }
         match self.sections_of(&entry) {
             Err(reason) => self.hold_entry(page, row.seq, &entry, reason),
             Ok(sections) => {
@@ -380,7 +387,7 @@ impl Space {
         let prefix = keys::space(self.number);
         let rows = store.scan(Table::Quarantine, &prefix, None, usize::MAX)?;
         rows.iter()
-            .map(|(key, value)| Ok((keys::place_of(key)?.1, row(value)?)))
+            .map(|(key, value)| Ok((keys::place_of(key)?.1, row_of(value)?)))
             .collect()
     }
 
@@ -427,6 +434,46 @@ impl Space {
         Ok(may_count)
     }
 
+    /// The documents of which something is held back or was discarded here that counts at its place in
+    /// the log, or is of a kind of a later version; nothing for what cannot be told.
+    pub(super) fn held_documents(
+        &self,
+        store: &dyn Store,
+    ) -> Result<Vec<Option<DocumentName>>, SpaceError> {
+        let mut documents = Vec::new();
+        for (index, row) in self.held_rows(store)? {
+            if index != WHOLE {
+                documents.push(
+                    row.document()
+                        .or_else(|| Some(self.section_in(&row)?.name())),
+                );
+                continue;
+            }
+            let bytes = store.get(Table::Entry, &keys::entry(self.number, row.seq))?;
+            let entry = bytes.and_then(|bytes| Entry::parse(bytes).ok());
+            let is_of_documents =
+                entry.is_none_or(|entry| matches!(entry.header().kind, Kind::Batch | Kind::Carry));
+            if is_of_documents && !is_rule_of_the_log(&row.reason) {
+                documents.push(None);
+            }
+        }
+        Ok(documents)
+    }
+
+    /// Whether an entry was not held back for its place in the log.
+    pub(super) fn counts_at(&self, store: &dyn Store, seq: u64) -> Result<bool, SpaceError> {
+        let row = store.get(Table::Quarantine, &keys::held(self.number, seq, WHOLE))?;
+        let row = row.map(|bytes| row_of(&bytes)).transpose()?;
+        Ok(row.is_none_or(|row| !is_rule_of_the_log(&row.reason)))
+    }
+
+    /// The places of everything that is held back, waits or was discarded.
+    pub(super) fn places_of_interest(&self, store: &dyn Store) -> Result<Vec<u64>, SpaceError> {
+        let held = self.held_rows(store)?.into_iter().map(|(_, row)| row.seq);
+        let waiting = self.waiting.iter().map(|((seq, _), _)| *seq);
+        Ok(held.chain(waiting).collect())
+    }
+
     fn held_row(
         &self,
         store: &dyn Store,
@@ -435,7 +482,7 @@ impl Space {
     ) -> Result<Option<Row>, SpaceError> {
         let key = keys::held(self.number, seq, section.unwrap_or(WHOLE));
         let bytes = store.get(Table::Quarantine, &key)?;
-        let found = bytes.map(|bytes| row(&bytes)).transpose()?;
+        let found = bytes.map(|bytes| row_of(&bytes)).transpose()?;
         Ok(found.filter(|row| row.discarded != Some(true)))
     }
 
@@ -504,7 +551,7 @@ impl Row {
     }
 }
 
-fn row(bytes: &[u8]) -> Result<Row, SpaceError> {
+fn row_of(bytes: &[u8]) -> Result<Row, SpaceError> {
     codec::decode(bytes, usize::MAX)
         .map_err(|_| damaged(Table::Quarantine, "a held section cannot be read"))
 }

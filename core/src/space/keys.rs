@@ -164,6 +164,16 @@ pub(super) fn given_up(number: u32, seq: u64) -> Vec<u8> {
     [all_given_up(number), seq.to_be_bytes().to_vec()].concat()
 }
 
+/// The prefix of the checkpoints that the log has shown.
+pub(super) fn checkpoints(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[4]].concat()
+}
+
+/// One of them, by its place in the log.
+pub(super) fn checkpoint(number: u32, seq: u64) -> Vec<u8> {
+    [checkpoints(number), seq.to_be_bytes().to_vec()].concat()
+}
+
 /// Something held back: of the entry at `seq`, the section `index`.
 pub(super) fn held(number: u32, seq: u64, index: u32) -> Vec<u8> {
     [entry(number, seq), index.to_be_bytes().to_vec()].concat()
@@ -195,6 +205,13 @@ pub(super) fn place_of(key: &[u8]) -> Result<(u64, u32), SpaceError> {
     let low = number_at(key, 8, Table::Waiting)?;
     let index = number_at(key, 12, Table::Waiting)?;
     Ok(((u64::from(high) << 32) | u64::from(low), index))
+}
+
+/// The place in a key of an entry.
+pub(super) fn seq_of(key: &[u8]) -> Result<u64, SpaceError> {
+    let high = number_at(key, 4, Table::Entry)?;
+    let low = number_at(key, 8, Table::Entry)?;
+    Ok((u64::from(high) << 32) | u64::from(low))
 }
 
 /// The number at a byte of a key.

@@ -14,9 +14,9 @@ use super::{Space, SpaceError, damaged, keys};
 use crate::store::{Store, Table, Transaction};
 
 /// Starts that found an entry being opened, after which it is held back.
-const DEATHS: u32 = 2;
+pub(super) const DEATHS: u32 = 2;
 /// The reason.
-const KILLED: &str = "killed_the_app";
+pub(super) const KILLED: &str = "killed_the_app";
 
 /// What was being opened when the run before ended.
 #[derive(Clone, Copy, Debug, Decode, Default, Encode)]

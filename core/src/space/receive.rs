@@ -61,6 +61,8 @@ pub struct Received {
     pub forgot: bool,
     /// Whether something that this device wrote was given up with it.
     pub given_up: bool,
+    /// Whether there is a checkpoint that this device has not looked at.
+    pub checkpoints: bool,
 }
 
 /// The state of one page while it is taken.
@@ -343,7 +345,7 @@ impl Space {
         self.passed.pass(&self.state.cursor, id);
         self.state.cursor = self.state.cursor.after(id);
         self.found_again(&mut page.transaction, id);
-        self.note_for_checkpoints(&mut page.transaction, (seq, id), entry.header());
+        self.note_for_checkpoints(page, (seq, id), &entry);
         page.entries.insert(seq, entry);
         self.is_the_same_log()?;
         let promised = self.state.welcome.map(|(_, reaches)| reaches);

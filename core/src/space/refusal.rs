@@ -63,22 +63,33 @@ impl Space {
         {
             return Ok(false);
         }
+        let Some(epoch) = self.epoch_start() else {
+            return Ok(false);
+        };
         let mut transaction = Transaction::new();
-        let counter = self.move_back(store, &mut transaction, entropy)?;
-        let (epoch, entry) = self.ack(counter, entropy)?;
-        outbox::put_batch(&mut transaction, self.number, counter, entry);
         let before = self.state.clone();
-        self.state.refused = Some(epoch);
-        self.state.counter = self.state.counter.max(counter) + 1;
-        self.save(&mut transaction);
-        if let Err(error) = store.commit(transaction.into()) {
+        let made = self.move_back(store, &mut transaction, entropy);
+        let made = made.and_then(|counter| {
+            let entry = self.ack(Ack::KeyRefused(epoch), counter, entropy)?;
+            outbox::put_batch(&mut transaction, self.number, counter, entry);
+            self.state.refused = Some(epoch);
+            self.state.counter = self.state.counter.max(counter + 1);
+            self.save(&mut transaction);
+            Ok(store.commit(transaction.into())?)
+        });
+        if made.is_err() {
             self.state = before;
-            return Err(error.into());
         }
-        Ok(true)
+        made.map(|()| true)
     }
 
-    fn ack(&self, counter: u32, entropy: &mut dyn Entropy) -> Result<(Height, Entry), SpaceError> {
+    /// The entry by which this device says something under its name as it is.
+    pub(super) fn ack(
+        &self,
+        ack: Ack,
+        counter: u32,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Entry, SpaceError> {
         let refused = SpaceError::NotAllowed("it is not a member");
         let (book, own) = self.book.as_ref().zip(self.own()).ok_or(refused)?;
         let membership = book.membership();
@@ -92,12 +103,10 @@ impl Space {
             seen: self.state.cursor.position(),
             salt,
         };
-        let epoch = membership.epoch_start();
-        let body = Ack::KeyRefused(epoch).to_body();
-        let entry = Entry::assemble(header, &body, &self.state.id, &membership.head(), |text| {
-            self.signing.sign(text)
-        });
-        Ok((epoch, entry))
+        let (space, at) = (self.state.id, membership.head());
+        Ok(Entry::assemble(header, &ack.to_body(), &space, &at, |t| {
+            self.signing.sign(t)
+        }))
     }
 
     /// Hears another member's ack at its place in the log: the first of that member in an epoch, so
@@ -151,7 +160,7 @@ impl Space {
         }
     }
 
-    fn is_rotation_due(&self) -> bool {
+    pub(super) fn is_rotation_due(&self) -> bool {
         let book = self.book.as_ref();
         book.is_some_and(|book| book.membership().is_rotation_due())
     }
@@ -177,14 +186,15 @@ impl Space {
         Ok(next)
     }
 
-    /// Whether an ack of this device can never count any more: its epoch is over or about to be, or
-    /// the log has something else in its place.
-    pub(super) fn is_spent_ack(&self, header: &Header, next: u32) -> bool {
+    /// Whether an ack or a part of a checkpoint of this device can never count any more: its epoch is
+    /// over or about to be, or the log has something else in its place.
+    pub(super) fn is_spent(&self, header: &Header, next: u32) -> bool {
+        let is_meant = matches!(header.kind, Kind::Ack | Kind::Checkpoint | Kind::Snapshot);
         let over = |book: &Book| {
             let membership = book.membership();
             membership.is_rotation_due() || header.height < membership.epoch_start()
         };
-        header.kind == Kind::Ack && (header.counter < next || self.book.as_ref().is_some_and(over))
+        is_meant && (header.counter < next || self.book.as_ref().is_some_and(over))
     }
 
     /// Whether this device is to start an epoch in place of one whose key nobody can hand out: it got

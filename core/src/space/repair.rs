@@ -16,6 +16,7 @@ use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use super::again::{Absent, Again, Aside};
+use super::checkpoint::Checkpoints;
 use super::documents::Documents;
 use super::outbox::sealed;
 use super::restored::Unsettled;
@@ -273,6 +274,7 @@ impl Survey {
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
             again: again.unwrap_or_default(),
+            checkpoints: Checkpoints::default(),
             stale: false,
             signing,
             keys,

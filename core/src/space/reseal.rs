@@ -2,6 +2,7 @@
 //! another epoch began first, this device has verified that nobody can ever accept the old form,
 //! so the new one may take its counter.
 
+use waymark_wire::ack::Ack;
 use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::Height;
 
@@ -53,37 +54,57 @@ impl Space {
         transaction: &mut Transaction,
         entropy: &mut dyn Entropy,
     ) -> Result<u32, SpaceError> {
-        let batches = self.batches(store)?;
-        for sealed in &batches {
-            self.put_again(transaction, sealed, sealed.counter + 1, entropy)?;
-        }
-        let first = batches.first().map(|sealed| sealed.counter);
-        Ok(first.unwrap_or_else(|| self.next_counter()))
+        let mut waiting = self.all_sealed(store)?;
+        let is_batch = |sealed: &Sealed| is_like_batch(sealed.entry.header().kind);
+        let Some(first) = waiting.iter().position(is_batch) else {
+            return Ok(self.next_counter());
+        };
+        let behind = waiting.split_off(first);
+        let free = behind[0].counter;
+        self.close_ranks(transaction, &behind, free + 1, entropy)?;
+        Ok(free)
     }
 
-    /// Gives the counter of an entry that was taken back to the batches behind it.
-    pub(super) fn move_up(
+    /// Gives what is on its way from somewhere on the counters from `next` on. Batches are sealed
+    /// again; an ack is said again, and a draft made again, when it is its turn; of a checkpoint
+    /// nothing is sealed twice.
+    pub(super) fn close_ranks(
         &mut self,
-        store: &dyn Store,
         transaction: &mut Transaction,
-        free: u32,
+        waiting: &[Sealed],
+        mut next: u32,
         entropy: &mut dyn Entropy,
     ) -> Result<(), SpaceError> {
-        let mut next = free;
-        for sealed in self.batches(store)? {
-            if sealed.counter > free {
-                self.put_again(transaction, &sealed, next, entropy)?;
-                transaction.delete(
-                    Table::Outbox,
-                    keys::sealed_entry(self.number, sealed.counter),
-                );
+        for sealed in waiting {
+            let place = keys::sealed_entry(self.number, sealed.counter);
+            transaction.delete(Table::Outbox, place);
+        }
+        for sealed in waiting {
+            if is_like_batch(sealed.entry.header().kind) {
+                self.put_again(transaction, sealed, next, entropy)?;
                 next += 1;
+            } else {
+                self.give_up(transaction, sealed);
             }
         }
         if !self.is_enrolling() {
             self.state.counter = next;
         }
         Ok(())
+    }
+
+    /// Gives up an entry on its way. What it is for is done again in its turn.
+    pub(super) fn give_up(&mut self, transaction: &mut Transaction, sealed: &Sealed) {
+        let place = keys::sealed_entry(self.number, sealed.counter);
+        transaction.delete(Table::Outbox, place);
+        match sealed.entry.header().kind {
+            Kind::Checkpoint | Kind::Snapshot => self.keep_taken_back(transaction, sealed),
+            Kind::Membership => self.state.renewed = None,
+            Kind::Ack if matches!(Ack::parse(sealed.entry.body()), Some(Ack::KeyRefused(_))) => {
+                self.state.refused = None;
+            }
+            _ => {}
+        }
     }
 
     /// Puts a batch on its way again, sealed where the membership stands now, or where this device
@@ -179,4 +200,9 @@ impl Space {
             signing.sign(text)
         }))
     }
+}
+
+/// Whether entries of this kind are batches, or sealed and sealed again like one.
+const fn is_like_batch(kind: Kind) -> bool {
+    matches!(kind, Kind::Batch | Kind::Carry)
 }

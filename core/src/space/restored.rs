@@ -378,23 +378,22 @@ impl Space {
         }
         let mut transaction = Transaction::new();
         let before = self.state.clone();
+        let mut waiting = self.all_sealed(store)?;
         if leaves_a_gap {
             // What is no batch is made anew from what is wanted.
-            transaction.delete_prefix(Table::Outbox, keys::sealed(self.number));
             self.state.renewed = None;
             self.state.refused = None;
-            self.state.counter = next;
+        } else {
+            let first = batches.first().map_or(next, |first| first.counter);
+            waiting.retain(|sealed| sealed.counter >= first);
         }
-        self.state.counter = self.state.counter.max(next);
         if is_taken || leaves_a_gap {
-            for sealed in &batches {
-                let place = keys::sealed_entry(self.number, sealed.counter);
-                transaction.delete(Table::Outbox, place);
+            if let Err(error) = self.close_ranks(&mut transaction, &waiting, next, entropy) {
+                self.state = before;
+                return Err(error);
             }
-            for (counter, sealed) in (next..).zip(&batches) {
-                self.put_again(&mut transaction, sealed, counter, entropy)?;
-                self.state.counter = self.state.counter.max(counter + 1);
-            }
+        } else {
+            self.state.counter = next;
         }
         self.save(&mut transaction);
         if let Err(error) = store.commit(transaction.into()) {

@@ -183,6 +183,8 @@ impl Space {
                 let place = keys::lost_entry(self.number, index);
                 transaction.put(Table::Outbox, place, row.to_bytes());
                 index += 1;
+            } else {
+                self.give_up(transaction, &sealed);
             }
         }
         self.state.renewed = None;

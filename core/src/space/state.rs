@@ -74,6 +74,8 @@ pub(crate) struct SpaceState {
     pub(super) untold: Vec<RosterMember>,
     /// Whether this device may lack something that was said before it.
     pub(super) lacks: Lacks,
+    /// Since when it waits for somebody's checkpoint behind it, in milliseconds since the Unix epoch.
+    pub(super) waits_since: Option<i64>,
 }
 
 /// An entry by which something is forgotten.
@@ -204,6 +206,8 @@ struct Row {
     untold: Option<Vec<RosterMember>>,
     #[n(43)]
     lacks: Option<Lacks>,
+    #[n(44)]
+    waits_since: Option<i64>,
     #[n(30)]
     receipt: Option<Receipt>,
     #[n(31)]
@@ -325,6 +329,7 @@ impl SpaceState {
             forgot: None,
             untold: Vec::new(),
             lacks: Lacks::Nothing,
+            waits_since: None,
         }
     }
 
@@ -371,6 +376,7 @@ impl SpaceState {
             forgot: self.forgot,
             untold: (!self.untold.is_empty()).then(|| self.untold.clone()),
             lacks: Some(self.lacks).filter(|lacks| *lacks != Lacks::Nothing),
+            waits_since: self.waits_since,
             receipt: self.receipt.clone(),
             answered: self.answered.clone(),
         })
@@ -431,6 +437,7 @@ impl SpaceState {
             forgot: row.forgot,
             untold: row.untold.unwrap_or_default(),
             lacks: row.lacks.unwrap_or_default(),
+            waits_since: row.waits_since,
         })
     }
 }

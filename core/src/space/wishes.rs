@@ -172,20 +172,31 @@ impl Space {
         // before, and it goes behind.
         let goes_first = is_due && !self.is_drafting(store)?;
         let mut transaction = Transaction::new();
+        let before = self.state.clone();
         let mut signed = None;
         if (!open.is_empty() || is_due) && (!waits || goes_first) {
-            let counter = if waits {
-                self.move_back(store, &mut transaction, entropy)?
-            } else {
-                self.next_counter()
+            let made = self.make_room(store, &mut transaction, waits, entropy);
+            let made = made.and_then(|counter| {
+                let signed = self.sign_allowed(store, (&open, is_due), counter, entropy)?;
+                Ok((counter, signed))
+            });
+            let counter;
+            (counter, signed) = match made {
+                Ok(made) => made,
+                Err(error) => {
+                    self.state = before;
+                    return Err(error);
+                }
             };
-            signed = self.sign_allowed(store, (&open, is_due), counter, entropy)?;
             match &signed {
                 Some(signed) => {
                     outbox::put_membership(&mut transaction, self.number, counter, &signed.draft);
                 }
                 // Nothing makes room for what cannot be.
-                None => transaction = Transaction::new(),
+                None => {
+                    transaction = Transaction::new();
+                    self.state = before.clone();
+                }
             }
             if signed.is_none() && !open.is_empty() {
                 let wish = open.swap_remove(0);
@@ -201,7 +212,6 @@ impl Space {
         if transaction.is_empty() {
             return Ok(drafted);
         }
-        let before = self.state.clone();
         if let Some(signed) = signed {
             self.note_signed(&signed);
             self.save(&mut transaction);
@@ -213,6 +223,21 @@ impl Space {
         Ok(drafted)
     }
 
+    /// The counter of the next entry: before what waits where `waits` says so.
+    fn make_room(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        waits: bool,
+        entropy: &mut dyn Entropy,
+    ) -> Result<u32, SpaceError> {
+        if waits {
+            self.move_back(store, transaction, entropy)
+        } else {
+            Ok(self.next_counter())
+        }
+    }
+
     /// Notes what the next entries depend on.
     fn note_signed(&mut self, signed: &Signed) {
         if let Some(fresh) = &signed.renewed {
@@ -222,7 +247,7 @@ impl Space {
         if !self.is_enrolling() && !signed.is_by_phrase {
             // Batches that made room stand behind it.
             let counter = signed.draft.entry.header().counter;
-            self.state.counter = self.state.counter.max(counter) + 1;
+            self.state.counter = self.state.counter.max(counter + 1);
         }
     }
 
@@ -439,50 +464,38 @@ impl Space {
         entropy: &mut dyn Entropy,
     ) -> Result<(), SpaceError> {
         self.refresh(store)?;
-        if self.has_spent_checkpoint(store)? {
-            self.take_back_checkpoint(store, entropy)?;
-        }
-        while self.take_back_one(store, entropy)? {}
-        Ok(())
-    }
-
-    fn take_back_one(
-        &mut self,
-        store: &mut dyn Store,
-        entropy: &mut dyn Entropy,
-    ) -> Result<bool, SpaceError> {
         let Some(height) = self.book.as_ref().map(|book| book.membership().height()) else {
-            return Ok(false);
+            return Ok(());
         };
-        let outbox = self.outbox(store)?;
-        let counters = &self.state.counters;
-        let next = |of: DeviceNumber| counters.get(usize::from(of.0)).copied().unwrap_or_default();
-        let is_second = |sealed: &&Sealed| {
+        let mut waiting = self.all_sealed(store)?;
+        let is_second = |sealed: &Sealed| {
             let header = sealed.entry.header();
             // Another device with the same keys may have taken its place without a change.
-            let next = next(header.device);
+            let next = self.state.counters.get(usize::from(header.device.0));
+            let next = next.copied().unwrap_or_default();
             changes(header) && (header.height < height || header.counter < next)
-                || self.is_spent_ack(header, next)
+                || self.is_spent(header, next)
         };
-        let Some(second) = outbox.iter().find(is_second) else {
-            return Ok(false);
+        let Some(first) = waiting.iter().position(is_second) else {
+            return Ok(());
         };
+        let rest = waiting.split_off(first);
+        let free = rest[0].counter;
+        let (second, behind): (Vec<Sealed>, Vec<Sealed>) = rest.into_iter().partition(is_second);
         let mut transaction = Transaction::new();
-        transaction.delete(
-            Table::Outbox,
-            keys::sealed_entry(self.number, second.counter),
-        );
         let before = self.state.clone();
-        self.move_up(store, &mut transaction, second.counter, entropy)?;
-        if changes(second.entry.header()) {
-            self.state.renewed = None;
+        for sealed in &second {
+            self.give_up(&mut transaction, sealed);
         }
-        self.save(&mut transaction);
-        if let Err(error) = store.commit(transaction.into()) {
+        let moved = self.close_ranks(&mut transaction, &behind, free, entropy);
+        let committed = moved.and_then(|()| {
+            self.save(&mut transaction);
+            Ok(store.commit(transaction.into())?)
+        });
+        if committed.is_err() {
             self.state = before;
-            return Err(error.into());
         }
-        Ok(true)
+        committed
     }
 
     /// Notes that this device is a member no more, if an entry with a counter below `below` says so

@@ -107,9 +107,13 @@ impl Machine {
             return self.space_failed(engine, number, lie, now);
         };
         let space = engine.space_by_number(number);
-        let gone = space.and_then(|space| space.cannot_give_back(agreed.seq));
-        if let Some(error) = gone {
-            return self.space_failed(engine, number, error.into(), now);
+        if let Some(error) = space.and_then(|space| space.cannot_give_back(agreed.seq)) {
+            // Somebody who has kept more gives it back, where nothing was forgotten.
+            let problem = match error {
+                SpaceError::Forgotten { .. } => error.into(),
+                _ => Problem::RolledBack,
+            };
+            return self.space_failed(engine, number, problem, now);
         }
         self.begin_healing(engine, number, agreed.seq);
     }
@@ -125,8 +129,9 @@ impl Machine {
         let Some((space, store, _)) = engine.parts(number) else {
             return false;
         };
-        let has_all = space.cannot_give_back(0).is_none();
-        if !space.heals() || !has_all || !matches!(space.may_return(store, now.0, DAY_MS), Ok(true))
+        if !space.heals()
+            || !space.has_all_after(0)
+            || !matches!(space.may_return(store, now.0, DAY_MS), Ok(true))
         {
             return false;
         }

@@ -69,6 +69,10 @@ pub(super) struct SpaceSync {
     pub(super) sent_at: Option<Height>,
     /// Whose numbers the entries in it have.
     pub(super) sent_as: Option<VerifyingKey>,
+    /// The counter of the first entry in it.
+    pub(super) sent_from: Option<u32>,
+    /// Checkpoints are to be published where more batches than this stand behind the last one.
+    pub(super) tends: Option<u64>,
     /// The membership at which the relay last said that another entry came first.
     pub(super) moved_at: Option<Height>,
     /// How far the log was read when the relay last said that a counter is another entry's.
@@ -201,6 +205,24 @@ impl Machine {
             sync.wants_pull = true;
             sync.wants_push = true;
             sync.asked_for_keys = false;
+            sync.tends = None;
+        }
+    }
+
+    /// C: the same, and bring checkpoints into the logs in which more than `most` batches stand behind
+    /// the last one. What of a checkpoint could not be sent is taken back by the next
+    /// [`sync_now`](Self::sync_now): nothing else is to wait for it.
+    pub fn tend(&mut self, engine: &Engine, most: u64) {
+        self.sync_now(engine);
+        for sync in self.spaces.values_mut() {
+            sync.tends = Some(most);
+        }
+    }
+
+    /// C: bring no more of checkpoints into logs than is on its way.
+    pub fn tend_no_more(&mut self) {
+        for sync in self.spaces.values_mut() {
+            sync.tends = None;
         }
     }
 

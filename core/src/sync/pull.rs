@@ -408,6 +408,12 @@ impl Machine {
         if !at_end {
             return true;
         }
+        if let Some((space, store, _)) = engine.parts(number)
+            && let Err(error) = space.rest_checkpoints(store, now.0)
+        {
+            // Nothing is lost by waiting until the next time.
+            tracing::warn!(%error, "what has rested was not let go of");
+        }
         let sync = self.spaces.entry(number).or_default();
         let first = !sync.caught_up;
         self.upkeep_due |= first || succession::waits_for(engine, number);
@@ -424,7 +430,7 @@ impl Machine {
         // What the log does not show although it was read to its end has to be sent again; and
         // where a part of what waited is there, it is the next part's turn.
         sync.wants_push |= first || received.membership || received.asked || problem.is_some();
-        sync.wants_push |= received.confirmed > 0;
+        sync.wants_push |= received.confirmed > 0 || received.checkpoints;
         if first || problem.is_some() || received.confirmed > 0 {
             self.events.push_back(Event::Status { space: id });
         }

@@ -10,7 +10,7 @@ use super::pull::{is_on_its_way, is_unheard_of, refused};
 use super::{Event, Machine, Problem, Timestamp};
 use crate::engine::Engine;
 use crate::membership::BookError;
-use crate::space::{Sealed, SpaceError, Unfulfilled};
+use crate::space::{Published, Sealed, SpaceError, Unfulfilled};
 
 /// Bytes of an append answer, at most.
 const ANSWER: usize = 64 * 1024;
@@ -44,8 +44,8 @@ impl Machine {
                 continue;
             }
             sync.wants_push = false;
-            let sent_below = sync.sent_below;
-            let next = match next_entries(engine, number, sent_below) {
+            let (sent_below, tends) = (sync.sent_below, sync.tends);
+            let next = match next_entries(engine, number, (sent_below, tends), now) {
                 Ok(next) => next,
                 Err(error) => {
                     self.space_failed(engine, number, error.into(), now);
@@ -55,6 +55,11 @@ impl Machine {
             let outbox = next.entries;
             let sync = self.spaces.entry(number).or_default();
             sync.withheld = next.withheld.is_some();
+            sync.tends = tends.filter(|_| next.tends);
+            if next.held {
+                self.events.push_back(Event::Status { space: id });
+            }
+            let sync = self.spaces.entry(number).or_default();
             // Reading and all other sending go on.
             if let Some(withheld) = next.withheld {
                 tracing::warn!(space = number, %withheld, "a change cannot be made");
@@ -72,6 +77,7 @@ impl Machine {
             }
             let Some(last) = outbox.last() else { continue };
             let below = last.counter + 1;
+            let from = outbox.first().map(|first| first.counter);
             let attachments = outbox.iter().flat_map(|sealed| sealed.attachments.clone());
             let request = AppendRequest {
                 space: id,
@@ -94,6 +100,7 @@ impl Machine {
             let sync = self.spaces.entry(number).or_default();
             sync.pushing = true;
             sync.sent_at = height;
+            sync.sent_from = from;
             sync.sent_as = space.map(|space| space.signing_key().verifying_key());
         }
     }
@@ -185,6 +192,21 @@ impl Machine {
         sync.wants_push = true;
         sync.wants_pull = true;
         sync.sent_below = None;
+        let is_final = matches!(
+            answer.code,
+            RefusalCode::BadRequest
+                | RefusalCode::Forbidden
+                | RefusalCode::TooLarge
+                | RefusalCode::Unsupported
+        );
+        // Nobody needs a checkpoint, and nothing else waits for it.
+        if is_final
+            && !sync.healing.is_under_way()
+            && self.gives_up_checkpoint(engine, number, answer.seqs.len())
+        {
+            return;
+        }
+        let sync = self.spaces.entry(number).or_default();
         match answer.code {
             // Another entry came first: it is read, and what was wanted is signed anew.
             RefusalCode::Closed | RefusalCode::MembershipMoved | RefusalCode::StaleMembership => {
@@ -229,10 +251,35 @@ impl Machine {
     }
 }
 
+impl Machine {
+    /// Takes back what is on its way of a checkpoint, where the relay refused a part of one behind the
+    /// `taken` entries that it took. No other is made until the app asks again. Says whether it did.
+    fn gives_up_checkpoint(&mut self, engine: &mut Engine, number: u32, taken: usize) -> bool {
+        let sync = self.spaces.entry(number).or_default();
+        let taken = u32::try_from(taken).unwrap_or(u32::MAX);
+        let Some(refused) = sync.sent_from.map(|from| from.saturating_add(taken)) else {
+            return false;
+        };
+        sync.tends = None;
+        let Some((space, store, entropy)) = engine.parts(number) else {
+            return false;
+        };
+        let is_part = space.is_of_checkpoint(store, refused).unwrap_or_default();
+        is_part
+            && space
+                .take_back_checkpoint(store, entropy)
+                .unwrap_or_default()
+    }
+}
+
 /// What is to be sent next in a space.
 #[derive(Default)]
 struct Next {
     entries: Vec<Sealed>,
+    /// A checkpoint of somebody else's was found to be bad.
+    held: bool,
+    /// There may be more to do for a checkpoint.
+    tends: bool,
     unfulfilled: Vec<Unfulfilled>,
     /// Why a change of the membership that is wanted cannot be made now.
     withheld: Option<SpaceError>,
@@ -243,12 +290,17 @@ struct Next {
 fn next_entries(
     engine: &mut Engine,
     number: u32,
-    sent_below: Option<u32>,
+    (sent_below, tends): (Option<u32>, Option<u64>),
+    now: Timestamp,
 ) -> Result<Next, SpaceError> {
     let mut made = Next::default();
     let Some((space, store, entropy)) = engine.parts(number) else {
         return Ok(made);
     };
+    let owes = space.owes_checkpoint(store, now.0)?;
+    if tends.is_none() && !owes && sent_below.is_none() {
+        space.take_back_checkpoint(store, entropy)?;
+    }
     space.take_up_stranded(store, entropy)?;
     space.take_back_draft(store, entropy)?;
     space.refuse_key(store, entropy)?;
@@ -266,18 +318,29 @@ fn next_entries(
     // A membership entry may come second and is made anew then: nothing is numbered behind it.
     if !space.is_drafting(store)? {
         while space.seal(store, entropy)? {}
+        made.held = space.judge_checkpoints(store)?;
+        space.speak_of_checkpoints(store, entropy)?;
+        if owes {
+            // What was forgotten is gone from the relay no sooner than others know what is left.
+            space.publish_checkpoint(store, entropy)?;
+        }
+        if let Some(most) = tends.filter(|_| !owes) {
+            let step = space.tend_checkpoint(store, most, entropy)?;
+            made.tends = step != Published::Nothing;
+        }
     }
     let mut bytes = 0;
-    let fits = |sealed: &Sealed| {
+    let mut fits = |sealed: &Sealed| {
+        let is_first = bytes == 0;
         bytes +=
             sealed.entry.bytes().len() + sealed.attachments.iter().map(Vec::len).sum::<usize>();
-        bytes <= APPEND_BYTES
+        is_first || bytes <= APPEND_BYTES
     };
     let next = space
         .to_send(store)?
         .into_iter()
         .skip_while(|sealed| sent_below.is_some_and(|below| sealed.counter < below))
-        .take_while(fits)
+        .take_while(|sealed| fits(sealed))
         .collect();
     made.entries = up_to_draft(next);
     Ok(made)

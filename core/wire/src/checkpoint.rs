@@ -17,6 +17,13 @@ use crate::ids::{EntryId, Height};
 use crate::strict::is_strict_map;
 use crate::{limits, padding};
 
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+/// How long a checkpoint rests after its quorum before anything goes for it, in milliseconds.
+pub const REST: i64 = 30 * DAY;
+/// How long nobody has to have called a checkpoint bad before it begins to rest, where there is no
+/// quorum, in milliseconds.
+pub const SILENCE: i64 = 90 * DAY;
+
 /// The public part: what everybody may know of a checkpoint, and a relay holds against its log.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
 #[cbor(map)]

@@ -4,18 +4,12 @@ use std::fmt::Display;
 
 use waymark_wire::chain::Chain;
 use waymark_wire::checkpoint::Checkpoint;
+pub(crate) use waymark_wire::checkpoint::{REST, SILENCE};
 use waymark_wire::ids::{DeviceNumber, EntryId, Height, PersonTag};
 use waymark_wire::membership::{Member, Membership, Rights};
 use waymark_wire::message::RefusalCode;
 
 use super::rules::Reason;
-
-const DAY: i64 = 24 * 60 * 60 * 1_000;
-/// How long a checkpoint rests after its quorum before anything goes, in milliseconds.
-pub(crate) const REST: i64 = 30 * DAY;
-/// How long nobody has to have called a checkpoint bad, where there is no quorum, in milliseconds; one
-/// that hurries, the time of a rest.
-pub(crate) const SILENCE: i64 = 90 * DAY;
 
 /// What a log says of itself, to hold a checkpoint against.
 pub(crate) trait Facts {

@@ -1,12 +1,15 @@
 //! The checkpoint that this device is bringing into the log. It says what the log held at a place, and
 //! which snapshots of it are sealed; it outlives the process, and the log may grow meanwhile.
 
+use std::collections::BTreeMap;
+
 use minicbor::{Decode, Encode};
 use waymark_wire::checkpoint::{ChangesDigest, Checkpoint, CheckpointPrivate, Kept, SnapshotOf};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::ids::EntryId;
 use waymark_wire::limits;
 
+use super::compare::Claim;
 use crate::gate::{ActorId, DocumentName, SnapshotSummary};
 use crate::membership::Book;
 use crate::space::{Space, SpaceError, damaged, keys};
@@ -21,6 +24,9 @@ pub(super) struct Plan {
     public: Bytes,
     #[n(1)]
     pub(super) documents: Vec<Planned>,
+    /// The checkpoint whose snapshots it names again.
+    #[n(2)]
+    pub(super) builds_on: Option<EntryId>,
 }
 
 /// One document of it.
@@ -39,6 +45,9 @@ pub(super) struct Planned {
     /// Its snapshots, in order; none yet where it is to be written.
     #[n(4)]
     pub(super) snapshots: Vec<EntryId>,
+    /// They are those of the last checkpoint.
+    #[n(5)]
+    pub(super) is_old: bool,
 }
 
 #[derive(Clone, Debug, Decode, Encode)]
@@ -62,6 +71,19 @@ impl Planned {
             digest: ChangesDigest(summary.digest.0),
             authors: summary.authors.iter().map(author).collect(),
             snapshots: Vec::new(),
+            is_old: false,
+        }
+    }
+
+    /// A document that the last checkpoint holds already.
+    fn old(name: DocumentName, claim: &Claim) -> Self {
+        Self {
+            kind: name.kind,
+            part: name.part,
+            digest: claim.digest,
+            authors: Vec::new(),
+            snapshots: claim.pieces.clone(),
+            is_old: true,
         }
     }
 
@@ -88,6 +110,12 @@ impl Plan {
 
     pub(super) fn save(&self, transaction: &mut Transaction, number: u32) {
         transaction.put(Table::Outbox, keys::plan(number), codec::encode(self));
+    }
+
+    /// Up to where it covers the log.
+    pub(super) fn reaches(&self) -> Result<u64, SpaceError> {
+        let public = Checkpoint::parse(&self.public.0);
+        public.map(|public| public.seq).map_err(|_| broken())
     }
 
     /// The public and the private part, once every snapshot is written.
@@ -140,14 +168,28 @@ impl Space {
         let public = public_part(cursor, height, counters, kept)?;
         let mut documents = Vec::new();
         let unconfirmed = self.unconfirmed(store)?;
+        let last = self.last_sound();
+        let unchanged = match last {
+            Some(last) => self.unchanged_since(store, last)?.unwrap_or_default(),
+            None => BTreeMap::new(),
+        };
+        let builds_on = last.map(|last| last.id);
         let names: Vec<DocumentName> = self.documents.names().collect();
         for name in names {
+            if let Some(claim) = unchanged.get(&name) {
+                documents.push(Planned::old(name, claim));
+                continue;
+            }
             let extent = self.extent(store, name, &unconfirmed)?;
             if extent.changes > 0 {
                 documents.push(Planned::new(name, &extent));
             }
         }
-        Ok(Some(Plan { public, documents }))
+        Ok(Some(Plan {
+            public,
+            documents,
+            builds_on,
+        }))
     }
 }
 

@@ -47,7 +47,14 @@ impl Space {
         if self.first_on_its_way(store)?.is_some() {
             return Ok(Published::Waits);
         }
-        let plan = match Plan::load(store, self.number)? {
+        let is_sound = |plan: &Plan| {
+            let stands = |id: EntryId| {
+                self.furthest(|seen| seen.id == id && seen.stands())
+                    .is_some()
+            };
+            plan.builds_on.is_none_or(stands)
+        };
+        let plan = match Plan::load(store, self.number)?.filter(is_sound) {
             Some(plan) => Some(plan),
             None => self.plan_checkpoint(store)?,
         };
@@ -72,7 +79,11 @@ impl Space {
 
     /// Snapshots that never came into the log are written again.
     fn forget_unknown(&self, store: &dyn Store, plan: &mut Plan) -> Result<(), SpaceError> {
-        for document in &mut plan.documents {
+        for document in plan
+            .documents
+            .iter_mut()
+            .filter(|document| !document.is_old)
+        {
             for id in &document.snapshots {
                 if self.snapshot_at(store, id)?.is_none() {
                     document.snapshots.clear();

@@ -9,7 +9,6 @@ use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::EntryId;
 
 use crate::crypto::Entropy;
-use crate::membership::Book;
 use crate::space::{Sealed, Space, SpaceError, damaged, keys};
 use crate::store::{Store, Table, Transaction};
 
@@ -24,53 +23,42 @@ impl Space {
         entropy: &mut dyn Entropy,
     ) -> Result<bool, SpaceError> {
         self.refresh(store)?;
-        let sealed = self.all_sealed(store)?;
+        let mut waiting = self.all_sealed(store)?;
         let is_part = |sealed: &Sealed| is_part(sealed.entry.header());
-        let Some(first) = sealed.iter().position(is_part) else {
+        let Some(first) = waiting.iter().position(is_part) else {
             return Ok(false);
         };
+        let behind = waiting.split_off(first);
+        let free = behind[0].counter;
         let mut transaction = Transaction::new();
-        self.forget_outdated(store, &mut transaction)?;
-        let mut next = sealed[first].counter;
-        for sealed in &sealed[first..] {
-            let place = keys::sealed_entry(self.number, sealed.counter);
-            transaction.delete(Table::Outbox, place);
-            if is_part(sealed) {
-                let id = sealed.entry.id(&self.state.id);
-                let place = keys::taken_back(self.number, sealed.counter, &id);
-                transaction.put(Table::Outbox, place, sealed.entry.bytes());
-            } else if matches!(sealed.entry.header().kind, Kind::Batch | Kind::Carry) {
-                self.put_again(&mut transaction, sealed, next, entropy)?;
-                next += 1;
-            }
+        let before = self.state.clone();
+        let done = self.forget_outdated(store, &mut transaction);
+        let done = done.and_then(|()| {
+            self.close_ranks(&mut transaction, &behind, free, entropy)?;
+            self.save(&mut transaction);
+            Ok(store.commit(transaction.into())?)
+        });
+        if done.is_err() {
+            self.state = before;
         }
-        let before = std::mem::replace(&mut self.state.counter, next);
-        self.save(&mut transaction);
-        if let Err(error) = store.commit(transaction.into()) {
-            self.state.counter = before;
-            return Err(error.into());
-        }
-        Ok(true)
+        done.map(|()| true)
     }
 
-    /// Whether a part of a checkpoint that is on its way can never count any more: its epoch is over or
-    /// about to be, or the log has something else in its place.
-    pub(in crate::space) fn has_spent_checkpoint(
-        &self,
-        store: &dyn Store,
-    ) -> Result<bool, SpaceError> {
-        let Some(membership) = self.book.as_ref().map(Book::membership) else {
-            return Ok(false);
-        };
-        let own = self.state.device.map_or(0, |own| usize::from(own.0));
-        let next = self.state.counters.get(own).copied().unwrap_or_default();
-        let is_over = membership.is_rotation_due() || membership.is_closed();
-        let is_spent = |header: &Header| {
-            is_over || header.height < membership.epoch_start() || header.counter < next
-        };
-        let outbox = self.outbox(store)?;
-        let mut parts = outbox.iter().map(|sealed| sealed.entry.header());
-        Ok(parts.any(|header| is_part(header) && is_spent(header)))
+    /// Whether the entry on its way with this counter is a part of a checkpoint.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn is_of_checkpoint(&self, store: &dyn Store, counter: u32) -> Result<bool, SpaceError> {
+        let sealed = self.all_sealed(store)?;
+        let mut sealed = sealed.iter().filter(|sealed| sealed.counter == counter);
+        Ok(sealed.any(|sealed| is_part(sealed.entry.header())))
+    }
+
+    /// Keeps what is taken back until it cannot come any more.
+    pub(in crate::space) fn keep_taken_back(&self, transaction: &mut Transaction, part: &Sealed) {
+        let id = part.entry.id(&self.state.id);
+        let place = keys::taken_back(self.number, part.counter, &id);
+        transaction.put(Table::Outbox, place, part.entry.bytes());
     }
 
     /// The entry with this id and counter that was taken back, and its place in the store.

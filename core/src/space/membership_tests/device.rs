@@ -219,6 +219,10 @@ impl Device {
                 .step(|space, store, entropy| space.seal(store, entropy))
                 .unwrap()
             {}
+            self.step(|space, store, _| space.judge_checkpoints(store))
+                .unwrap();
+            self.step(|space, store, entropy| space.speak_of_checkpoints(store, entropy))
+                .unwrap();
         }
     }
 

@@ -5,12 +5,13 @@ use waymark_wire::entry::Kind;
 use waymark_wire::ids::DeviceNumber;
 use waymark_wire::membership::{Op, Rights};
 
+use super::checkpoints;
 use super::device::{Device, PLAN, Pushed, new_member};
 use super::fleet::{Fleet, keys_of};
 use super::liars::lie;
 use crate::crypto::EpochKey;
 use crate::forgotten::Forgotten;
-use crate::gate::{DocumentName, RecordId, TextId};
+use crate::gate::{ActorId, Document, DocumentName, RecordId, TextId};
 use crate::membership::{ToForget, Wish};
 use crate::space::SpaceError;
 use crate::store::{Store, Table};
@@ -567,4 +568,51 @@ fn who_comes_later_finds_no_name_of_what_is_forgotten() {
     assert_eq!(epochs.len(), 1);
     let cut = fleet.membership().cut().unwrap();
     assert_eq!(fleet.opened_since(cut.0, &epochs).0, 2);
+}
+
+/// A newcomer would otherwise see nothing of a plan, and the relay keep what is forgotten for ever.
+#[test]
+fn who_had_something_forgotten_says_what_is_left_and_others_find_it_right() {
+    const DAY: i64 = 24 * 60 * 60 * 1_000;
+    let mut fleet = fleet();
+    checkpoints::publish(&mut fleet.devices[2], &mut fleet.relay);
+    fleet.settle();
+    fleet.wish(0, forget(CANARY));
+    fleet.sync(0);
+    gone(&mut fleet, CANARY);
+    fleet.settle();
+    let place = fleet.relay.log.len() as u64;
+    let owes = |device: &mut Device, now: i64| {
+        device
+            .step(|space, store, _| space.owes_checkpoint(store, now))
+            .unwrap()
+    };
+    // Another one does it after a day; a clock that jumps back begins that day anew.
+    assert!(owes(&mut fleet.devices[0], DAY));
+    for (now, does) in [(DAY, false), (0, false), (DAY - 1, false), (DAY, true)] {
+        assert_eq!(owes(&mut fleet.devices[2], now), does);
+    }
+    let seq = checkpoints::publish(&mut fleet.devices[0], &mut fleet.relay);
+    fleet.settle();
+    assert!(seq > place);
+    for device in 0..3 {
+        let device = &mut fleet.devices[device];
+        assert!(!owes(device, 10 * DAY));
+        let held = device.step(|space, store, _| space.judge_checkpoints(store));
+        assert!(!held.unwrap());
+        assert_eq!(device.space.covered(), place);
+    }
+    let (public, _) = checkpoints::checkpoint_at(&fleet, seq);
+    assert_eq!((public.seq, public.kept.len()), (place, 0));
+    let named = &public.snapshots;
+    let snapshots = fleet.relay.log.iter().filter(|s| named.contains(&s.id));
+    let entries: Vec<_> = snapshots.map(|stored| stored.entry.clone()).collect();
+    assert_eq!(entries.len(), 1);
+    for entry in &entries {
+        let part = checkpoints::text_of(&fleet, 1, entry, entry.body());
+        let document = Document::from_snapshot(ActorId([9; 16]), PLAN, &|_| true, &[&part]);
+        let records: Vec<_> = document.unwrap().records().map(|r| r.id).collect();
+        assert!(!records.contains(&RecordId::of(CANARY.as_bytes())));
+        assert!(records.contains(&RecordId::of(b"after")));
+    }
 }

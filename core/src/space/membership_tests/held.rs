@@ -13,7 +13,7 @@ use crate::gate::{Document, Section};
 use crate::store::{Store, Table, Transaction};
 
 /// The sections of a device's first changes in the plan, one each.
-fn sections(fleet: &Fleet, device: usize, notes: &[&str]) -> Vec<Vec<u8>> {
+pub(super) fn sections(fleet: &Fleet, device: usize, notes: &[&str]) -> Vec<Vec<u8>> {
     let mut document = Document::new(fleet.devices[device].space.actor());
     notes
         .iter()
@@ -26,7 +26,7 @@ fn sections(fleet: &Fleet, device: usize, notes: &[&str]) -> Vec<Vec<u8>> {
 }
 
 /// Has a member's other software append a batch of one section.
-fn write(fleet: &mut Fleet, device: usize, section: &[u8]) -> u64 {
+pub(super) fn write(fleet: &mut Fleet, device: usize, section: &[u8]) -> u64 {
     let membership = fleet.membership();
     let log = fleet.relay.log.iter();
     let own = log.filter(|stored| stored.entry.header().device == fleet.number(device));
@@ -59,6 +59,11 @@ fn held(fleet: &Fleet) -> Vec<(u64, Option<u32>, String)> {
 
 /// Makes the reader believe that the app died in its runs before, in an entry.
 fn died(fleet: &mut Fleet, seq: u64, begun: u32) {
+    died_in(fleet, 0, seq, begun);
+}
+
+/// The same of any device.
+pub(super) fn died_in(fleet: &mut Fleet, device: usize, seq: u64, begun: u32) {
     let mut row = Transaction::new();
     let journal = codec::encode(&Journal {
         from: seq,
@@ -67,13 +72,9 @@ fn died(fleet: &mut Fleet, seq: u64, begun: u32) {
         begun,
     });
     row.put(Table::Journal, 0_u32.to_be_bytes(), journal);
-    fleet.devices[0]
-        .store
-        .as_mut()
-        .unwrap()
-        .commit(row.into())
-        .unwrap();
-    fleet.devices[0].crash();
+    let store = fleet.devices[device].store.as_mut();
+    store.unwrap().commit(row.into()).unwrap();
+    fleet.devices[device].crash();
 }
 
 #[derive(minicbor::Encode)]

@@ -32,6 +32,10 @@ enum Step {
     Push(bool),
     Sync,
     Crash,
+    /// Takes a step towards a checkpoint.
+    Publish,
+    /// Takes back what is on its way of one.
+    TakeBack,
 }
 
 fn step() -> impl Strategy<Value = (usize, Step)> {
@@ -48,6 +52,8 @@ fn step() -> impl Strategy<Value = (usize, Step)> {
         4 => any::<bool>().prop_map(Step::Push),
         4 => Just(Step::Sync),
         1 => Just(Step::Crash),
+        3 => Just(Step::Publish),
+        1 => Just(Step::TakeBack),
     ];
     (0..DEVICES, what)
 }
@@ -101,6 +107,17 @@ impl Run {
             }
             Step::Sync => own.sync(relay),
             Step::Crash => own.crash(),
+            Step::Publish if own.caught_up => {
+                let step =
+                    own.step(|space, store, entropy| space.publish_checkpoint(store, entropy));
+                drop(step.unwrap());
+            }
+            Step::TakeBack if own.caught_up => {
+                let step =
+                    own.step(|space, store, entropy| space.take_back_checkpoint(store, entropy));
+                drop(step.unwrap());
+            }
+            Step::Publish | Step::TakeBack => {}
         }
         self.welcome();
     }

@@ -29,7 +29,7 @@ pub(super) enum Refused {
 pub(super) struct Stored {
     pub(super) entry: Entry,
     pub(super) id: EntryId,
-    after: Cursor,
+    pub(super) after: Cursor,
 }
 
 pub(super) struct Relay {
