@@ -20,6 +20,8 @@ pub struct Engine {
     pub(crate) mail: Mail,
     spaces: Vec<Space>,
     damaged: Vec<Damage>,
+    /// How often something was forgotten since the start.
+    forgot: u64,
 }
 
 impl Engine {
@@ -39,6 +41,7 @@ impl Engine {
             mail,
             spaces,
             damaged,
+            forgot: 0,
         })
     }
 
@@ -95,7 +98,16 @@ impl Engine {
         let (space, store, _) = self
             .parts(number)
             .ok_or(SpaceError::NotAllowed("the space is gone"))?;
-        space.receive(store, items, receipt, at_end)
+        let received = space.receive(store, items, receipt, at_end)?;
+        self.forgot += u64::from(received.forgot);
+        Ok(received)
+    }
+
+    /// How often something was forgotten since the start: what was made of documents before is not to be
+    /// kept.
+    #[must_use]
+    pub const fn forgot(&self) -> u64 {
+        self.forgot
     }
 
     /// Gives up this device's membership in a space for another one, because somebody else has the same

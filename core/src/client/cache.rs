@@ -25,6 +25,8 @@ pub(crate) struct Views(Mutex<Folded>);
 
 #[derive(Default)]
 struct Folded {
+    /// How often something had been forgotten.
+    forgot: u64,
     plans: BTreeMap<SpaceId, (Made, Arc<Plan>)>,
     logs: BTreeMap<(SpaceId, u32), (Made, Arc<Log>)>,
 }
@@ -36,6 +38,18 @@ struct Made {
     height: Option<Height>,
 }
 
+impl Folded {
+    /// Drops all of them where something was forgotten since they were made.
+    fn freshen(&mut self, engine: &Engine) {
+        if self.forgot != engine.forgot() {
+            *self = Self {
+                forgot: engine.forgot(),
+                ..Self::default()
+            };
+        }
+    }
+}
+
 impl Views {
     /// Drops all of them.
     pub(crate) fn clear(&self) {
@@ -44,10 +58,11 @@ impl Views {
 
     /// The plan of a care space.
     pub(crate) fn plan(&self, engine: &mut Engine, id: SpaceId) -> Result<Arc<Plan>, WaymarkError> {
+        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        folded.freshen(engine);
         let (space, store, _) = care(engine, id)?;
         let people = People::of(space);
         let made = made(space, store, DocumentKey::PLAN)?;
-        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((from, plan)) = folded.plans.get(&id)
             && *from == made
         {
@@ -68,10 +83,11 @@ impl Views {
         id: SpaceId,
         month: DocumentKey,
     ) -> Result<Arc<Log>, WaymarkError> {
+        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        folded.freshen(engine);
         let (space, store, _) = care(engine, id)?;
         let people = People::of(space);
         let made = made(space, store, month)?;
-        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((from, log)) = folded.logs.get(&(id, month.part))
             && *from == made
         {
