@@ -151,7 +151,10 @@ impl Forgetting<'_> {
         let inner = &mut *self.0.shared.lock();
         let (space, store, _) = care(&mut inner.engine, space_of(plan))?;
         let notices = space.notices(store)?;
-        Ok(notices.iter().map(|notice| given_up(space, notice)).collect())
+        Ok(notices
+            .iter()
+            .map(|notice| given_up(space, notice))
+            .collect())
     }
 
     /// The person has seen what went: it is listed no more.
@@ -193,7 +196,9 @@ impl Forgetting<'_> {
                 counts.add(record.id, &record.bytes, persons.collect());
             }
             let texts = document.texts().into_iter();
-            counts.texts.extend(texts.filter(|id| all.texts.contains(id)));
+            counts
+                .texts
+                .extend(texts.filter(|id| all.texts.contains(id)));
         }
         for item in items {
             if !counts.knows(*item) {

@@ -184,11 +184,7 @@ impl Space {
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails or is damaged.
-    pub fn owes_checkpoint(
-        &mut self,
-        store: &mut dyn Store,
-        now: i64,
-    ) -> Result<bool, SpaceError> {
+    pub fn owes_checkpoint(&mut self, store: &mut dyn Store, now: i64) -> Result<bool, SpaceError> {
         self.refresh(store)?;
         let membership = self.book.as_ref().map(Book::membership);
         let cut = self.state.forgot.zip(membership.and_then(Membership::cut));

@@ -384,8 +384,10 @@ impl Machine {
         }
         if received.forgot {
             let given_up = received.given_up;
-            self.events
-                .push_back(Event::Forgotten { space: id, given_up });
+            self.events.push_back(Event::Forgotten {
+                space: id,
+                given_up,
+            });
         }
         let (seq, at_end) = (receipt.position.seq, receipt.position.seq >= head);
         let sync = self.spaces.entry(number).or_default();

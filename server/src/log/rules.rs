@@ -167,7 +167,10 @@ pub(crate) fn spent_keys(membership: &Membership, gone: Height) -> Vec<Range<Hei
     let until = last_two.max(gone.unwrap_or_default());
     let mut spent = Vec::new();
     let mut from = Height(0);
-    for cut in cuts.iter().filter(|cut| gone.is_none_or(|gone| **cut > gone)) {
+    for cut in cuts
+        .iter()
+        .filter(|cut| gone.is_none_or(|gone| **cut > gone))
+    {
         let before = Height(cut.0.saturating_sub(1));
         let stays = membership.epoch_start_at(before);
         if stays >= until {

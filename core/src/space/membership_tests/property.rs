@@ -108,14 +108,12 @@ impl Run {
             Step::Sync => own.sync(relay),
             Step::Crash => own.crash(),
             Step::Publish if own.caught_up => {
-                let step =
-                    own.step(|space, store, entropy| space.publish_checkpoint(store, entropy));
-                drop(step.unwrap());
+                own.step(|space, store, entropy| space.publish_checkpoint(store, entropy))
+                    .unwrap();
             }
             Step::TakeBack if own.caught_up => {
-                let step =
-                    own.step(|space, store, entropy| space.take_back_checkpoint(store, entropy));
-                drop(step.unwrap());
+                own.step(|space, store, entropy| space.take_back_checkpoint(store, entropy))
+                    .unwrap();
             }
             Step::Publish | Step::TakeBack => {}
         }

@@ -123,7 +123,10 @@ fn go_through(
             freed += length;
         }
     }
-    let spent = match spaces.get(&due.space).map(|space| space.membership().clone()) {
+    let spent = match spaces
+        .get(&due.space)
+        .map(|space| space.membership().clone())
+    {
         Some(membership) => {
             let gone = checkpoints::gone(db, due.number, &membership)?;
             rows::drop_sealed(db, due.number, &spent_keys(&membership, gone))?
