@@ -9,6 +9,7 @@ use crate::verbs::begin_anew::BeginAnew;
 use crate::verbs::checkpoint::Checkpoint;
 use crate::verbs::devices::Devices;
 use crate::verbs::evidence::Evidence;
+use crate::verbs::forget::Forget;
 use crate::verbs::grant::Grant;
 use crate::verbs::held::Held;
 use crate::verbs::init::Init;
@@ -64,6 +65,9 @@ pub(crate) enum Command {
     Members(Members),
     /// Say what for and how long somebody may read a plan, withdraw that, or show it.
     Grant(Grant),
+    /// Have everybody forget a goal, a check-in or a note: shows first what goes. What somebody has
+    /// read, they may have kept.
+    Forget(Forget),
     /// Take a person's access to a plan back.
     Revoke(Revoke),
     /// Replace the key of a plan.

@@ -8,6 +8,8 @@ pub(crate) mod checkpoint;
 mod comparing;
 pub(crate) mod devices;
 pub(crate) mod evidence;
+pub(crate) mod forget;
+mod goals;
 pub(crate) mod grant;
 pub(crate) mod held;
 pub(crate) mod init;

@@ -1,7 +1,7 @@
 //! Having something forgotten by everybody: what would go, that it goes, and what of this device's own
 //! words went when somebody else did it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -202,7 +202,7 @@ impl Forgetting<'_> {
         }
         for item in items {
             if !counts.knows(*item) {
-                return Err(WaymarkError::not_found(format!("{item:?}")));
+                return Err(WaymarkError::not_found(what(*item)));
             }
         }
         let preview = counts.preview(space);
@@ -215,7 +215,7 @@ impl Forgetting<'_> {
 struct Counts {
     records: BTreeMap<RecordId, Option<Kind>>,
     people: BTreeMap<Option<PersonTag>, BTreeMap<Option<Kind>, u32>>,
-    texts: std::collections::BTreeSet<TextId>,
+    texts: BTreeSet<TextId>,
 }
 
 impl Counts {
@@ -270,6 +270,14 @@ impl Counts {
             texts: count(self.texts.len()),
             devices: count(others.count()),
         }
+    }
+}
+
+fn what(item: Forgettable) -> String {
+    match item {
+        Forgettable::CheckIn { check_in } => format!("check-in {check_in}"),
+        Forgettable::Goal { goal } => format!("goal {goal}"),
+        Forgettable::Text { text } => format!("text {text}"),
     }
 }
 
