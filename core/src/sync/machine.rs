@@ -218,24 +218,6 @@ impl Machine {
         }
     }
 
-    /// C: the same, and bring checkpoints into the logs in which more than `most` batches stand behind
-    /// the last one. What of a checkpoint could not be sent is taken back by the next
-    /// [`sync_now`](Self::sync_now): nothing else is to wait for it.
-    pub fn tend(&mut self, engine: &Engine, most: u64) {
-        self.sync_now(engine);
-        for sync in self.spaces.values_mut() {
-            let is_read = false;
-            sync.tends = Some(Tends { most, is_read });
-        }
-    }
-
-    /// C: bring no more of checkpoints into logs than is on its way.
-    pub fn tend_no_more(&mut self) {
-        for sync in self.spaces.values_mut() {
-            sync.tends = None;
-        }
-    }
-
     /// C: keep answers open, with a heartbeat every so many seconds, or no longer.
     pub fn set_live(&mut self, heartbeat: Option<u16>) {
         self.live = heartbeat;

@@ -252,6 +252,24 @@ impl Machine {
 }
 
 impl Machine {
+    /// C: try everything now, and bring checkpoints into the logs in which more than `most` batches stand behind
+    /// the last one. What of a checkpoint could not be sent is taken back by the next
+    /// [`sync_now`](Self::sync_now): nothing else is to wait for it.
+    pub fn tend(&mut self, engine: &Engine, most: u64) {
+        self.sync_now(engine);
+        for sync in self.spaces.values_mut() {
+            let is_read = false;
+            sync.tends = Some(Tends { most, is_read });
+        }
+    }
+
+    /// C: bring no more of checkpoints into logs than is on its way.
+    pub fn tend_no_more(&mut self) {
+        for sync in self.spaces.values_mut() {
+            sync.tends = None;
+        }
+    }
+
     /// Takes back what is on its way of a checkpoint, where the relay refused a part of one behind the
     /// `taken` entries that it took. No other is made until the app asks again. Says whether it did.
     fn gives_up_checkpoint(&mut self, engine: &mut Engine, number: u32, taken: usize) -> bool {
