@@ -15,6 +15,12 @@ use waymark_tests::sim::{Group, Options, Outcome, Relays, Sabotage, Tally, run};
 /// Runs that every change has to pass.
 const SEEDS: u64 = 200;
 
+/// Runs with checkpoints that every change has to pass.
+const CHECKPOINTED: u64 = 100;
+
+/// Of these, such as fail and are not mended yet.
+const OPEN_CHECKPOINTED: [u64; 0] = [];
+
 /// Runs that fail and are not mended yet, each with what is known.
 ///
 /// - 1021: a relay keeps the key of an epoch from a device, and the plan is closed before anybody hands
@@ -47,11 +53,16 @@ fn assert_no_failure(outcomes: &[Outcome], options: Options) {
     let relays = relays.map(|value| value.get_name().to_owned());
     let relays = relays.unwrap_or_default();
     let heals = if options.heals { " --heals" } else { "" };
+    let checkpoints = if options.checkpoints {
+        " --checkpoints"
+    } else {
+        ""
+    };
     let failed = outcomes.iter().filter_map(|outcome| {
         let why = outcome.failure.as_ref()?;
         let seed = outcome.seed;
         let replay = format!(
-            "cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --relays {relays}{heals} --verbose"
+            "cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --relays {relays}{heals}{checkpoints} --verbose"
         );
         Some(format!("seed {seed}: {why}\n  {replay}"))
     });
@@ -127,6 +138,37 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_let_in() {
         "restores",
     ] {
         assert!(tally.of(Group::Fault, fault) > 0, "no {fault}");
+    }
+}
+
+/// What somebody wrote would be gone with what a checkpoint covers, or somebody who keeps the rules would
+/// be named a liar.
+#[test]
+fn checkpoints_come_and_rest_and_nothing_is_lost_with_what_they_cover() {
+    let seeds = (3_000..3_000 + CHECKPOINTED).filter(|seed| !OPEN_CHECKPOINTED.contains(seed));
+    let (honest, tampering): (Vec<u64>, Vec<u64>) = seeds.partition(|seed| seed % 3 == 0);
+    let mut tally = Tally::default();
+    for (relays, seeds) in [(Relays::Honest, honest), (Relays::Tampering, tampering)] {
+        let options = Options {
+            relays,
+            heals: true,
+            checkpoints: true,
+            ..Options::default()
+        };
+        let played = play(&seeds, options);
+        assert_no_failure(&played, options);
+        for outcome in &played {
+            tally.take(&outcome.tally);
+        }
+    }
+    println!("{tally}");
+    let of = |what| tally.of(Group::Run, what);
+    for (what, least) in [
+        ("checkpoints", 3 * CHECKPOINTED),
+        ("confirmations", CHECKPOINTED),
+        ("entries dropped", 10 * CHECKPOINTED),
+    ] {
+        assert!(of(what) > least, "only {} {what}", of(what));
     }
 }
 
