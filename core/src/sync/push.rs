@@ -252,8 +252,8 @@ impl Machine {
 }
 
 impl Machine {
-    /// C: try everything now, and bring checkpoints into the logs in which more than `most` batches stand behind
-    /// the last one. What of a checkpoint could not be sent is taken back by the next
+    /// C: try everything now, and bring checkpoints into the logs in which more than `most` batches
+    /// stand behind the last one. What of a checkpoint could not be sent is taken back by the next
     /// [`sync_now`](Self::sync_now): nothing else is to wait for it.
     pub fn tend(&mut self, engine: &Engine, most: u64) {
         self.sync_now(engine);
