@@ -83,7 +83,7 @@ impl Space {
     }
 
     /// Whose entry it is, among those who are or were members in this log.
-    fn signer_of(&self, entry: &Entry, at: &EntryId) -> Option<DeviceNumber> {
+    pub(super) fn signer_of(&self, entry: &Entry, at: &EntryId) -> Option<DeviceNumber> {
         let membership = self.book.as_ref().map(Book::membership)?;
         let id = entry.id(&self.state.id);
         let mut everybody = membership.everybody().iter();
@@ -114,7 +114,11 @@ impl Space {
     /// The id of a carried batch, and its sections.
     pub(super) fn carried(&self, entry: &Entry) -> Result<(EntryId, Vec<Section>), &'static str> {
         let padded = Zeroizing::new(self.text_of(entry).map_err(|_| "not_opened")?);
-        let text = padding::unpad(&padded).ok_or("not_padded")?;
+        self.carried_in(padding::unpad(&padded).ok_or("not_padded")?)
+    }
+
+    /// The same, from the text of a carry.
+    pub(super) fn carried_in(&self, text: &[u8]) -> Result<(EntryId, Vec<Section>), &'static str> {
         let carried: Carried = codec::decode(text, limits::CARRY).map_err(|_| "no_carry")?;
         let key = Zeroizing::new(carried.key.0);
         let batch = Entry::parse(carried.entry.0).map_err(|_| "no_carry")?;
