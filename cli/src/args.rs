@@ -62,7 +62,8 @@ pub(crate) enum Command {
     Link(Link),
     /// Show this person's devices, or remove one.
     Devices(Devices),
-    /// Show what proves that a relay told two stories, write it to a file, or check such a file.
+    /// Show what proves that a relay told two stories, or a member's device wrote two changes under
+    /// one number, write it to a file, or check such a file.
     Evidence(Evidence),
     /// Show who can read a plan, since when, and when they were last heard.
     Members(Members),

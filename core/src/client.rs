@@ -39,6 +39,7 @@ mod goals;
 mod grants;
 mod held;
 mod invitations;
+mod member_evidence;
 mod members;
 mod offers;
 mod people;
@@ -74,6 +75,7 @@ pub use self::invitations::{
     Invitation, InvitationEnd, InvitationId, InvitationPurpose, InvitationStage, InvitationView,
     Invitations,
 };
+pub use self::member_evidence::MemberEvidence;
 pub use self::members::{ItemReaders, MembershipChange, MembershipStep};
 pub use self::offers::OfferView;
 pub use self::people::{KeyHolder, MemberView, People};

@@ -30,6 +30,9 @@ pub use epoch::{
 pub use error::CryptoError;
 pub use keys::{MEMBERSHIP_KEYS_LEN, MembershipKeys};
 pub(crate) use seal::hkdf;
-pub use seal::{HEADER_LEN, ROSTER_OVERHEAD, SEAL_OVERHEAD, open, open_roster, seal, seal_roster};
+pub use seal::{
+    EntryKey, HEADER_LEN, ROSTER_OVERHEAD, SEAL_OVERHEAD, entry_key, open, open_alone, open_roster,
+    seal, seal_roster,
+};
 pub use secret::Secret;
 pub use storage::{DATABASE_SALT_LEN, STORAGE_OVERHEAD, StorageKey};

@@ -24,6 +24,7 @@
 //! - [`succession`]: a space that goes on in the place of another.
 //! - [`space`]: one space on one device.
 //! - [`engine`]: all of a device's spaces.
+//! - [`equivocation`]: proof that a member's device wrote two changes under one number.
 //! - [`sync`]: the sync state machine, without I/O.
 //! - [`driver`]: the only async code.
 #![cfg_attr(not(feature = "uniffi"), forbid(unsafe_code))]
@@ -37,6 +38,7 @@ pub mod crypto;
 #[cfg(feature = "http")]
 pub mod driver;
 pub mod engine;
+pub mod equivocation;
 pub mod gate;
 pub mod home;
 pub mod ids;

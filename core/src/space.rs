@@ -43,6 +43,7 @@ mod rewind;
 mod standing;
 mod start;
 mod state;
+mod twice;
 mod wanted;
 mod wishes;
 

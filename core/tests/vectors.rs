@@ -22,6 +22,8 @@ mod changes;
 mod checkpoints;
 #[path = "vectors/entries.rs"]
 mod entries;
+#[path = "vectors/equivocation.rs"]
+mod equivocation;
 #[path = "vectors/evidence.rs"]
 mod evidence;
 #[path = "vectors/life.rs"]

@@ -438,6 +438,32 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         equal(allCheckIns(tablet, plan).map { it.id }, listOf(seen))
     },
 
+    "what a device wrote is undone, and counts again" to {
+        val (phone, plan) = begin()
+        val tablet = inviteTherapist(phone, plan)
+        tablet.goals().create(plan, GoalDraft("Buy our pills"))
+        tablet.syncNow()
+        phone.syncNow()
+        val people = phone.people()
+        val number = tablet.people().members(plan).single { it.thisDevice }.number
+        refused<WaymarkException.NotAllowed>("not_allowed") {
+            tablet.people().undoDevice(plan, 0u)
+        }
+        val undone = people.undoDevice(plan, number)
+        equal(listOf(undone.name, undone.records, undone.undoneBy), listOf("Dr. Ada", 3u, "Kim"))
+        phone.syncNow()
+        tablet.syncNow()
+        for (device in listOf(phone, tablet)) {
+            val view = device.goals().view(plan)
+            equal(view.goals, emptyList())
+            equal(view.leftOut.map { it.reason }.toSet(), setOf(Reason.VOIDED))
+            equal(device.people().undoneDevices(plan), listOf(undone))
+        }
+        people.redoDevice(plan, number)
+        equal(phone.goals().list(plan).map { it.statement }, listOf("Buy our pills"))
+        refused<WaymarkException.NotFound>("not_found") { people.redoDevice(plan, number) }
+    },
+
     "who begins anew takes along what was chosen, and the therapist follows" to {
         val (phone, plan) = begin()
         val setup = setUp(phone, plan)

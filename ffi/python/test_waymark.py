@@ -40,6 +40,7 @@ from waymark import (
     Outcome,
     Period,
     Rating,
+    Reason,
     RecoveryState,
     Role,
     Schedule,
@@ -53,6 +54,7 @@ from waymark import (
     WaymarkConfig,
     WaymarkError,
     check_evidence,
+    check_member_evidence,
     remove_damaged,
     salvage,
     version,
@@ -529,6 +531,35 @@ class Sharing(Case):
         self.assertEqual(caught.exception.code(), "offline")
         self.assertEqual([c.id for c in all_check_ins(tablet, plan)], [seen], "what came stays")
 
+    async def test_what_a_device_wrote_is_undone_and_counts_again(self):
+        phone, plan = self.begin()
+        tablet = await self.invite_therapist(phone, plan)
+        tablet.goals().create(plan, GoalDraft(statement="Buy our pills"))
+        await tablet.sync_now()
+        await phone.sync_now()
+        people = phone.people()
+        (number,) = (m.number for m in tablet.people().members(plan) if m.this_device)
+        self.refused(
+            WaymarkError.NotAllowed, "not_allowed", lambda: tablet.people().undo_device(plan, 0)
+        )
+        later = people.undo_device(plan, number, "2999-01-01")
+        self.assertEqual((later.records, later.since), (0, "2999-01-01"))
+        undone = people.undo_device(plan, number)
+        self.assertEqual((undone.name, undone.records, undone.undone_by), ("Dr. Ada", 3, "Kim"))
+        await phone.sync_now()
+        await tablet.sync_now()
+        for device in (phone, tablet):
+            view = device.goals().view(plan)
+            self.assertEqual(view.goals, [])
+            self.assertEqual({left.reason for left in view.left_out}, {Reason.VOIDED})
+            self.assertEqual({by for left in view.left_out for by in left.undone_by}, {undone.id})
+            self.assertEqual(device.people().undone_devices(plan), [undone])
+        people.redo_device(plan, number)
+        self.assertEqual([g.statement for g in phone.goals().list(plan)], ["Buy our pills"])
+        self.refused(
+            WaymarkError.NotFound, "not_found", lambda: people.redo_device(plan, number)
+        )
+
     async def test_who_begins_anew_takes_along_what_was_chosen_and_the_therapist_follows(self):
         phone, plan = self.begin()
         goal, _, mood = goal_and_measures(phone, plan)
@@ -976,6 +1007,9 @@ class Keys(Case):
         self.assertEqual(new.diagnostics().version, version())
         self.assertEqual(new.evidence(), [])
         self.refused(WaymarkError.InvalidInput, "invalid_input", lambda: check_evidence(b"none"))
+        self.refused(
+            WaymarkError.InvalidInput, "invalid_input", lambda: check_member_evidence(b"none")
+        )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use waymark_core::client::{HeldContents, HeldOutcome, HeldPlace, HeldView, WaymarkError};
+use waymark_core::client::{
+    HeldContents, HeldOutcome, HeldPlace, HeldView, MemberEvidence, WaymarkError,
+};
 
 use crate::session::Session;
 
@@ -47,4 +49,22 @@ impl Held {
     pub fn discard(&self, place: HeldPlace) -> Result<(), WaymarkError> {
         self.0.call(|c| c.held().discard(place))
     }
+
+    /// What this device keeps as proof that devices of members wrote two different changes under one
+    /// number: at most one for each device of a space.
+    ///
+    /// # Errors
+    /// `locked`, or the storage's.
+    pub fn evidence(&self) -> Result<Vec<MemberEvidence>, WaymarkError> {
+        self.0.call(|c| c.held().evidence())
+    }
+}
+
+/// Checks evidence against a member's device that somebody handed over, with nothing but its bytes.
+///
+/// # Errors
+/// `invalid_input` where they prove nothing, with the reason.
+#[uniffi::export]
+pub fn check_member_evidence(bytes: Vec<u8>) -> Result<MemberEvidence, WaymarkError> {
+    MemberEvidence::check(&bytes)
 }

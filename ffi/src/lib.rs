@@ -35,7 +35,7 @@ pub use self::check_ins::{CheckIns, TimedCheckIn};
 pub use self::config::WaymarkConfig;
 pub use self::evidence::check_evidence;
 pub use self::goals::{GoalDraft, Goals};
-pub use self::held::Held;
+pub use self::held::{Held, check_member_evidence};
 pub use self::invitations::{InvitationLink, Invitations};
 pub use self::key::{KeyProvider, KeyProviderError};
 pub use self::listening::{ChangeListener, ListenerError, Subscription};

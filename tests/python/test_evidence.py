@@ -3,7 +3,7 @@
 import unittest
 
 from test_vectors import Case, load, unhex
-from waymark import cbor, evidence, wire
+from waymark import cbor, equivocation, evidence, sealing, wire
 
 
 class Evidence(Case):
@@ -50,6 +50,34 @@ class Evidence(Case):
                 spoiled = raw[:place] + bytes([raw[place] ^ 1]) + raw[place + 1 :]
                 with self.assertRaises((wire.Refused, cbor.Malformed)):
                     evidence.verify(spoiled)
+
+
+class Members(Case):
+    def setUp(self):
+        self.vectors = load("evidence")["members"]
+
+    def test_what_proves_two_changes_under_one_number(self):
+        vector = self.vectors["proof"]
+        kind, part, change, one, other = equivocation.verify(unhex(vector["bytes"]))
+        document = {"kind": kind, "part": part}
+        self.assertEqual((document, change), (vector["document"], vector["change"]))
+        self.assertEqual((one.hex(), other.hex()), (vector["one"], vector["other"]))
+
+    def test_each_entrys_key_follows_from_the_epochs(self):
+        epoch, at = unhex(self.vectors["epoch_key"]), unhex(self.vectors["membership_entry"])
+        proof = cbor.decode(unhex(self.vectors["proof"]["bytes"]))
+        self.assertEqual(proof[1].hex(), self.vectors["space"])
+        self.assertEqual(proof[2].hex(), self.vectors["signer"])
+        for signed in (proof[3], proof[4]):
+            header = wire.parse_entry(signed[0]).header
+            info = sealing.entry_info(b"waymark/1 seal", proof[1], at, header)
+            self.assertEqual(signed[1], at)
+            self.assertEqual(sealing.hkdf(header[-16:], epoch, info, 32), signed[2])
+
+    def test_what_proves_nothing(self):
+        for vector in self.vectors["refused"]:
+            outcome = self.outcome(lambda: equivocation.verify(unhex(vector["bytes"])))
+            self.assertEqual(outcome, vector["outcome"], vector["what"])
 
 
 if __name__ == "__main__":

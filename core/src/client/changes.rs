@@ -41,7 +41,8 @@ pub enum Change {
         /// Spaces that it knows.
         known: u32,
     },
-    /// Others wrote records of a plan.
+    /// Others wrote records of a plan. Those of the plan itself may change what counts in its logs, and
+    /// what is shown of its texts.
     Records {
         /// The plan, or home as a space.
         plan: PlanId,

@@ -10,7 +10,7 @@ use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use zeroize::Zeroizing;
 
 use crate::crypto::secret::equal_in_constant_time;
-use crate::crypto::{CryptoError, EpochKey};
+use crate::crypto::{CryptoError, EpochKey, Secret};
 
 /// The length of an entry's header. Its last 16 bytes are the salt.
 pub const HEADER_LEN: usize = 52;
@@ -60,6 +60,40 @@ pub fn open(
     let info = info(ENTRY_LABEL, space_id, membership_entry_id, header);
     let key = one_off_key(derive::<KEY_LEN>(epoch_key, header, &info)?.as_slice())?;
     open_with(&key, &info, sealed.into())
+}
+
+/// The key of one entry alone. It opens that entry, and tells nothing of the epoch key nor of any other
+/// entry: what is handed to somebody who is to read this one.
+pub type EntryKey = Secret<KEY_LEN>;
+
+/// Derives the key of one entry, under which [`seal`] has sealed it.
+///
+/// # Errors
+/// [`CryptoError::TooLong`] never with texts as short as these.
+pub fn entry_key(
+    epoch_key: &EpochKey,
+    space_id: &[u8; 32],
+    membership_entry_id: &[u8; 32],
+    header: &[u8; HEADER_LEN],
+) -> Result<EntryKey, CryptoError> {
+    let info = info(ENTRY_LABEL, space_id, membership_entry_id, header);
+    let derived = derive::<KEY_LEN>(epoch_key, header, &info)?;
+    EntryKey::from_slice("an entry's key", derived.as_slice())
+}
+
+/// Opens what [`seal`] made for the same place, with the key of that entry alone.
+///
+/// # Errors
+/// [`CryptoError::NotOpened`] when a byte of it, of the header or of the ids differs, or the key.
+pub fn open_alone(
+    key: &EntryKey,
+    space_id: &[u8; 32],
+    membership_entry_id: &[u8; 32],
+    header: &[u8; HEADER_LEN],
+    sealed: impl Into<Vec<u8>>,
+) -> Result<Vec<u8>, CryptoError> {
+    let info = info(ENTRY_LABEL, space_id, membership_entry_id, header);
+    open_with(&one_off_key(key.expose())?, &info, sealed.into())
 }
 
 /// Seals the private part of a membership entry so that it also *commits* to the epoch key: no

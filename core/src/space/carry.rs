@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::lost::LostRow;
 use super::receive::Page;
+use super::twice::Written;
 use super::{Space, SpaceError, actor, outbox};
 use crate::crypto::{Entropy, EpochKey, open};
 use crate::gate::{Section, decode_batch};
@@ -111,8 +112,8 @@ impl Space {
         }
     }
 
-    /// The id of a carried batch, and its sections.
-    pub(super) fn carried(&self, entry: &Entry) -> Result<(EntryId, Vec<Section>), &'static str> {
+    /// A carried batch, which its signer has signed.
+    pub(super) fn carried_batch(&self, entry: &Entry) -> Result<Written, &'static str> {
         let padded = Zeroizing::new(self.text_of(entry).map_err(|_| "not_opened")?);
         let text = padding::unpad(&padded).ok_or("not_padded")?;
         let carried: Carried = codec::decode(text, limits::CARRY).map_err(|_| "no_carry")?;
@@ -128,13 +129,26 @@ impl Space {
         if !batch.is_signed_by(&signer.signing_key, &carried.at, &id) {
             return Err("not_signed");
         }
-        let key = EpochKey::from_slice(&key).map_err(|_| "not_opened")?;
-        let header = batch.header().to_bytes();
-        let opened = open(&key, &self.state.id.0, &carried.at.0, &header, batch.body());
+        Ok(Written {
+            entry: batch,
+            at: carried.at,
+            signer: carried.signer,
+            key: EpochKey::from_slice(&key).map_err(|_| "not_opened")?,
+        })
+    }
+
+    /// The id of a carried batch, and its sections.
+    pub(super) fn carried(&self, entry: &Entry) -> Result<(EntryId, Vec<Section>), &'static str> {
+        let batch = self.carried_batch(entry)?;
+        let (space, at) = (&self.state.id, &batch.at);
+        let header = batch.entry.header().to_bytes();
+        let opened = open(&batch.key, &space.0, &at.0, &header, batch.entry.body());
         let padded = Zeroizing::new(opened.map_err(|_| "not_opened")?);
         let text = padding::unpad(&padded).ok_or("not_padded")?;
-        let author = actor(&self.state.id, &signer.signing_key);
+        let book = self.book.as_ref().ok_or("no_membership")?;
+        let signer = book.membership().member_ever(batch.signer);
+        let author = actor(space, &signer.ok_or("no_member")?.signing_key);
         let sections = decode_batch(author, text).map_err(|error| error.reason())?;
-        Ok((id, sections))
+        Ok((batch.entry.id(space), sections))
     }
 }

@@ -17,6 +17,8 @@ use crate::store::{Store, Table};
 
 /// Stands for the whole entry where a section's place in it is meant.
 pub(super) const WHOLE: u32 = u32::MAX;
+/// The reason of what stands at a number at which its device has another change.
+pub(super) const FORKED: &str = "forked";
 /// The reason of what came behind something of the same device that was discarded.
 pub(super) const BEHIND_DISCARDED: &str = "behind_discarded";
 

@@ -1,6 +1,6 @@
 //! The keys of a space's rows: the space's local number first, so that a space is a prefix.
 
-use waymark_wire::ids::{AttachmentHash, EntryId, Height, SpaceId};
+use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, SpaceId};
 
 use super::{SpaceError, damaged};
 use crate::gate::DocumentName;
@@ -206,6 +206,16 @@ pub(super) fn checkpoints(number: u32) -> Vec<u8> {
 /// One of them, by its place in the log.
 pub(super) fn checkpoint(number: u32, seq: u64) -> Vec<u8> {
     [checkpoints(number), seq.to_be_bytes().to_vec()].concat()
+}
+
+/// The prefix of what proves of devices that they wrote two changes under one number.
+pub(super) fn all_twice(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[12]].concat()
+}
+
+/// What proves it of one device.
+pub(super) fn twice(number: u32, device: DeviceNumber) -> Vec<u8> {
+    [all_twice(number), device.0.to_be_bytes().to_vec()].concat()
 }
 
 /// Something held back: of the entry at `seq`, the section `index`.

@@ -17,5 +17,6 @@ mod opening;
 mod property;
 mod relay;
 mod starting;
+mod twice;
 mod verdicts;
 mod wishes;

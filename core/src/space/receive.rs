@@ -8,6 +8,7 @@ use waymark_wire::ids::{DeviceNumber, EntryId, Height, SpaceId};
 use waymark_wire::membership::MembershipError;
 use waymark_wire::receipt::Receipt;
 
+use super::held::FORKED;
 use super::{Change, Quarantined, Space, SpaceError, keys};
 use crate::gate::DocumentName;
 use crate::membership::{Book, BookError};
@@ -194,6 +195,15 @@ impl Space {
         };
         if let Err(error) = gone.and_then(|()| self.tidy(store)) {
             tracing::warn!(%error, "documents were not saved whole");
+        }
+        if page
+            .received
+            .quarantined
+            .iter()
+            .any(|held| held.reason == FORKED)
+            && let Err(error) = self.prove_forks(store)
+        {
+            tracing::warn!(%error, "what proves a fork was not kept yet");
         }
         Ok(page.received)
     }

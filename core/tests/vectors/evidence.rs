@@ -19,6 +19,7 @@ pub(super) fn vectors() -> Value {
         "generation": hex(GENERATION.0),
         "proofs": proofs(),
         "refused": refused(),
+        "members": super::equivocation::vectors(),
     })
 }
 

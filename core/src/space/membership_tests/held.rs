@@ -50,7 +50,7 @@ pub(super) fn write(fleet: &mut Fleet, device: usize, section: &[u8]) -> u64 {
     u64::try_from(fleet.relay.log.len()).unwrap()
 }
 
-fn held(fleet: &Fleet) -> Vec<(u64, Option<u32>, String)> {
+pub(super) fn held(fleet: &Fleet) -> Vec<(u64, Option<u32>, String)> {
     let reader = &fleet.devices[0];
     let held = reader.space.quarantined(reader.store()).unwrap();
     let shown = held.into_iter();
