@@ -189,7 +189,7 @@ impl Document {
             rest = later;
         }
         for id in later.texts() {
-            if self.shown_text(id, None).is_none() {
+            if self.made_texts(id).is_empty() {
                 changes.push(self.make_text(id)?);
             }
             // From the end, so that the places before stay what they are.
@@ -260,10 +260,9 @@ impl Document {
 
     /// The characters of a text as it reads now, with the operations that inserted them.
     fn elements(&self, id: TextId) -> Result<Vec<(OpId, String)>, GateError> {
-        match self.shown_text(id, None) {
-            Some(text) => self.elements_of(&text),
-            None => Ok(Vec::new()),
-        }
+        let made = self.made_texts(id);
+        let elements = made.iter().map(|text| self.elements_of(text));
+        Ok(elements.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
     /// The same of a text object.
