@@ -167,10 +167,7 @@ impl People<'_> {
         if let Some(profile) = Profile::load(engine.store.as_ref())?.filter(|_| !leads_home) {
             self.0.open_home(inner, &profile)?;
         }
-        for number in numbers {
-            inner.machine.local_change(number);
-            inner.machine.upkeep_soon();
-        }
+        numbers.into_iter().for_each(|n| inner.machine.joined(n));
         self.0.shared.wake();
         Ok(())
     }

@@ -283,7 +283,19 @@ impl Machine {
 
     /// C: this device wrote something in a space.
     pub fn local_change(&mut self, number: u32) {
-        self.spaces.entry(number).or_default().wants_push = true;
+        // One that is new is met with everything to do.
+        if let Some(sync) = self.spaces.get_mut(&number) {
+            sync.wants_push = true;
+        }
+    }
+
+    /// C: this device was welcomed into a space, perhaps again: whatever was known of one with this
+    /// number is no more, and an answer under way was asked for without it.
+    pub fn joined(&mut self, number: u32) {
+        self.cancel_pulls();
+        self.cancel_appends(&[number]);
+        self.spaces.remove(&number);
+        self.upkeep_due = true;
     }
 
     /// C: something that was held was released, and changed this.
