@@ -88,6 +88,7 @@ impl Ledger {
             });
             let renews = |op: &Op| matches!(op, Op::Rotate(Some(_)));
             let renews = body.is_some_and(|body| body.core.ops.iter().any(renews));
+            if std::env::var("DBGL").is_ok() { println!("LEDGER {now} {} {seq} {}", request.space, told(&entry)); }
             let taken = self.taken.entry(request.space).or_default();
             if taken.insert(id, entry).is_none() && renews {
                 self.renewals.push((request.space, id, now));
@@ -272,6 +273,7 @@ fn told(entry: &Entry) -> String {
         Op::Add(add) => format!("add {} {}", add.device, add.rights),
         Op::Remove(device) => format!("remove {device}"),
         Op::Seal(device) => format!("seal {device}"),
+        Op::Rotate(Some(_)) => "rotate with a new key".to_owned(),
         other => other.name().to_owned(),
     });
     let ops: Vec<String> = ops.collect();
