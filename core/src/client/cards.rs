@@ -128,8 +128,8 @@ impl People<'_> {
     /// card, unless it comes into its person's home.
     ///
     /// # Errors
-    /// `bad_card` where the welcome cannot be read or is not for a card of this device; or the
-    /// storage's.
+    /// `bad_card` where the welcome cannot be read, is not for a card of this device, or leads into
+    /// another home than the one that the device is in; or the storage's.
     pub fn accept(&self, welcome: &[u8]) -> Result<(), WaymarkError> {
         let welcome = Welcome::parse(welcome)?;
         let inner = &mut *self.0.shared.lock();
@@ -149,6 +149,11 @@ impl People<'_> {
             }
             if engine.space(&space.space).is_some() || !joined.insert(space.space) {
                 let reason = "it names a space that this device is in already".into();
+                return Err(WaymarkError::BadCard { reason });
+            }
+            let home = home::home_of(engine);
+            if space.kind == SpaceKind::Home && home.is_some_and(|home| home.cursor().seq > 0) {
+                let reason = "it leads into another home than this device's".into();
                 return Err(WaymarkError::BadCard { reason });
             }
             let keys = cards::card_keys(engine.store.as_ref(), &space.signing_key)?;

@@ -88,7 +88,6 @@ impl Ledger {
             });
             let renews = |op: &Op| matches!(op, Op::Rotate(Some(_)));
             let renews = body.is_some_and(|body| body.core.ops.iter().any(renews));
-            if std::env::var("DBGL").is_ok() { println!("LEDGER {now} {} {seq} {}", request.space, told(&entry)); }
             let taken = self.taken.entry(request.space).or_default();
             if taken.insert(id, entry).is_none() && renews {
                 self.renewals.push((request.space, id, now));
