@@ -151,8 +151,8 @@ impl People<'_> {
                 let reason = "it names a space that this device is in already".into();
                 return Err(WaymarkError::BadCard { reason });
             }
-            let home = home::home_of(engine);
-            if space.kind == SpaceKind::Home && home.is_some_and(|home| home.cursor().seq > 0) {
+            let home = home::home_of(engine).filter(|_| space.kind == SpaceKind::Home);
+            if home.is_some_and(|home| home.cursor().seq > 0 || home.is_unheard_of()) {
                 let reason = "it leads into another home than this device's".into();
                 return Err(WaymarkError::BadCard { reason });
             }
