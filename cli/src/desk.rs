@@ -24,7 +24,7 @@ pub(crate) use self::error::DeskError;
 pub(crate) use self::key::parse_key;
 pub(crate) use self::place::Place;
 pub(crate) use self::settings::Settings;
-pub(crate) use self::which::{Which, choose, closed, short, spaces};
+pub(crate) use self::which::{Which, choose, short, spaces};
 use crate::talk::Talk;
 use crate::waiting::Waiting;
 

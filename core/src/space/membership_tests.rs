@@ -16,6 +16,7 @@ mod liars;
 mod opening;
 mod property;
 mod relay;
+mod sent;
 mod starting;
 mod twice;
 mod verdicts;
