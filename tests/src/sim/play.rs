@@ -217,7 +217,7 @@ impl World {
             }
             if self.next_at().is_none_or(|at| at > end) {
                 let says = self.who_syncs();
-                return self.fail(&format!("a sync does not end: {says}"));
+                return self.fail(format!("a sync does not end: {says}"));
             }
             if let Some(event) = self.next() {
                 self.happen(event);
