@@ -1,6 +1,7 @@
 //! Devices of people in a test.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use waymark_core::client::{Client, Config, PlanId, WaymarkError};
@@ -108,7 +109,9 @@ impl Device {
     /// Opens it again, as when the app starts.
     pub fn reopen(&mut self) {
         self.close();
-        self.client = Some(self.open(&STORAGE_KEY).expect("the device opens again"));
+        let is_locked = |error: &WaymarkError| error.code() == "locked";
+        let opened = unlocked(|| self.open(&STORAGE_KEY), is_locked);
+        self.client = Some(opened.expect("the device opens again"));
     }
 
     /// Closes it and lets `f` work on its database from inside, as no app could; then opens it again.
@@ -233,4 +236,22 @@ pub async fn hand_over(phone: &Device, other: &Device, card: &[u8]) {
         .now()
         .await
         .expect("the other device syncs");
+}
+
+/// Opens a database, also where it seems to be open elsewhere for a moment: a process that another
+/// test starts has the locks of this one until it is what it starts.
+///
+/// # Errors
+/// What `open` says in the end.
+pub fn unlocked<T, E>(
+    mut open: impl FnMut() -> Result<T, E>,
+    is_locked: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    for _ in 0..100 {
+        match open() {
+            Err(error) if is_locked(&error) => std::thread::sleep(Duration::from_millis(20)),
+            opened => return opened,
+        }
+    }
+    open()
 }

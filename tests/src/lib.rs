@@ -30,7 +30,7 @@ mod stage;
 pub mod story;
 
 pub use self::clock::TestClock;
-pub use self::device::{Device, begin, begin_at, hand_over, link_phone, link_therapist};
+pub use self::device::{Device, begin, begin_at, hand_over, link_phone, link_therapist, unlocked};
 pub use self::heard::{Heard, until};
 pub use self::http::post;
 pub use self::liar::{Asked, Liar, Reply, read_frames};

@@ -13,7 +13,7 @@ use waymark_core::client::{Client, Config, HeldOutcome, PlanId};
 use waymark_core::driver::SystemEntropy;
 use waymark_core::store::{Row, SqliteStore, Store, StoreError, Table, Write};
 use waymark_tests::story::{goal, log, notes, sync};
-use waymark_tests::{Device, TestClock, TestRelay, begin, link_therapist};
+use waymark_tests::{Device, TestClock, TestRelay, begin, link_therapist, unlocked};
 
 const DIRECTORY: &str = "WAYMARK_TEST_DIRECTORY";
 const RELAY: &str = "WAYMARK_TEST_RELAY";
@@ -80,7 +80,8 @@ async fn child() {
         return;
     };
     let entropy = SystemEntropy::default();
-    let store = SqliteStore::open(directory.as_ref(), &[7; 32], entropy.clone()).unwrap();
+    let open = || SqliteStore::open(directory.as_ref(), &[7; 32], entropy.clone());
+    let store = unlocked(open, |error| *error == StoreError::Locked).unwrap();
     let config = Config::new(directory, &relay);
     let clock = Arc::new(TestClock::at(1_777_636_800_000));
     let store = Box::new(Deadly(store));

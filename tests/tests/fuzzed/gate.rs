@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use automerge::{Automerge, Change, ROOT, ReadDoc, ScalarValue, TextEncoding, Value};
+use automerge::{Automerge, Change, ObjId, ROOT, ReadDoc, ScalarValue, TextEncoding, Value};
 use waymark_core::gate::{
     Accepted, ActorId, ChangeBody, ChangeHash, Document, DocumentName, GateError, PlainChange,
     Section, StoredChange,
@@ -359,8 +359,13 @@ fn shown_by_gate(document: &Document) -> BTreeMap<String, Vec<u8>> {
 fn shown_by(plain: &Automerge) -> BTreeMap<String, Vec<u8>> {
     let shown = |key: String| {
         let bytes = match plain.get(ROOT, key.as_str()) {
-            Ok(Some((Value::Object(_), object))) => {
-                plain.text(object).expect("a text").into_bytes()
+            // Where several were made under one key, they are read one after another, the oldest first.
+            Ok(Some((Value::Object(_), _))) => {
+                let made = plain.get_all(ROOT, key.as_str()).expect("what was made");
+                let mut made: Vec<_> = made.into_iter().map(|(_, object)| object).collect();
+                made.sort_unstable_by_key(age);
+                let texts = made.iter().map(|text| plain.text(text).expect("a text"));
+                texts.collect::<String>().into_bytes()
             }
             Ok(Some((Value::Scalar(value), _))) => match value.into_owned() {
                 ScalarValue::Bytes(bytes) => bytes,
@@ -371,4 +376,12 @@ fn shown_by(plain: &Automerge) -> BTreeMap<String, Vec<u8>> {
         (key, bytes)
     };
     plain.keys(ROOT).map(shown).collect()
+}
+
+/// When an object was made: its operation's counter, then its actor.
+fn age(object: &ObjId) -> (u64, Vec<u8>) {
+    match object {
+        ObjId::Root => (0, Vec::new()),
+        ObjId::Id(counter, actor, _) => (*counter, actor.to_bytes().to_vec()),
+    }
 }
