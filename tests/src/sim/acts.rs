@@ -165,7 +165,13 @@ impl World {
         let disk = self.devices[number].disk.copy();
         let written = self.oracle.len();
         let at = self.time();
-        self.devices[number].backup = Some(Backup { disk, written, at });
+        let unsent = self.oracle.unsent_words(number);
+        self.devices[number].backup = Some(Backup {
+            disk,
+            written,
+            unsent,
+            at,
+        });
         self.tally.count(Group::Run, "backups");
         self.say(&format!("{number} is backed up"));
     }
@@ -179,10 +185,15 @@ impl World {
             return;
         };
         let (disk, written, at) = (backup.disk.copy(), backup.written, backup.at);
+        let unsent = backup.unsent.clone();
         self.devices[number].crash(0);
         self.closed.retain(|(device, _)| *device != number);
         self.devices[number].disk = disk;
         self.note_forgotten();
+        // A copy gives up its keys, and writes again under others what it had not sent.
+        if self.devices[number].copied_at.is_some() {
+            self.oracle.unsent_again(&unsent);
+        }
         let before = self.devices[number].copied_at.unwrap_or(at);
         self.devices[number].copied_at = Some(before.min(at));
         self.oracle.lost_since(number, written);

@@ -33,6 +33,8 @@ pub(super) struct Backup {
     pub(super) disk: Disk,
     /// How much had been written in the run.
     pub(super) written: usize,
+    /// Words that the device had not sent.
+    pub(super) unsent: Vec<usize>,
     /// When it was made.
     pub(super) at: i64,
 }

@@ -34,7 +34,7 @@ pub(super) struct Word {
     pub(super) word: String,
     pub(super) place: usize,
     pub(super) fate: Fate,
-    /// Two copies of its device had it unsent: each may write it.
+    /// Two copies of its device had it unsent, or its device and a backup of it: each may write it.
     pub(super) is_copied: bool,
 }
 
@@ -101,6 +101,21 @@ impl Oracle {
     pub(super) fn copied(&mut self, device: usize) {
         let words = self.words.iter_mut();
         for word in words.filter(|w| w.device == device && w.fate == Fate::Kept) {
+            word.is_copied = true;
+        }
+    }
+
+    /// The words that a device has not sent, by their places.
+    pub(super) fn unsent_words(&self, device: usize) -> Vec<usize> {
+        let words = self.words.iter();
+        let unsent = words.filter(|w| w.device == device && w.fate == Fate::Kept);
+        unsent.map(|word| word.place).collect()
+    }
+
+    /// Words at these places may have been written again under other keys, and are unsent once more.
+    pub(super) fn unsent_again(&mut self, places: &[usize]) {
+        let words = self.words.iter_mut();
+        for word in words.filter(|word| places.contains(&word.place)) {
             word.is_copied = true;
         }
     }
