@@ -8,6 +8,7 @@ mod crashes;
 mod device;
 mod ending;
 mod fleet;
+mod forgetting;
 mod held;
 mod keys;
 mod leaving;

@@ -413,6 +413,13 @@ impl Machine {
         if received.membership {
             self.events.push_back(Event::Membership { space: id });
         }
+        if received.forgot {
+            let given_up = received.given_up;
+            self.events.push_back(Event::Forgotten {
+                space: id,
+                given_up,
+            });
+        }
         let seq = receipt.position.seq;
         let sync = self.spaces.entry(number).or_default();
         if received.membership {
