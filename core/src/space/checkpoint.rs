@@ -84,6 +84,12 @@ impl Space {
         seen.any(|seen| seen.stands() && seen.reaches >= seq)
     }
 
+    /// Whether there is one on which two people agree.
+    pub(super) fn has_agreed_from(&self, seq: u64) -> bool {
+        let mut seen = self.checkpoints.seen.iter();
+        seen.any(|seen| seen.has_quorum() && seen.reaches >= seq)
+    }
+
     /// Forgets what stood behind the entry `seq`.
     pub(super) fn forget_checkpoints_after(
         &self,

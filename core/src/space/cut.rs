@@ -9,8 +9,10 @@ use waymark_wire::membership::Membership;
 
 use super::given_up::Notice;
 use super::receive::Page;
+use super::repair::doubt;
 use super::state::{Base, Cut, Lacks};
 use super::{Space, SpaceError, keys};
+use crate::crypto::Entropy;
 use crate::membership::Book;
 use crate::store::{CLEANING, Store, Table, Transaction};
 
@@ -92,6 +94,24 @@ impl Space {
     ) -> Result<(), SpaceError> {
         let number = self.number;
         self.drop_entries_before(store, page, cut.seq)?;
+        self.let_go_of_keys_before(page, height);
+        let was_held = self.drop_held_before(store, page, cut.seq)?;
+        if was_held && self.state.lacks == Lacks::Nothing {
+            self.state.lacks = Lacks::Something;
+        }
+        self.give_up_lost(store, &mut page.transaction)?;
+        self.drop_sealed_before(store, page, height)?;
+        self.forget_checkpoints_before(&mut page.transaction, cut.seq);
+        page.transaction
+            .delete_prefix(Table::Outbox, keys::all_unsettled(number))
+            .put(Table::Meta, CLEANING, []);
+        self.state.base = Some(cut.base);
+        Ok(())
+    }
+
+    /// Lets go of all that opens what was said before an entry.
+    fn let_go_of_keys_before(&mut self, page: &mut Page, height: Height) {
+        let number = self.number;
         let membership = self.book.as_ref().map(Book::membership);
         let starts = membership.map(Membership::epoch_starts).unwrap_or_default();
         for start in starts.iter().filter(|start| **start < height) {
@@ -106,20 +126,9 @@ impl Space {
         self.state
             .doubtful
             .take_if(|doubtful| doubtful.start < height);
-        let was_held = self.drop_held_before(store, page, cut.seq)?;
-        if was_held && self.state.lacks == Lacks::Nothing {
-            self.state.lacks = Lacks::Something;
-        }
-        self.give_up_lost(store, &mut page.transaction)?;
-        self.drop_sealed_before(store, page, height)?;
-        self.forget_checkpoints_before(&mut page.transaction, cut.seq);
+        // A proof against a member opens two entries.
         page.transaction
-            .delete_prefix(Table::Outbox, keys::all_unsettled(number))
-            // A proof against a member opens two entries from before.
-            .delete_prefix(Table::Evidence, keys::all_twice(number))
-            .put(Table::Meta, CLEANING, []);
-        self.state.base = Some(cut.base);
-        Ok(())
+            .delete_prefix(Table::Evidence, keys::all_twice(number));
     }
 
     /// Drops the entries before a place; some of those up to the base are still here.
@@ -210,6 +219,73 @@ impl Space {
             store.commit_soon(transaction.into())?;
         }
         Ok(since.is_some_and(|since| now - since >= PATIENCE))
+    }
+
+    /// Has this device start at a checkpoint, where it lacks what stood before the newest entry by which
+    /// something was forgotten and two people agree on one behind that. Nothing that it made of the log
+    /// is believed then; what it wrote itself and has not sent is put aside until it has started. Says
+    /// whether the relay is to be asked for one.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged; nothing has changed then.
+    pub fn start_behind_cut(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<bool, SpaceError> {
+        self.refresh(store)?;
+        let is_free = self.lacks_what_was_before() && self.again.is_none() && self.start.is_none();
+        let forgot = self.state.forgot.filter(|_| is_free && self.holds_key());
+        if !forgot.is_some_and(|seq| self.has_agreed_from(seq)) {
+            return Ok(false);
+        }
+        self.give_up_documents(store, entropy)?;
+        Ok(true)
+    }
+
+    /// Believes nothing more of what it made of the log, which is to be read again.
+    pub(super) fn give_up_documents(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), SpaceError> {
+        let mut transaction = Transaction::new();
+        doubt(store, &mut transaction, self.number, entropy)?;
+        store.commit(transaction.into())?;
+        self.distrust();
+        self.refresh(store)
+    }
+
+    /// The newest entry by which something is forgotten.
+    pub(super) fn cut(&self) -> Option<Height> {
+        self.book.as_ref().map(Book::membership)?.cut()
+    }
+
+    /// Whether this device is to start at a checkpoint behind that entry, and has not begun to.
+    #[must_use]
+    pub fn starts_behind_cut(&self) -> bool {
+        let waits = self.again.as_ref().is_some_and(|again| again.waits);
+        self.lacks_what_was_before() && waits
+    }
+
+    /// It starts at a checkpoint: that holds what it may have lacked. Where something was forgotten that
+    /// it had not read, it lets go of what opens what was before. `places` are those of the membership
+    /// entries up to the checkpoint's.
+    pub(super) fn start_behind(&mut self, page: &mut Page, places: &[u64]) {
+        self.state.lacks = Lacks::Nothing;
+        let at = |height: Height| {
+            let index = usize::try_from(height.0).ok()?;
+            Some((height, *places.get(index)?))
+        };
+        let cut = self.cut().and_then(at);
+        let Some((height, seq)) = cut.filter(|(_, seq)| self.state.forgot != Some(*seq)) else {
+            return;
+        };
+        self.let_go_of_keys_before(page, height);
+        self.state.forgot = Some(seq);
+        self.state.waits_since = None;
+        page.transaction.put(Table::Meta, CLEANING, []);
+        page.received.forgot = true;
     }
 
     /// Whether what stood before the newest entry by which something was forgotten is wanted of a

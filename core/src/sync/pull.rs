@@ -452,6 +452,20 @@ impl Machine {
             // Nothing is lost by waiting until the next time.
             tracing::warn!(%error, "what has rested was not let go of");
         }
+        match Self::starts_behind_cut(engine, number) {
+            Ok(false) => {}
+            Ok(true) => {
+                let sync = self.spaces.entry(number).or_default();
+                sync.caught_up = false;
+                sync.wants_pull = true;
+                self.events.push_back(Event::Status { space: id });
+                return true;
+            }
+            Err(error) => {
+                self.space_failed(engine, number, error.into(), now);
+                return false;
+            }
+        }
         let sync = self.spaces.entry(number).or_default();
         let first = !sync.caught_up;
         self.upkeep_due |= first || succession::waits_for(engine, number);
