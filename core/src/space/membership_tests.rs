@@ -12,6 +12,7 @@ mod forgetting;
 mod held;
 mod keys;
 mod leaving;
+mod left;
 mod letting_go;
 mod liars;
 mod opening;

@@ -132,7 +132,7 @@ def check(data: bytes) -> dict:
     if record[0] not in KINDS:
         raise Refused("needs_newer_app")
     malformed_unless(fits(record, *KINDS[record[0]]))
-    if record[0] == 12:
+    if record[0] == 13:
         return record  # When it was written is forgotten, too.
     in_range(FIRST_DAY <= record[1] // 86_400_000 <= LAST_DAY)
     if record[0] == 8:

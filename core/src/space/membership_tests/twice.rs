@@ -94,7 +94,7 @@ fn what_was_held_before_it_was_looked_into_is_looked_into_later_and_once() {
     fleet.sync(0);
     let kept = proofs(&fleet);
     let reader = &mut fleet.devices[0];
-    let key = [0_u32.to_be_bytes().as_slice(), &[2, 0, 1]].concat();
+    let key = [0_u32.to_be_bytes().as_slice(), &[12, 0, 1]].concat();
     let store = reader.store.as_mut().unwrap();
     let mut lost = Transaction::new();
     lost.delete(Table::Evidence, key.clone());
