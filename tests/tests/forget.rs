@@ -6,17 +6,13 @@
 )]
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use waymark_core::client::{Forgettable, PlanId};
 use waymark_core::model::{GoalId, Kind};
 use waymark_core::store::{Store, Table};
 use waymark_server::inspect::entries;
 use waymark_tests::story::{assert_same, assert_settled, goal, log, notes, settle, sync};
-use waymark_tests::{
-    Device, TestRelay, begin, disk_of, hand_over, link_phone, link_therapist, open_mortal,
-};
+use waymark_tests::{Device, TestRelay, begin, hand_over, link_phone, link_therapist};
 use waymark_wire::entry::{Entry, Kind as EntryKind};
 use waymark_wire::ids::SpaceId;
 
@@ -221,55 +217,4 @@ async fn who_comes_later_starts_at_what_is_left() {
         assert!(scene.phone.client().goals().get(scene.plan, theirs).is_ok());
         assert_nothing_left(&mut late);
     }
-}
-
-/// A phone that has something forgotten, and dies after so many commits. Says how many were left.
-async fn dies_after(commits: usize) -> usize {
-    let mut scene = Scene::set().await;
-    let disk = disk_of(&mut scene.phone);
-    let what = [Forgettable::Goal { goal: scene.gone }];
-    let lives = Arc::new(AtomicUsize::new(commits));
-    let phone = open_mortal(&disk, &scene.relay, &lives);
-    let wanted = phone.forgetting().forget(scene.plan, &what).is_ok();
-    let _ = phone.sync().now().await;
-    let left = lives.load(Ordering::SeqCst);
-    drop(phone);
-
-    lives.store(usize::MAX, Ordering::SeqCst);
-    let phone = open_mortal(&disk, &scene.relay, &lives);
-    if !wanted {
-        phone.forgetting().forget(scene.plan, &what).unwrap();
-    }
-    for _ in 0..4 {
-        phone.sync().now().await.unwrap();
-        sync(&scene.second).await.unwrap();
-        sync(&scene.tablet).await.unwrap();
-    }
-    assert!(!phone.forgetting().is_pending(scene.plan).unwrap());
-    let hash = phone.projection_hash(scene.plan).unwrap();
-    for device in [&mut scene.second, &mut scene.tablet] {
-        let same = device.client().projection_hash(scene.plan).unwrap();
-        assert_eq!(same, hash, "after {commits}");
-        assert_settled(device);
-        assert_nothing_left(device);
-    }
-    drop(phone);
-    let store = disk.open().unwrap();
-    for table in Table::ALL {
-        for (key, value) in store.scan(table, &[], None, usize::MAX).unwrap() {
-            let is_there = holds(&value, CANARY.as_bytes());
-            assert!(!is_there, "{table:?} {key:?} holds it, after {commits}");
-        }
-    }
-    left
-}
-
-/// A battery that dies at the wrong moment would leave it half forgotten for ever.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_phone_that_dies_between_any_two_commits_forgets_all_of_it_in_the_end() {
-    let mut commits = 0;
-    while dies_after(commits).await == 0 {
-        commits += 1;
-    }
-    assert!(commits > 4, "{commits} commits: it is not that short");
 }

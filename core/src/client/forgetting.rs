@@ -12,7 +12,7 @@ use super::members::hex;
 use super::{Inner, PlanId, WaymarkError, space_of};
 use crate::engine::Engine;
 use crate::forgotten::Forgotten;
-use crate::membership::{ToForget, Wish};
+use crate::membership::{Book, ToForget, Wish};
 use crate::model::{CheckInId, GoalId, Kind, PersonTag, RecordId, TextId, kind_number};
 use crate::space::{Notice, Space};
 use crate::store::Transaction;
@@ -259,7 +259,7 @@ impl Counts {
         let size = |of: &ForgottenOf| of.kinds.iter().map(|kind| kind.records).sum::<u32>();
         people.sort_by_key(|of| std::cmp::Reverse(size(of)));
         let members = space.book().into_iter();
-        let devices = members.flat_map(|book| book.people());
+        let devices = members.flat_map(Book::people);
         let others = devices.filter(|(member, known)| {
             let is_device = known.is_none_or(|known| known.used_as.is_none());
             is_device && Some(member.device) != space.device()

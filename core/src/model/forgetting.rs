@@ -8,13 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::forgotten::Forgotten;
-use crate::model::ids::{RecordId, TextId};
+use crate::model::ids::{MeasureId, RecordId, TextId};
 use crate::model::kinds::Record;
 use crate::model::kinds::check_in::CheckIn;
 use crate::model::kinds::measure::Measure;
 use crate::model::record::read;
 
 /// A record, as far as this version can read it.
+#[expect(clippy::large_enum_variant, reason = "nearly every record is known")]
 enum Told<'a> {
     Known(Record),
     Unknown(&'a [u8]),
@@ -134,7 +135,7 @@ fn named_by(told: &Told<'_>) -> Vec<RecordId> {
         Told::Known(Record::GoalRevision(revision)) => {
             let target = revision.target.as_ref();
             let measure = target.and_then(|target| target.measure);
-            measure.map(|id| id.record()).into_iter().collect()
+            measure.map(MeasureId::record).into_iter().collect()
         }
         _ => Vec::new(),
     }

@@ -141,11 +141,11 @@ impl Space {
         let base = self.base_seq();
         let behind_base = keys::entry(self.number, base.saturating_add(1));
         let mut after: Option<Vec<u8>> = None;
-        while base > 0 {
+        loop {
             let prefix = keys::space(self.number);
             let rows = store.scan(Table::Entry, &prefix, after.as_deref(), ROWS)?;
             after = rows.last().map(|(place, _)| place.clone());
-            let is_over = after.as_ref().is_none_or(|last| *last >= behind_base);
+            let is_over = base == 0 || after.as_ref().is_none_or(|last| *last >= behind_base);
             for (place, _) in rows.into_iter().filter(|(place, _)| *place < behind_base) {
                 page.transaction.delete(Table::Entry, place);
             }

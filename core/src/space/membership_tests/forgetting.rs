@@ -520,7 +520,7 @@ fn as_much_as_is_wanted_is_forgotten() {
     let mut fleet = Fleet::of(&[(2, WRITE)]);
     let texts: Vec<String> = (0..2_100).map(|n| format!("{CANARY} {n}")).collect();
     for texts in texts.chunks(300) {
-        let records: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+        let records: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
         let put = fleet.devices[0].step(|space, store, _| {
             space.edit(store, PLAN, |document| {
                 Ok(document.put_records(&records)?.into_iter().collect())
