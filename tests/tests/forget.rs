@@ -9,7 +9,7 @@ use std::path::Path;
 
 use waymark_core::client::{Forgettable, PlanId};
 use waymark_core::model::{GoalId, Kind};
-use waymark_core::store::{Store, Table};
+use waymark_core::store::Table;
 use waymark_server::inspect::entries;
 use waymark_tests::story::{assert_same, assert_settled, goal, log, notes, settle, sync};
 use waymark_tests::{Device, TestRelay, begin, hand_over, link_phone, link_therapist};
