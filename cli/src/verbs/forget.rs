@@ -169,7 +169,7 @@ fn show_given_up(args: &GivenUp, talk: Talk) -> Result<(), DeskError> {
     for given_up in desk.client.forgetting().given_up(plan)? {
         let fields = json!({ "plan": plan, "given_up": given_up });
         talk.tell("given_up", fields, |page| {
-            page.line(given_up_line(&given_up))
+            page.line(given_up_line(&given_up));
         });
     }
     if args.dismiss {
