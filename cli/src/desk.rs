@@ -13,6 +13,7 @@ mod settings;
 mod which;
 
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -23,9 +24,14 @@ pub(crate) use self::error::DeskError;
 pub(crate) use self::key::parse_key;
 pub(crate) use self::place::Place;
 pub(crate) use self::settings::Settings;
-pub(crate) use self::which::{Which, choose, closed, short, spaces};
+pub(crate) use self::which::{Which, choose, short, spaces};
 use crate::talk::Talk;
 use crate::waiting::Waiting;
+
+/// How long another command may take to end, in milliseconds.
+const ENDING: u64 = 1_000;
+/// Between two looks whether it has ended, in milliseconds.
+const LOOK_AGAIN: u64 = 50;
 
 /// An opened device.
 #[derive(Debug)]
@@ -89,7 +95,7 @@ impl Desk {
 
     fn with(place: &Place, talk: Talk, settings: Settings) -> Result<Self, DeskError> {
         let key = key::read(place)?;
-        let client = Client::open(settings.config(place), &key)?;
+        let client = opened(&settings.config(place), &key)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -164,6 +170,18 @@ impl Desk {
     /// Runs something that waits.
     pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
+    }
+}
+
+/// Opens the database. Where another command has it open, it may be about to end: that is waited for.
+fn opened(config: &Config, key: &[u8; 32]) -> Result<Client, WaymarkError> {
+    let mut waits = ENDING / LOOK_AGAIN;
+    loop {
+        match Client::open(config.clone(), key) {
+            Err(WaymarkError::Locked { .. }) if waits > 0 => waits -= 1,
+            opened => return opened,
+        }
+        thread::sleep(Duration::from_millis(LOOK_AGAIN));
     }
 }
 

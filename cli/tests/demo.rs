@@ -83,7 +83,7 @@ fn a_short_story_passes_its_verdicts_and_what_is_kept_can_be_looked_into() {
 fn a_seed_decides_what_the_devices_hold() {
     let hash = |seed: &str| {
         let output = waymark(&["demo", "--days", "9", "--seed", seed]);
-        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(output.status.code(), Some(0), "{:?}", said(&output));
         let story = said(&output).0;
         story
             .lines()
@@ -111,7 +111,8 @@ fn a_leak_and_a_lost_or_doubled_check_in_each_fail_the_command() {
             .collect();
         assert!(
             failed.first().is_some_and(|line| line.contains(verdict)),
-            "{what}: {failed:?}"
+            "{what}: {failed:?} {:?}",
+            said(&output)
         );
     }
 }

@@ -26,5 +26,7 @@ mod recovery;
 mod sharing;
 #[path = "desk/undone.rs"]
 mod undone;
+#[path = "desk/words.rs"]
+mod words;
 #[path = "desk/wrong_use.rs"]
 mod wrong_use;

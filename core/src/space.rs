@@ -408,6 +408,12 @@ impl Space {
         self.holds_key() || (self.state.opened > self.base_seq() && self.lacks_key())
     }
 
+    /// Whether this device founded the space and the relay has not shown it yet.
+    #[must_use]
+    pub const fn is_unheard_of(&self) -> bool {
+        self.state.cursor.seq == 0 && self.state.device.is_some() && !self.is_enrolling()
+    }
+
     /// Whether this device reads the log with keys that are not its own, until it is a member with
     /// its own.
     #[must_use]

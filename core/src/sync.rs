@@ -25,6 +25,7 @@ mod push;
 mod reading;
 mod refused;
 mod restored;
+mod settled;
 mod start;
 mod types;
 

@@ -8,6 +8,7 @@
 //! - `licences`: whose terms we accept.
 //! - `advisories`: no dependency with a known flaw, where the database is at hand.
 //! - `sources`: no clock and no randomness below the driver, no unsafe code, no endless files.
+//! - `seeded`: the bugs on which the tests are tried still fit the code.
 //! - `words`: the repository speaks of itself alone, and holds no data that is not ours.
 //!
 //! The other files are what they stand on: `workspace` asks cargo and git, `code` reads Rust.
@@ -23,6 +24,7 @@ mod guard {
     mod code;
     mod licences;
     mod listed;
+    mod seeded;
     mod shared;
     mod sources;
     mod trees;

@@ -12,6 +12,7 @@ use waymark_tests::story::{
     assert_same, assert_settled, goal, log, notes, readers, settle, status, sync,
 };
 use waymark_tests::{Device, Heard, TestRelay, begin, link_phone, link_therapist};
+use waymark_wire::ids::EntryId;
 
 /// A client's phone, the therapist's tablet, and a check-in "0" that both have.
 async fn stage(relay: &TestRelay) -> (Device, Device, PlanId, GoalId) {
@@ -36,7 +37,15 @@ fn was_healed(heard: &Heard) -> bool {
     heard.all().iter().any(healed)
 }
 
-/// What was acknowledged would be gone for everybody who comes later.
+/// The log of a plan as the relay has it: places and ids.
+fn entries(relay: &TestRelay, plan: PlanId) -> Vec<(u64, EntryId)> {
+    let all = waymark_server::inspect::entries(relay.directory()).unwrap();
+    let of_it = all.into_iter().filter(|entry| entry.space.0 == plan.0);
+    of_it.map(|entry| (entry.seq, entry.id)).collect()
+}
+
+/// What was acknowledged would be gone for everybody who comes later, and everybody's place in the log
+/// with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_relay_lost_is_given_back_in_the_old_order() {
     let mut relay = TestRelay::start().await;
@@ -46,8 +55,12 @@ async fn what_a_relay_lost_is_given_back_in_the_old_order() {
         log(&phone, plan, walk, note);
         let _ = goal(&tablet, plan, &format!("{note} by the therapist"));
         settle(&[&phone, &tablet]).await;
+        // An entry of the membership between those of two people.
+        phone.client().people().rotate(plan).unwrap();
+        settle(&[&phone, &tablet]).await;
     }
     let all = notes(&phone, plan);
+    let before = entries(&relay, plan);
     relay.put_back(backup).await;
 
     // The one who comes first gives back what both wrote; the other finds everything as it was.
@@ -55,6 +68,8 @@ async fn what_a_relay_lost_is_given_back_in_the_old_order() {
     settle(&[&phone]).await;
     assert!(was_healed(&heard), "{:?}", heard.all());
     assert_settled(&phone);
+    let after = entries(&relay, plan);
+    assert_eq!(after.get(..before.len()), Some(before.as_slice()));
     let heard = Heard::from(&tablet);
     settle(&[&tablet]).await;
     assert!(!was_healed(&heard));
@@ -279,6 +294,27 @@ async fn a_closed_plan_is_not_given_back() {
     }
 }
 
+/// Nobody could ever end a plan: a relay that has let go of it would get it back from every device.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_plan_that_the_relay_has_let_go_of_stays_gone() {
+    let mut relay = TestRelay::start().await;
+    let empty = relay.backup().await;
+    let (phone, tablet, plan, _) = stage(&relay).await;
+    phone.client().people().close(plan).unwrap();
+    settle(&[&phone, &tablet]).await;
+    assert!(!entries(&relay, plan).is_empty());
+    relay.put_back(empty).await;
+    for device in [&phone, &tablet, &phone] {
+        // Whatever is said of the rest.
+        let _ = sync(device).await;
+    }
+    assert_eq!(entries(&relay, plan), []);
+    for device in [&phone, &tablet] {
+        assert!(status(device, plan).closed);
+        assert_eq!(notes(device, plan), ["0"]);
+    }
+}
+
 /// A relay that lost the whole plan gets it whole.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_lost_the_plan_gets_it_back() {
@@ -341,11 +377,7 @@ async fn a_relay_that_knows_nothing_of_a_plan_is_given_it_once_a_day_at_most() {
         empty.push(relay.backup().await);
     }
     let (mut phone, _tablet, plan, _) = stage(&relay).await;
-    let entries = |relay: &TestRelay| {
-        let all = waymark_server::inspect::entries(relay.directory()).unwrap();
-        let id = waymark_wire::ids::SpaceId(plan.0);
-        all.into_iter().filter(|entry| entry.space == id).count()
-    };
+    let entries = |relay: &TestRelay| entries(relay, plan).len();
     let whole = entries(&relay);
     assert!(whole > 3);
     relay.put_back(empty.pop().unwrap()).await;

@@ -8,6 +8,7 @@
 use std::fs;
 
 use waymark_core::client::{Client, PlanId, WaymarkError};
+use waymark_core::membership::SpaceKind;
 use waymark_core::model::{
     GoalId, NewCheckIn, NewGoal, NewRevision, Outcome, Rating, RecordId, Schedule,
 };
@@ -367,4 +368,26 @@ async fn cards_and_welcomes_that_are_altered_or_anothers_are_refused() {
     assert_settled(&tablet);
     let again = phone.client().people().add_therapist(plan, &card);
     assert_eq!(code(again), "not_allowed");
+}
+
+/// Whoever is led into a second home has two lists of their spaces, and each device looks at another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_has_a_home_is_led_into_no_other_one() {
+    let relay = TestRelay::start().await;
+    let (phone, _) = begin(&relay);
+    let (old_phone, plan) = begin(&relay);
+    let people = old_phone.client().people();
+    let card = people.card("Kim", "old phone").unwrap();
+    phone.client().people().add_own_device(&card).unwrap();
+    sync(&phone).await.unwrap();
+    let welcome = phone.client().people().welcome(&card).unwrap().unwrap();
+    let before = people.spaces(SpaceKind::Home);
+    // Neither while nobody has heard of its home nor afterwards.
+    assert_eq!(code(people.accept(&welcome)), "bad_card");
+    sync(&old_phone).await.unwrap();
+    assert_eq!(code(people.accept(&welcome)), "bad_card");
+    assert_eq!(people.spaces(SpaceKind::Home), before);
+    assert_eq!(people.plans(), [plan]);
+    sync(&old_phone).await.unwrap();
+    assert_settled(&old_phone);
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +14,8 @@ use tokio::task::JoinHandle;
 
 /// Bytes that are passed on at once.
 const PIECE: usize = 64 * 1024;
+/// How long a device may take to hear that it was hung up on.
+const HEARD: Duration = Duration::from_millis(20);
 
 /// The wire. It ends when this is dropped.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(crate) struct Wire {
 struct Shared {
     /// Where it leads; nowhere while it is cut. Every change ends the connections there are.
     relay: watch::Sender<Option<SocketAddr>>,
+    /// Connections there are.
+    open: watch::Sender<usize>,
     up: AtomicU64,
     down: AtomicU64,
     /// What passed, by connection and direction.
@@ -60,6 +65,7 @@ impl Wire {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             relay: watch::Sender::new(Some(relay)),
+            open: watch::Sender::new(0),
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
             streams: Mutex::new(Vec::new()),
@@ -77,14 +83,14 @@ impl Wire {
         format!("http://{}", self.address)
     }
 
-    /// Cuts it: whoever calls is hung up on.
-    pub(crate) fn cut(&self) {
-        self.shared.relay.send_replace(None);
+    /// Cuts it: whoever calls is hung up on, and so is who was connected when this returns.
+    pub(crate) async fn cut(&self) {
+        self.shared.lead(None).await;
     }
 
-    /// Leads it to a relay, and cuts connections to another.
-    pub(crate) fn lead_to(&self, relay: SocketAddr) {
-        self.shared.relay.send_replace(Some(relay));
+    /// Leads it to a relay; what was connected to another is cut when this returns.
+    pub(crate) async fn lead_to(&self, relay: SocketAddr) {
+        self.shared.lead(Some(relay)).await;
     }
 
     /// How many bytes have passed so far.
@@ -119,11 +125,20 @@ impl Passed {
 impl Drop for Wire {
     fn drop(&mut self) {
         self.accepting.abort();
-        self.cut();
+        self.shared.relay.send_replace(None);
     }
 }
 
 impl Shared {
+    async fn lead(&self, relay: Option<SocketAddr>) {
+        self.relay.send_replace(relay);
+        let mut open = self.open.subscribe();
+        // The sender is `self`'s: it cannot be gone.
+        let _ = open.wait_for(|open| *open == 0).await;
+        // Whoever was hung up on has to hear it before it sends the next request.
+        tokio::time::sleep(HEARD).await;
+    }
+
     fn streams(&self) -> MutexGuard<'_, Vec<Stream>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -147,17 +162,34 @@ impl Shared {
     }
 }
 
+/// A connection while it lasts.
+struct Connection(Arc<Shared>);
+
+impl Connection {
+    fn open(shared: &Arc<Shared>) -> Self {
+        shared.open.send_modify(|open| *open += 1);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.open.send_modify(|open| *open -= 1);
+    }
+}
+
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((device, _)) = listener.accept().await {
+        let connection = Connection::open(&shared);
         let mut leads = shared.relay.subscribe();
         let Some(relay) = *leads.borrow_and_update() else {
             continue;
         };
-        let shared = Arc::clone(&shared);
         tokio::spawn(async move {
             tokio::select! {
-                _ = join(device, relay, &shared) => {}
+                biased;
                 _ = leads.changed() => {}
+                _ = join(device, relay, &connection.0) => {}
             }
         });
     }
@@ -243,13 +275,13 @@ mod tests {
     async fn a_cut_wire_answers_nobody_until_it_leads_somewhere_again() {
         let relay = echo().await;
         let wire = Wire::to(relay).await.unwrap();
-        wire.cut();
+        wire.cut().await;
         assert!(
             say(&wire, b"hello")
                 .await
                 .map_or(true, |answer| answer.is_empty())
         );
-        wire.lead_to(relay);
+        wire.lead_to(relay).await;
         assert_eq!(say(&wire, b"hello").await.unwrap(), b"hello");
     }
 }

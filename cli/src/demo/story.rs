@@ -334,7 +334,7 @@ impl<'d> Story<'d> {
     }
 
     async fn try_without_network(&mut self, day: u32) -> Result<(), DemoError> {
-        self.wire.cut();
+        self.wire.cut().await;
         let tried = self.phone.sync(&self.wire).await;
         let logged = self.log_day(day)?;
         let problem = self
@@ -345,7 +345,7 @@ impl<'d> Story<'d> {
             .find_map(|space| space.problem);
         let waiting = self.waiting()?;
         if let Some(relay) = &self.relay {
-            self.wire.lead_to(relay.address());
+            self.wire.lead_to(relay.address()).await;
         }
         let line = format!(
             "{} cannot reach the relay (status `{}`); {} logged all the same",

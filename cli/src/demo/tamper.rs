@@ -47,7 +47,7 @@ pub(crate) async fn tamper(story: &mut Story<'_>) -> Result<Tampered, DemoError>
         .and_then(|member| member.device_name)
         .unwrap_or_default();
 
-    story.wire.cut();
+    story.wire.cut().await;
     if let Some(relay) = story.relay.take() {
         relay.stop().await?;
     }
@@ -55,14 +55,14 @@ pub(crate) async fn tamper(story: &mut Story<'_>) -> Result<Tampered, DemoError>
     flip(&altered.join(DATABASE), &entry)?;
     let before = story.tablet.client.projection_hash(story.plan)?;
     let relay = RunningRelay::start(&altered).await?;
-    story.wire.lead_to(relay.address());
+    story.wire.lead_to(relay.address()).await;
     let refusal = story.tablet.sync(&story.wire).await.err();
     let untouched = story.tablet.client.projection_hash(story.plan)? == before;
-    story.wire.cut();
+    story.wire.cut().await;
     relay.stop().await?;
 
     let relay = RunningRelay::start(&honest).await?;
-    story.wire.lead_to(relay.address());
+    story.wire.lead_to(relay.address()).await;
     story.relay = Some(relay);
     story.tablet.sync(&story.wire).await?;
     let recovered = story.tablet.client.projection_hash(story.plan)? != before;

@@ -184,14 +184,6 @@ fn unreachable(story: &Story<'_>, verdicts: &mut Verdicts) {
             && tried.status.as_deref() == Some("offline")
             && usize::try_from(tried.waiting).is_ok_and(|waiting| waiting >= tried.logged)
     });
-    if !holds {
-        for t in tries {
-            eprintln!(
-                "TRY {:?} {:?} {} {}",
-                t.error, t.status, t.logged, t.waiting
-            );
-        }
-    }
     let times = count(tries.len(), "time").replace("1 time", "once");
     verdicts.add(
         holds && !tries.is_empty(),

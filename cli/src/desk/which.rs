@@ -63,7 +63,7 @@ pub(crate) fn short(id: &str) -> &str {
 ///
 /// # Errors
 /// The database's.
-pub(crate) fn closed(client: &Client) -> Result<Vec<PlanId>, WaymarkError> {
+fn closed(client: &Client) -> Result<Vec<PlanId>, WaymarkError> {
     let spaces = client.status()?.into_iter();
     let closed = spaces.filter(|space| space.closed);
     Ok(closed.filter_map(|space| space.space).collect())

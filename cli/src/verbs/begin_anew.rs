@@ -6,8 +6,8 @@ use serde_json::json;
 use waymark_core::client::{Keep, PlanId};
 use waymark_core::model::{GoalId, GoalView};
 
-use super::{carry_out, goals};
-use crate::desk::{Desk, DeskError, Place, Which, closed, short};
+use super::{carry_out, not_done};
+use crate::desk::{Desk, DeskError, Place, Which, short};
 use crate::page::count;
 use crate::talk::Talk;
 
@@ -40,7 +40,8 @@ pub(crate) struct BeginAnew {
 /// Begins anew.
 ///
 /// # Errors
-/// [`DeskError`]; [`DeskError::Pending`] where the old plan is not closed yet.
+/// [`DeskError`]; [`DeskError::Pending`] where the old plan is not closed yet,
+/// [`DeskError::NotDone`] where it cannot be any more.
 pub(crate) fn run(args: &BeginAnew, talk: Talk) -> Result<(), DeskError> {
     if args.check_ins_from.is_some() && args.goal.is_empty() && !args.all_goals {
         let text = "--check-ins-from needs --goal or --all-goals: check-ins come with their goals";
@@ -78,9 +79,24 @@ pub(crate) fn run(args: &BeginAnew, talk: Talk) -> Result<(), DeskError> {
 }
 
 fn tell_closed(desk: &Desk, old: PlanId, new: PlanId) -> Result<(), DeskError> {
-    if !closed(&desk.client)?.contains(&old) {
-        let text = "the old plan is not closed yet: run `waymark sync`";
-        return Err(DeskError::Pending(text.into()));
+    let all = desk.client.status()?;
+    let known = all.iter().find(|known| known.space == Some(old));
+    match known.map(|known| (known.closed, known.followed_by)) {
+        Some((true, next)) if next == Some(new) => {}
+        // Another device was first.
+        Some((true, Some(next))) => {
+            let text = format!("plan {next} goes on in the place of the old one already");
+            return Err(DeskError::NotDone(text));
+        }
+        Some((true, None)) => {
+            let text = "the old plan was closed before, so nobody comes along by themselves: \
+                        whom you invite into the new one is there";
+            return Err(DeskError::NotDone(text.into()));
+        }
+        _ => {
+            let text = "the old plan is not closed yet: run `waymark sync`";
+            return Err(not_done::or_pending(desk, Some(old), text.into()));
+        }
     }
     let fields = json!({ "plan": old, "followed_by": new });
     desk.talk.tell("closed", fields, |page| {

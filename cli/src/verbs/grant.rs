@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use waymark_core::client::{GrantView, PlanId};
 use waymark_core::model::GrantState;
 
-use super::{carry_out, people};
+use super::{carry_out, not_done, people};
 use crate::desk::{Desk, DeskError, Place, Which, short};
 use crate::page::{Ink, Page, count};
 use crate::talk::Talk;
@@ -50,7 +50,8 @@ pub(crate) struct Grant {
 /// Grants, withdraws or shows.
 ///
 /// # Errors
-/// [`DeskError`]; [`DeskError::Pending`] where somebody whose grant was withdrawn can still read.
+/// [`DeskError`]; [`DeskError::Pending`] where somebody whose grant was withdrawn can still read,
+/// [`DeskError::NotDone`] where nothing can change that any more.
 pub(crate) fn run(args: &Grant, talk: Talk) -> Result<(), DeskError> {
     let desk = Desk::open(&args.place, talk)?;
     let plan = args.which.of(&desk)?;
@@ -122,7 +123,7 @@ fn withdraw(desk: &Desk, plan: PlanId, begins: &str, is_said: bool) -> Result<()
     let reads = members.iter().any(|member| member.person == grant.person);
     if reads && !stays {
         let text = format!("{name} can still read: run `waymark sync`");
-        return Err(DeskError::Pending(text));
+        return Err(not_done::or_pending(desk, Some(plan), text));
     }
     let fields = json!({
         "plan": plan, "id": grant.id, "person": grant.person, "name": grant.name, "reads": reads,

@@ -53,7 +53,11 @@ pub(crate) fn run(args: &Held, talk: Talk) -> Result<(), DeskError> {
 }
 
 fn list(desk: &Desk) -> Result<(), DeskError> {
-    for (number, held) in (1..).zip(desk.client.held().list()?) {
+    let all = desk.client.held().list()?;
+    if all.is_empty() {
+        desk.talk.note("nothing is held back");
+    }
+    for (number, held) in (1..).zip(all) {
         let contents = desk.client.held().inspect(held.place);
         let what = contents.map(|contents| contents.description);
         let what = what.unwrap_or_else(|error| error.to_string());

@@ -61,7 +61,7 @@ fn undo(desk: &Desk, plan: PlanId, number: u16, args: &UndoDevice) -> Result<(),
     let since = since.unwrap_or_default();
     desk.talk.note(
         "What is undone stays in the plan and is not shown; --take-back brings all of it back.\n\
-         It is still a member: to end that as well, `waymark revoke` or `waymark devices --remove`.",
+         It is still a member: to end that as well, `waymark revoke` or `waymark devices remove N`.",
     );
     let question = format!("Undo everything that device {number} wrote{since}?");
     desk.talk.consent(args.yes, &question)?;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::deciding::two_desks;
 use crate::harness::{Desk, Relay};
 use crate::sharing::{meet, sharing};
 
@@ -62,6 +63,20 @@ fn who_begins_anew_takes_along_what_was_chosen_and_goes_on_there() {
     let again = kim.run(&["begin-anew", "--all-goals", "--plan", &old, "--yes"]);
     let again = again.failed(1, "not_allowed");
     assert!(again.complaint.contains(new), "{again:?}");
+}
+
+/// A client would wait in the new plan for a therapist who never hears of it.
+#[test]
+fn who_begins_anew_after_the_end_is_told_that_nobody_comes_along() {
+    let relay = Relay::start();
+    let (kim, _ada) = sharing(&relay);
+    kim.add_goal("A walk every day");
+    let other = two_desks(&relay, &kim);
+    kim.run(&["close", "--yes"]).done();
+    let late = other.run(&["begin-anew", "--all-goals", "--yes"]);
+    let late = late.failed(1, "not_done");
+    assert!(late.all("closed").is_empty(), "{late:?}");
+    assert!(late.complaint.contains("nobody comes along"), "{late:?}");
 }
 
 /// A plan with a year's work would be gone with the phone.

@@ -7,7 +7,7 @@ use crate::own_devices::join;
 use crate::sharing::{meet, sharing};
 
 /// Kim at two desks.
-fn two_desks(relay: &Relay, kim: &Desk) -> Desk {
+pub(crate) fn two_desks(relay: &Relay, kim: &Desk) -> Desk {
     let other = Desk::empty();
     meet(kim.start(&["link"]), join(relay, &other));
     for desk in [kim, &other, kim, &other] {

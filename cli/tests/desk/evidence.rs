@@ -147,7 +147,7 @@ fn evidence_against_a_member_is_shown_written_and_checked_from_its_file_alone() 
     let relay = Relay::start();
     let kim = Desk::client(&relay, "Kim");
     let proof = member_proof();
-    put(&kim, vec![0, 0, 0, 0, 2, 0, 1], proof.to_bytes());
+    put(&kim, vec![0, 0, 0, 0, 12, 0, 1], proof.to_bytes());
     let shown = kim.run(&["evidence"]).done();
     assert!(shown.all("evidence").is_empty(), "no relay is accused");
     let shown = shown.one("member_evidence");

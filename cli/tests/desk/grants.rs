@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::deciding::two_desks;
 use crate::harness::{Desk, Relay, Said};
 use crate::sharing::sharing;
 
@@ -96,4 +97,19 @@ fn another_grant_keeps_the_person_in_and_none_is_lost_without_a_relay() {
     assert!(kept.complaint.contains("it is kept"), "{kept:?}");
     assert_eq!(kept.all("granted").len(), 1);
     assert_eq!(kim.run(&["grant"]).done().all("grant").len(), 3);
+}
+
+/// Kim would be told again and again to sync, and Ada reads on whatever Kim does.
+#[test]
+fn a_grant_that_is_withdrawn_too_late_says_why_nobody_goes() {
+    let relay = Relay::start();
+    let (kim, _ada) = sharing(&relay);
+    let id = granted(&kim, "Therapy");
+    let other = two_desks(&relay, &kim);
+    kim.run(&["close", "--yes"]).done();
+    let late = other.run(&["grant", "--withdraw", &id, "--yes"]);
+    let late = late.failed(1, "not_done");
+    assert_eq!(late.one("not_done")["wanted"], "remove_person");
+    assert!(late.complaint.contains("the space is closed"), "{late:?}");
+    assert!(other.run(&["sync"]).done().all("not_done").is_empty());
 }

@@ -150,6 +150,25 @@ impl Desk {
         }
     }
 
+    /// Runs a verb as people do: what it prints on both streams.
+    pub(crate) fn words(&self, arguments: &[&str], typed: &str) -> String {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_waymark"))
+            .args(arguments)
+            .args(["--dir", self.directory().to_str().unwrap()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut keyboard = child.stdin.take().unwrap();
+        // A verb that reads nothing may have ended already.
+        let _ = keyboard.write_all(typed.as_bytes());
+        drop(keyboard);
+        let output = child.wait_with_output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        String::from_utf8(said).unwrap()
+    }
+
     /// Opens the device as an app would.
     pub(crate) fn open(&self) -> Client {
         let settings = fs::read(self.directory().join("settings.json")).unwrap();

@@ -128,8 +128,8 @@ impl People<'_> {
     /// card, unless it comes into its person's home.
     ///
     /// # Errors
-    /// `bad_card` where the welcome cannot be read or is not for a card of this device; or the
-    /// storage's.
+    /// `bad_card` where the welcome cannot be read, is not for a card of this device, or leads into
+    /// another home than the one that the device is in; or the storage's.
     pub fn accept(&self, welcome: &[u8]) -> Result<(), WaymarkError> {
         let welcome = Welcome::parse(welcome)?;
         let inner = &mut *self.0.shared.lock();
@@ -151,6 +151,11 @@ impl People<'_> {
                 let reason = "it names a space that this device is in already".into();
                 return Err(WaymarkError::BadCard { reason });
             }
+            let home = home::home_of(engine).filter(|_| space.kind == SpaceKind::Home);
+            if home.is_some_and(|home| home.cursor().seq > 0 || home.is_unheard_of()) {
+                let reason = "it leads into another home than this device's".into();
+                return Err(WaymarkError::BadCard { reason });
+            }
             let keys = cards::card_keys(engine.store.as_ref(), &space.signing_key)?;
             let keys = keys.ok_or_else(|| WaymarkError::BadCard {
                 reason: "it is not for a card of this device".into(),
@@ -167,10 +172,7 @@ impl People<'_> {
         if let Some(profile) = Profile::load(engine.store.as_ref())?.filter(|_| !leads_home) {
             self.0.open_home(inner, &profile)?;
         }
-        for number in numbers {
-            inner.machine.local_change(number);
-            inner.machine.upkeep_soon();
-        }
+        numbers.into_iter().for_each(|n| inner.machine.joined(n));
         self.0.shared.wake();
         Ok(())
     }

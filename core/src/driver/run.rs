@@ -297,7 +297,7 @@ impl Driver {
     }
 }
 
-/// Ends live mode when the future that runs it is dropped.
+/// Gives up on checkpoints when the future that tends to them is dropped.
 struct TendGuard<'s>(&'s Shared);
 
 impl Drop for TendGuard<'_> {
@@ -306,6 +306,7 @@ impl Drop for TendGuard<'_> {
     }
 }
 
+/// Ends live mode when the future that runs it is dropped.
 struct LiveGuard<'s>(&'s Shared);
 
 impl Drop for LiveGuard<'_> {

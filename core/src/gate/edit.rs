@@ -16,6 +16,33 @@ use super::rules;
 use super::undone::IsUndone;
 use crate::ids::TextId;
 
+/// What an edit does to one text object.
+struct Part {
+    object: ObjId,
+    /// Whether what is inserted goes here.
+    inserts: bool,
+    /// The character that it goes behind.
+    before: Option<usize>,
+    /// Characters that are deleted, in runs.
+    gone: Vec<Range<usize>>,
+}
+
+impl Part {
+    fn splice(self, transaction: &mut Transaction<'_>, insert: &str) -> Result<(), AutomergeError> {
+        let insert = if self.inserts { insert } else { "" };
+        let at = self.before.map_or(0, |before| before + 1);
+        transaction.splice_text(&self.object, at, 0, insert)?;
+        let length = insert.chars().count();
+        let mut deleted = 0;
+        for run in self.gone {
+            let count = isize::try_from(run.len()).unwrap_or_default();
+            transaction.splice_text(&self.object, run.start + length - deleted, count, "")?;
+            deleted += run.len();
+        }
+        Ok(())
+    }
+}
+
 impl Document {
     /// Puts a record of 1 to [`MAX_RECORD`] bytes. `None` where this very record is here already.
     ///
@@ -106,47 +133,89 @@ impl Document {
         is_undone: Option<IsUndone<'_>>,
     ) -> Result<Option<StoredChange>, GateError> {
         self.usable()?;
-        let object = self.shown_text(id, is_undone);
-        let object = object.ok_or(GateError::UnknownText)?;
-        let text = op_id(&object)?;
         let end = position.checked_add(delete).ok_or(GateError::OutOfBounds)?;
         if insert.len() > MAX_CHANGE || delete as u64 > MAX_OPERATIONS {
             return Err(GateError::TooLarge("change"));
         }
-        let (before, gone) = self.places(&object, position..end, is_undone)?;
-        let element = |at: usize| match self.doc.get(&object, at) {
-            Ok(Some((_, element))) => op_id(&element),
-            _ => Err(GateError::OutOfBounds),
-        };
+        let parts = self.parts(id, position..end, is_undone)?;
         let mut ops = Vec::new();
-        if !insert.is_empty() {
-            ops.push(Op::Insert {
-                text,
-                after: before.map(element).transpose()?,
-                chars: insert.to_owned(),
-            });
-        }
-        for at in gone.iter().cloned().flatten() {
-            let op = Op::Delete {
-                text,
-                first: element(at)?,
-                count: 1,
+        for part in &parts {
+            let text = op_id(&part.object)?;
+            let element = |at: usize| match self.doc.get(&part.object, at) {
+                Ok(Some((_, element))) => op_id(&element),
+                _ => Err(GateError::OutOfBounds),
             };
-            // Deletes join by the elements they name; what was last does not matter to them.
-            push_run(&mut ops, op, text);
-        }
-        let at = before.map_or(0, |before| before + 1);
-        let length = insert.chars().count();
-        self.commit(ops, |transaction| {
-            transaction.splice_text(&object, at, 0, insert)?;
-            let mut deleted = 0;
-            for run in gone {
-                let count = isize::try_from(run.len()).unwrap_or_default();
-                transaction.splice_text(&object, run.start + length - deleted, count, "")?;
-                deleted += run.len();
+            if part.inserts && !insert.is_empty() {
+                ops.push(Op::Insert {
+                    text,
+                    after: part.before.map(element).transpose()?,
+                    chars: insert.to_owned(),
+                });
             }
-            Ok(())
+            for at in part.gone.iter().cloned().flatten() {
+                let op = Op::Delete {
+                    text,
+                    first: element(at)?,
+                    count: 1,
+                };
+                // Deletes join by the elements they name; what was last does not matter to them.
+                push_run(&mut ops, op, text);
+            }
+        }
+        self.commit(ops, |transaction| {
+            parts
+                .into_iter()
+                .try_for_each(|part| part.splice(transaction, insert))
         })
+    }
+
+    /// What an edit does to each of the texts that were made under a name, which are read one after
+    /// another.
+    fn parts(
+        &self,
+        id: TextId,
+        range: Range<usize>,
+        is_undone: Option<IsUndone<'_>>,
+    ) -> Result<Vec<Part>, GateError> {
+        let made = self.made_texts(id);
+        let last = made.len().checked_sub(1).ok_or(GateError::UnknownText)?;
+        let mut parts = Vec::new();
+        let (mut passed, mut inserts) = (0, true);
+        for (number, object) in made.into_iter().enumerate() {
+            // Whether the rest of the range is in it is seen where its places are looked for.
+            let length = match number == last {
+                true => usize::MAX,
+                false => self.shown_length(&object, is_undone)?,
+            };
+            let here = |at: usize| at.saturating_sub(passed).min(length);
+            let (start, end) = (here(range.start), here(range.end));
+            let inserts_here = inserts && range.start <= passed.saturating_add(length);
+            if inserts_here || start < end {
+                let (before, gone) = self.places(&object, start..end, is_undone)?;
+                parts.push(Part {
+                    object,
+                    inserts: inserts_here,
+                    before,
+                    gone,
+                });
+                inserts &= !inserts_here;
+            }
+            passed = passed.saturating_add(length);
+        }
+        Ok(parts)
+    }
+
+    /// How many characters of a text are shown.
+    fn shown_length(
+        &self,
+        object: &ObjId,
+        is_undone: Option<IsUndone<'_>>,
+    ) -> Result<usize, GateError> {
+        let Some(is_undone) = is_undone else {
+            return Ok(self.doc.length(object));
+        };
+        let elements = self.elements_of(object)?;
+        Ok(elements.iter().filter(|(by, _)| !is_undone(by)).count())
     }
 
     /// Where in a text the character before a range of what is shown stands, and where the range

@@ -80,7 +80,7 @@ impl Document {
         Forgotten {
             records: records.filter(|id| self.has_record(id)).collect(),
             texts: texts
-                .filter(|id| self.shown_text(*id, None).is_some())
+                .filter(|id| !self.made_texts(*id).is_empty())
                 .collect(),
         }
     }

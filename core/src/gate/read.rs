@@ -75,10 +75,12 @@ impl Document {
     }
 
     /// The text of this name as it reads now. Where several devices made a text under one name
-    /// without knowing of each other, the same one of them everywhere.
+    /// without knowing of each other, all of them one after another, the oldest first.
     #[must_use]
     pub fn text(&self, id: &TextId) -> Option<String> {
-        self.doc.text(self.shown_text(*id, None)?).ok()
+        let made = self.made_texts(*id).into_iter();
+        let read = made.map(|text| self.doc.text(text).ok());
+        read.reduce(|all, one| Some(all? + &one?))?
     }
 
     /// The names of all texts, in the order of their keys.

@@ -211,7 +211,7 @@ impl Document {
             rest = later;
         }
         for id in later.texts().into_iter().filter(again.text) {
-            if self.shown_text(id, None).is_none() {
+            if self.made_texts(id).is_empty() {
                 if !later.is_made_by(id, again.by)? {
                     continue;
                 }
@@ -249,13 +249,12 @@ impl Document {
 
     /// Whether one of these made a text or wrote in it.
     fn is_made_by(&self, id: TextId, by: &dyn Fn(&ActorId) -> bool) -> Result<bool, GateError> {
-        let made = self
-            .shown_text(id, None)
-            .map(|object| op_id(&object))
-            .transpose()?;
+        let made = self.made_texts(id);
+        let made = made.iter().map(op_id).collect::<Result<Vec<_>, _>>()?;
+        let is_made = made.iter().any(|made| by(&made.actor));
         let elements = self.elements(id)?;
         let mut actors = elements.iter().map(|(element, _)| element.actor);
-        Ok(made.is_some_and(|made| by(&made.actor)) || actors.any(|actor| by(&actor)))
+        Ok(is_made || actors.any(|actor| by(&actor)))
     }
 
     /// What makes a text of this document read as in `later`. Characters that both have stay, so
@@ -303,10 +302,9 @@ impl Document {
 
     /// The characters of a text as it reads now, with the operations that inserted them.
     fn elements(&self, id: TextId) -> Result<Vec<(OpId, String)>, GateError> {
-        match self.shown_text(id, None) {
-            Some(text) => self.elements_of(&text),
-            None => Ok(Vec::new()),
-        }
+        let made = self.made_texts(id);
+        let elements = made.iter().map(|text| self.elements_of(text));
+        Ok(elements.collect::<Result<Vec<_>, _>>()?.concat())
     }
 
     /// The same of a text object.

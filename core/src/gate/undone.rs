@@ -31,14 +31,16 @@ pub struct RestoredText {
 
 impl Document {
     /// The text of this name as it reads now, without what was inserted by operations that are left
-    /// out. Where several devices made a text under one name, the same one of them everywhere, and
-    /// none that is left out where there is another.
+    /// out.
     #[must_use]
     pub fn text_without(&self, id: &TextId, is_undone: IsUndone<'_>) -> Option<String> {
-        let text = self.shown_text(*id, Some(is_undone))?;
-        let elements = self.elements_of(&text).ok()?;
-        let shown = elements.into_iter().filter(|(by, _)| !is_undone(by));
-        Some(shown.map(|(_, chars)| chars).collect())
+        let made = self.made_texts(*id);
+        let is_here = !made.is_empty();
+        let elements = made.iter().map(|text| self.elements_of(text));
+        let elements: Vec<_> = elements.collect::<Result<_, _>>().ok()?;
+        let shown = elements.into_iter().flatten();
+        let shown = shown.filter(|(by, _)| !is_undone(by));
+        is_here.then(|| shown.map(|(_, chars)| chars).collect())
     }
 
     /// What the text of this name would say if the operations that are left out had never been: also
@@ -53,28 +55,37 @@ impl Document {
         is_undone: IsUndone<'_>,
     ) -> Result<RestoredText, GateError> {
         self.usable()?;
-        let shown = self.shown_text(*id, Some(is_undone));
-        let text = op_id(&shown.ok_or(GateError::UnknownText)?)?;
-        let mut tree = Tree::default();
-        for change in guard(|| self.doc.get_changes(&[]))? {
-            tree.grow(&text, &PlainChange::from_automerge(&change, None)?);
+        let made = self.made_texts(*id);
+        let made = made.iter().map(|text| Ok((op_id(text)?, Tree::default())));
+        let mut trees = made.collect::<Result<Vec<_>, GateError>>()?;
+        if trees.is_empty() {
+            return Err(GateError::UnknownText);
         }
-        Ok(tree.read(is_undone))
+        for change in guard(|| self.doc.get_changes(&[]))? {
+            let change = PlainChange::from_automerge(&change, None)?;
+            trees
+                .iter_mut()
+                .for_each(|(by, tree)| tree.grow(by, &change));
+        }
+        let read = trees.into_iter().map(|(_, tree)| tree.read(is_undone));
+        Ok(read.fold(RestoredText::default(), |all, one| RestoredText {
+            hidden: all.hidden + one.hidden,
+            deleted: all.deleted + one.deleted,
+            text: all.text + &one.text,
+        }))
     }
 
-    /// The text that is shown under a name.
-    pub(super) fn shown_text(&self, id: TextId, is_undone: Option<IsUndone<'_>>) -> Option<ObjId> {
-        let key = text_key(&id);
-        let Some(is_undone) = is_undone else {
-            let shown = self.doc.get(ROOT, key.as_str()).ok()??;
-            return text_object(shown);
-        };
-        let made = self.doc.get_all(ROOT, key.as_str()).ok()?;
-        let made = made.into_iter().filter_map(text_object);
-        let made = made.filter_map(|text| Some((op_id(&text).ok()?, text)));
-        // Automerge shows the newest.
-        let newest = made.max_by_key(|(by, _)| (!is_undone(by), *by));
-        newest.map(|(_, text)| text)
+    /// What was made under a text's name, in the order in which it is read: the oldest first. Several
+    /// where devices made it without knowing of each other: none is to hide what the others say.
+    pub(super) fn made_texts(&self, id: TextId) -> Vec<ObjId> {
+        let made = self.doc.get_all(ROOT, text_key(&id).as_str());
+        let made = made.unwrap_or_default().into_iter();
+        let made = made.filter_map(text_object);
+        let mut made: Vec<_> = made
+            .filter_map(|text| Some((op_id(&text).ok()?, text)))
+            .collect();
+        made.sort_unstable_by_key(|(by, _)| *by);
+        made.into_iter().map(|(_, text)| text).collect()
     }
 }
 
@@ -232,9 +243,9 @@ mod tests {
         assert_eq!(outside, Err(GateError::OutOfBounds));
     }
 
-    /// A member could hide everybody's note behind an empty one of the same name.
+    /// A member could hide everybody's note behind one of the same name.
     #[test]
-    fn a_text_that_an_undone_device_made_gives_way_to_anothers() {
+    fn a_text_that_an_undone_device_made_hides_nothing_and_is_not_shown() {
         let mut client = Document::new(actor(1));
         let mut vandal = Document::new(actor(2));
         let ours = [
@@ -244,17 +255,55 @@ mod tests {
         let theirs = [
             vandal.put_record(b"first").unwrap().unwrap(),
             vandal.make_text(TEXT).unwrap(),
+            spliced(&mut vandal, 0, 0, "theirs"),
         ];
         hand(&mut client, &theirs);
         hand(&mut vandal, &ours);
         let undone = from(2, 1);
         for copy in [&client, &vandal] {
-            assert_eq!(copy.text(&TEXT).unwrap(), "");
+            assert_eq!(copy.text(&TEXT).unwrap(), "ourstheirs");
             assert_eq!(copy.text_without(&TEXT, &undone).unwrap(), "ours");
+            let restored = copy.text_restored(&TEXT, &undone).unwrap();
+            assert_eq!((restored.text.as_str(), restored.hidden), ("ours", 6));
         }
         client
             .splice_shown(TEXT, 4, 0, " too", Some(&undone))
             .unwrap();
         assert_eq!(client.text_without(&TEXT, &undone).unwrap(), "ours too");
+    }
+
+    /// A device and its copy would otherwise hide each other's words, and nobody could read them.
+    #[test]
+    fn texts_that_two_devices_made_under_one_name_are_read_and_edited_as_one() {
+        let (mut one, mut two) = (Document::new(actor(1)), Document::new(actor(2)));
+        let ours = [
+            one.make_text(TEXT).unwrap(),
+            spliced(&mut one, 0, 0, "Call Ada. "),
+        ];
+        let theirs = [
+            two.put_record(b"first").unwrap().unwrap(),
+            two.make_text(TEXT).unwrap(),
+            spliced(&mut two, 0, 0, "Breathe."),
+        ];
+        hand(&mut one, &theirs);
+        hand(&mut two, &ours);
+        assert_eq!(one.text(&TEXT).unwrap(), "Call Ada. Breathe.");
+        // Between both, within the second, and across both.
+        let mine = [
+            spliced(&mut one, 10, 0, "Now: "),
+            spliced(&mut one, 22, 1, " deeply!"),
+        ];
+        let yours = spliced(&mut two, 5, 6, "me: b");
+        hand(&mut two, &mine);
+        hand(&mut one, &[yours]);
+        for copy in [&one, &two] {
+            assert_eq!(copy.text(&TEXT).unwrap(), "Call me: bNow: reathe deeply!");
+            assert_eq!(copy.text_without(&TEXT, &from(3, 1)), copy.text(&TEXT));
+        }
+        let outside = one.splice_text(TEXT, 30, 0, "x");
+        assert_eq!(outside, Err(GateError::OutOfBounds));
+        let change = spliced(&mut one, 0, 29, "gone");
+        hand(&mut two, &[change]);
+        assert_eq!(two.text(&TEXT).unwrap(), "gone");
     }
 }

@@ -166,7 +166,7 @@ impl Space {
     /// in the old one's place, or where a relay lost that, the old one.
     fn renew(&mut self) -> Result<(), SpaceError> {
         let others = self.state.renewed.iter().chain(&self.state.former);
-        if self.is_enrolling() || others.clone().next().is_none() {
+        if others.clone().next().is_none() {
             return Ok(());
         }
         let Some(named) = self.own().map(|own| own.agreement_key) else {

@@ -18,6 +18,7 @@ mod liars;
 mod opening;
 mod property;
 mod relay;
+mod sent;
 mod starting;
 mod twice;
 mod verdicts;

@@ -174,46 +174,6 @@ impl Machine {
         }
     }
 
-    /// A: whether every space is read to its end and everything said is in the log, apart from
-    /// spaces that wait after a failure.
-    #[must_use]
-    pub fn is_settled(&self, engine: &Engine) -> bool {
-        let busy = self.requests.values().any(|purpose| match purpose {
-            Purpose::Pull { relay } => self.live.is_none() || self.is_behind(relay),
-            Purpose::Append { .. }
-            | Purpose::Fetch { .. }
-            | Purpose::Greet { .. }
-            | Purpose::Heal { .. } => true,
-            Purpose::Mail { .. } => false,
-        });
-        !busy
-            && self.is_mail_settled(engine)
-            && engine
-                .spaces()
-                .iter()
-                .all(|space| self.is_space_settled(engine, space))
-    }
-
-    fn is_space_settled(&self, engine: &Engine, space: &Space) -> bool {
-        let Some(sync) = self.spaces.get(&space.number()) else {
-            return false;
-        };
-        let relay = self.relays.get(&space.relay().url);
-        let waits = sync.backoff.retry_at().is_some()
-            || relay.is_some_and(|relay| relay.backoff.retry_at().is_some());
-        if !waits && self.is_fetching(engine, space.number()) {
-            return false;
-        }
-        let holds_back = sync.start.failed.is_some() && space.holds_back();
-        waits
-            || space.has_ended()
-            || (!sync.wants_pull
-                && sync.healing.agreed.is_none()
-                && (space.is_closed()
-                    || holds_back
-                    || (!sync.wants_push && (sync.withheld || is_sent(engine, space)))))
-    }
-
     /// C: try everything now, whatever failed before.
     pub fn sync_now(&mut self, engine: &Engine) {
         self.meet(engine);
@@ -283,7 +243,19 @@ impl Machine {
 
     /// C: this device wrote something in a space.
     pub fn local_change(&mut self, number: u32) {
-        self.spaces.entry(number).or_default().wants_push = true;
+        // One that is new is met with everything to do.
+        if let Some(sync) = self.spaces.get_mut(&number) {
+            sync.wants_push = true;
+        }
+    }
+
+    /// C: this device was welcomed into a space, perhaps again: whatever was known of one with this
+    /// number is no more, and an answer under way was asked for without it.
+    pub fn joined(&mut self, number: u32) {
+        self.cancel_pulls();
+        self.cancel_appends(&[number]);
+        self.spaces.remove(&number);
+        self.upkeep_due = true;
     }
 
     /// C: something that was held was released, and changed this.
@@ -561,12 +533,6 @@ impl Machine {
         }
     }
 
-    /// Whether a relay's answer has not yet come to the end of a log.
-    fn is_behind(&self, url: &str) -> bool {
-        let pull = self.relays.get(url).and_then(|relay| relay.pull.as_ref());
-        pull.is_some_and(|(_, pull)| pull.is_behind())
-    }
-
     /// Begins to keep book of spaces that are new.
     pub(super) fn meet(&mut self, engine: &Engine) {
         self.meet_mail(engine);
@@ -584,10 +550,4 @@ impl Machine {
             self.relays.entry(space.relay().url.clone()).or_default();
         }
     }
-}
-
-/// Whether everything that this device wrote in a space is in the log.
-fn is_sent(engine: &Engine, space: &Space) -> bool {
-    let store = engine.store.as_ref();
-    !space.holds_key() || space.is_sent(store).unwrap_or_default()
 }

@@ -71,7 +71,7 @@ impl Machine {
             .filter(|space| space.relay().url == url && space.relay().key == Some(key))
             .filter(|space| !space.has_ended())
             // A space that this device founded and nobody has heard of is pushed first.
-            .filter(|space| !is_unheard_of(space) || self.has_heard_of(space.number()))
+            .filter(|space| !space.is_unheard_of() || self.has_heard_of(space.number()))
             .map(Space::number)
             .filter(|number| {
                 self.spaces.get(number).is_some_and(|sync| {
@@ -358,7 +358,10 @@ impl Machine {
                     return Ok(());
                 }
                 // A relay that took its first entry has lost it: it is sent once more.
-                if engine.space_by_number(number).is_some_and(is_unheard_of) {
+                if engine
+                    .space_by_number(number)
+                    .is_some_and(Space::is_unheard_of)
+                {
                     self.spaces.entry(number).or_default().heard_of = false;
                 }
                 let problem = refused(engine, number, code);
@@ -504,11 +507,6 @@ pub(super) fn is_on_its_way(engine: &Engine, number: u32, below: u32) -> bool {
         .space_by_number(number)
         .and_then(|space| space.first_on_its_way(store).ok().flatten())
         .is_some_and(|counter| counter < below)
-}
-
-/// Whether this device founded the space and the relay has not shown it yet.
-pub(super) fn is_unheard_of(space: &Space) -> bool {
-    space.cursor().seq == 0 && space.device().is_some() && !space.is_enrolling()
 }
 
 /// A relay's refusal as a problem of a space. A space that has been read is known to it: that it

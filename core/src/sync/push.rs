@@ -7,7 +7,7 @@ use waymark_wire::limits;
 use waymark_wire::message::{AppendAnswer, AppendRequest, RefusalAnswer, RefusalCode};
 
 use super::machine::{Purpose, SpaceSync, Taken, Tends};
-use super::pull::{is_on_its_way, is_unheard_of, refused};
+use super::pull::{is_on_its_way, refused};
 use super::{Event, Machine, Problem, Timestamp};
 use crate::engine::Engine;
 use crate::membership::BookError;
@@ -41,7 +41,7 @@ impl Machine {
             let Some(space) = engine.space_by_number(number) else {
                 continue;
             };
-            let unheard_of = is_unheard_of(space);
+            let unheard_of = space.is_unheard_of();
             let sync = self.spaces.entry(number).or_default();
             let unheard_of = unheard_of && !sync.heard_of;
             let ready = sync.caught_up || unheard_of;
@@ -189,7 +189,7 @@ impl Machine {
             return self.events.push_back(Event::Status { space: space.id() });
         }
         let waits = is_on_its_way(engine, number, below);
-        let unheard_of = is_unheard_of(space);
+        let unheard_of = space.is_unheard_of();
         let sync = self.spaces.entry(number).or_default();
         sync.sent_below = waits.then_some(below);
         sync.taken = waits.then_some(Taken {

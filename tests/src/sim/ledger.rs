@@ -272,6 +272,7 @@ fn told(entry: &Entry) -> String {
         Op::Add(add) => format!("add {} {}", add.device, add.rights),
         Op::Remove(device) => format!("remove {device}"),
         Op::Seal(device) => format!("seal {device}"),
+        Op::Rotate(Some(_)) => "rotate with a new key".to_owned(),
         other => other.name().to_owned(),
     });
     let ops: Vec<String> = ops.collect();

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use waymark_core::client::Client;
 use waymark_core::membership::SpaceKind;
 
 use super::Relays;
@@ -196,6 +197,17 @@ impl World {
         (self.ledger.len(), stored)
     }
 
+    /// The devices whose sync runs, with how their spaces stand.
+    fn who_syncs(&self) -> String {
+        let running = self.devices.iter().enumerate();
+        let running = running.filter(|(_, device)| device.is_running);
+        let says = running.map(|(number, device)| {
+            let status = device.client.as_ref().map(Client::status);
+            format!("{number}: {status:?}")
+        });
+        says.collect::<Vec<_>>().join("; ")
+    }
+
     /// Lets happen what is to happen, until no sync runs.
     pub(super) fn until_rest(&mut self) {
         let end = self.time() + ROUND_MS;
@@ -204,7 +216,8 @@ impl World {
                 return;
             }
             if self.next_at().is_none_or(|at| at > end) {
-                return self.fail("a sync does not end");
+                let says = self.who_syncs();
+                return self.fail(format!("a sync does not end: {says}"));
             }
             if let Some(event) = self.next() {
                 self.happen(event);

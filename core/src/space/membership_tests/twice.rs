@@ -1,11 +1,13 @@
 //! A member's device that writes two changes under one number: the second is held back, and what
 //! proves it is kept.
 
+use waymark_wire::ids::DeviceNumber;
 use waymark_wire::membership::Rights;
 
 use super::fleet::Fleet;
 use super::held::{held, sections, write};
 use crate::equivocation::{Equivocation, EquivocationError};
+use crate::space::keys;
 use crate::store::{Store, Table, Transaction};
 
 fn proofs(fleet: &Fleet) -> Vec<(u16, Vec<u8>)> {
@@ -94,11 +96,12 @@ fn what_was_held_before_it_was_looked_into_is_looked_into_later_and_once() {
     fleet.sync(0);
     let kept = proofs(&fleet);
     let reader = &mut fleet.devices[0];
-    let key = [0_u32.to_be_bytes().as_slice(), &[12, 0, 1]].concat();
+    let key = keys::twice(0, DeviceNumber(1));
     let store = reader.store.as_mut().unwrap();
     let mut lost = Transaction::new();
     lost.delete(Table::Evidence, key.clone());
     store.commit(lost.into()).unwrap();
+    assert!(reader.space.equivocations(store).unwrap().is_empty());
     reader.space.prove_forks(store).unwrap();
     assert_eq!(proofs(&fleet), kept);
 

@@ -61,6 +61,31 @@ pub(super) fn put(table: Table, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8
     transaction.take()
 }
 
+/// A dead battery would otherwise take every check-in since the last page that came from the relay,
+/// though the app was told that it is kept.
+#[test]
+fn a_commit_waits_for_the_disk_also_after_one_that_did_not() {
+    let home = Home::new();
+    let mut store = home.store().unwrap();
+    let waits = |store: &SqliteStore| -> i64 {
+        let waits = |row: &rusqlite::Row<'_>| row.get(0);
+        let connection = &store.connection;
+        connection
+            .pragma_query_value(None, "synchronous", waits)
+            .unwrap()
+    };
+    for _ in 0..2 {
+        store
+            .commit_soon(put(Table::Entry, [1], b"from the relay"))
+            .unwrap();
+        // 1, NORMAL: it is written, and the disk is not waited for.
+        assert_eq!(waits(&store), 1);
+        store.commit(put(Table::Change, [1], b"a word")).unwrap();
+        // 2, FULL.
+        assert_eq!(waits(&store), 2);
+    }
+}
+
 fn home_with_a_row() -> Home {
     let home = Home::new();
     let mut store = home.store().unwrap();

@@ -126,6 +126,21 @@ pub(super) fn renew(db: &Connection, new: Generation) -> Result<(u64, u64), Sche
 mod tests {
     use super::*;
 
+    /// Where the power goes, entries would otherwise be gone that every phone has ticked off.
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = open_for_writing(&directory.path().join(DATABASE)).unwrap();
+        migrate(&db, Generation([1; 16])).unwrap();
+        grow_journal(&db, 16).unwrap();
+        let asked = |name| {
+            db.pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+                .unwrap()
+        };
+        // With less than 2, FULL, a commit to a write-ahead log waits for no disk.
+        assert_eq!(asked("synchronous"), 2);
+    }
+
     /// A crash at the wrong moment of a start must not be the end of a relay.
     #[test]
     fn a_start_that_was_cut_off_can_be_made_again() {

@@ -260,3 +260,108 @@ fn answer<T: 'static>(reply: oneshot::Sender<T>, outcome: T) -> Answer {
         let _ = reply.send(outcome);
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::AtomicBool;
+
+    use futures_util::FutureExt;
+    use waymark_wire::codec::Bytes;
+    use waymark_wire::ids::Generation;
+    use waymark_wire::message::{MailboxId, MailboxSlot};
+
+    use super::*;
+    use crate::log::Append;
+    use crate::testing::Space;
+
+    fn open(directory: &Path) -> Connection {
+        let db = schema::open_for_writing(&directory.join(schema::DATABASE)).unwrap();
+        schema::migrate(&db, Generation([1; 16])).unwrap();
+        db
+    }
+
+    /// The first letter of a mailbox; every number is another one's.
+    fn letter(number: usize) -> Put {
+        let mut mailbox = [0; 32];
+        mailbox[..8].copy_from_slice(&number.to_le_bytes());
+        Put {
+            mailbox: MailboxId(mailbox),
+            slot: MailboxSlot {
+                slot: 0,
+                bytes: Bytes(vec![1; 100]),
+            },
+            days: 1,
+            may_create: true,
+        }
+    }
+
+    /// A phone would otherwise forget what it was told that the relay has, and nobody has.
+    #[tokio::test]
+    async fn nothing_is_acknowledged_that_was_not_committed() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut db = open(directory.path());
+        let fails = Arc::new(AtomicBool::new(false));
+        let now = fails.clone();
+        db.commit_hook(Some(move || now.load(Ordering::SeqCst)))
+            .unwrap();
+        let writer = Writer::start(db, Arc::new(Memberships::new()), 16).unwrap();
+        let space = Space::found(1);
+        let append = || {
+            let append = Append {
+                heals: false,
+                space: space.id,
+                entries: vec![space.founding.entry.clone()],
+                attachments: space.founding.attachments.clone(),
+                may_create: true,
+                now: 0,
+            };
+            writer.append(Prepared::new(append, None).unwrap())
+        };
+        fails.store(true, Ordering::SeqCst);
+        let refused = append().await;
+        assert!(matches!(refused, Err(LogError::Engine(_))), "{refused:?}");
+        // Nothing of it is taken for written later either.
+        fails.store(false, Ordering::SeqCst);
+        let taken = append().await.unwrap();
+        assert_eq!((taken.seqs, taken.is_new), (vec![1], true));
+    }
+
+    /// A flood would otherwise fill the relay's memory while its disk is slow, and end it for everybody.
+    #[tokio::test]
+    async fn what_cannot_be_held_is_told_to_come_again_and_what_was_taken_is_written() {
+        const QUEUE: usize = 4;
+        const SENT: usize = GROUP + 64;
+        let directory = tempfile::tempdir().unwrap();
+        let db = open(directory.path());
+        let writer = Writer::start(db, Arc::new(Memberships::new()), QUEUE).unwrap();
+        // As if the disk did not answer.
+        let other = Connection::open(directory.path().join(schema::DATABASE)).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let is_taken = |number: &usize| match writer.put(letter(*number), 0).now_or_never() {
+            Some(Err(LogError::Busy)) => false,
+            None => true,
+            answered => panic!("{answered:?}"),
+        };
+        let taken = (0..SENT).filter(is_taken).count();
+        assert!((1..=GROUP + QUEUE).contains(&taken), "{taken} were taken");
+        other.execute_batch("COMMIT").unwrap();
+        writer.close().await;
+        let written = "SELECT count(*) FROM mail";
+        let written: i64 = other.query_row(written, [], |row| row.get(0)).unwrap();
+        assert_eq!(usize::try_from(written).unwrap(), taken);
+    }
+
+    /// The same for few that are large.
+    #[tokio::test]
+    async fn no_more_bytes_wait_than_may() {
+        let directory = tempfile::tempdir().unwrap();
+        let db = open(directory.path());
+        let writer = Writer::start(db, Arc::new(Memberships::new()), 16).unwrap();
+        writer.waiting.store(WAITING_BYTES + 1, Ordering::Relaxed);
+        let refused = writer.put(letter(1), 0).await;
+        assert!(matches!(refused, Err(LogError::Busy)), "{refused:?}");
+        writer.waiting.store(0, Ordering::Relaxed);
+        assert!(writer.put(letter(1), 0).await.unwrap().is_ok());
+    }
+}
