@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use waymark_core::client::{Client, Config, PlanId, WaymarkError};
 use waymark_core::driver::SystemEntropy;
 use waymark_core::engine::Engine;
-use waymark_core::store::{SqliteStore, Store, Table, Transaction};
+use waymark_core::store::{SqliteStore, Store, StoreError, Table, Transaction};
 use waymark_wire::codec;
 
 use crate::{TestClock, TestRelay, fixture};
@@ -117,9 +117,7 @@ impl Device {
     /// Closes it and lets `f` work on its database from inside, as no app could; then opens it again.
     pub fn inside<T>(&mut self, f: impl FnOnce(&mut Engine) -> T) -> T {
         self.close();
-        let entropy = SystemEntropy::default();
-        let store = SqliteStore::open(self.directory(), &STORAGE_KEY, entropy.clone());
-        let store = Box::new(store.expect("the database opens"));
+        let (store, entropy) = (Box::new(self.store()), SystemEntropy::default());
         let mut engine = Engine::open(store, Box::new(entropy)).expect("the engine opens");
         let result = f(&mut engine);
         drop(engine);
@@ -130,11 +128,16 @@ impl Device {
     /// Closes it and lets `f` alter what is stored, below every check; then opens it again.
     pub fn with_store(&mut self, f: impl FnOnce(&mut dyn Store)) {
         self.close();
-        let store = SqliteStore::open(self.directory(), &STORAGE_KEY, SystemEntropy::default());
-        let mut store = store.expect("the database opens");
+        let mut store = self.store();
         f(&mut store);
         drop(store);
         self.reopen();
+    }
+
+    fn store(&self) -> SqliteStore {
+        let open = || SqliteStore::open(self.directory(), &STORAGE_KEY, SystemEntropy::default());
+        let opened = unlocked(open, |error| *error == StoreError::Locked);
+        opened.expect("the database opens")
     }
 
     /// Tries to open its database with a key.

@@ -18,7 +18,7 @@ use waymark_core::store::{
     MemoryDisk, MemoryStore, Row, Store, StoreError, Table, Transaction, Write,
 };
 use waymark_tests::story::{assert_same, goal, log, meet, notes};
-use waymark_tests::{Device, TestClock, TestRelay, begin_at, hand_over, link_therapist};
+use waymark_tests::{Device, TestClock, TestRelay, begin_at, hand_over, link_therapist, unlocked};
 
 /// A store that works for so many commits; then the process is dead, and nothing reaches the disk.
 struct Mortal {
@@ -200,7 +200,9 @@ fn child() {
         return;
     };
     let config = Config::new(directory, "http://127.0.0.1:9");
-    let client = CLIENT.get_or_init(|| Client::open(config, &[7; 32]).unwrap());
+    let open = || Client::open(config.clone(), &[7; 32]);
+    let open = || unlocked(open, |error| error.code() == "locked").unwrap();
+    let client = CLIENT.get_or_init(open);
     let plan = client.people().plans()[0];
     let goal = client.goals().list(plan).unwrap()[0].id;
     for n in 0.. {

@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use waymark_core::client::{Client, Config};
 use waymark_core::model::{NewCheckIn, Outcome};
 use waymark_tests::story::{goal, notes};
-use waymark_tests::{Device, begin_at};
+use waymark_tests::{Device, begin_at, unlocked};
 
 const DIRECTORY: &str = "WAYMARK_TEST_DIRECTORY";
 /// Check-ins that a process tries to keep.
@@ -30,7 +30,8 @@ fn child() {
         return;
     };
     let config = Config::new(directory, "http://127.0.0.1:9");
-    let client = match Client::open(config, &[7; 32]) {
+    let open = || Client::open(config.clone(), &[7; 32]);
+    let client = match unlocked(open, |error| error.code() == "locked") {
         Ok(client) => client,
         Err(error) => return println!("refused open {}", error.code()),
     };
