@@ -35,12 +35,14 @@ impl Document {
     #[must_use]
     pub fn text_without(&self, id: &TextId, is_undone: IsUndone<'_>) -> Option<String> {
         let made = self.made_texts(*id);
-        let is_here = !made.is_empty();
+        if made.is_empty() {
+            return None;
+        }
         let elements = made.iter().map(|text| self.elements_of(text));
         let elements: Vec<_> = elements.collect::<Result<_, _>>().ok()?;
         let shown = elements.into_iter().flatten();
         let shown = shown.filter(|(by, _)| !is_undone(by));
-        is_here.then(|| shown.map(|(_, chars)| chars).collect())
+        Some(shown.map(|(_, chars)| chars).collect())
     }
 
     /// What the text of this name would say if the operations that are left out had never been: also

@@ -175,6 +175,19 @@ impl Space {
         height: Height,
         entropy: &mut dyn Entropy,
     ) -> Result<Entry, SpaceError> {
+        self.seal_in(kind, text, counter, height, entropy, Ok)
+    }
+
+    /// The same where the sealed text is only a part of the body, which `body` makes of it.
+    pub(super) fn seal_in(
+        &self,
+        kind: Kind,
+        text: Vec<u8>,
+        counter: u32,
+        height: Height,
+        entropy: &mut dyn Entropy,
+        body: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, SpaceError>,
+    ) -> Result<Entry, SpaceError> {
         let refused = || SpaceError::Membership(BookError::KeyRefused);
         let (book, device) = self
             .book
@@ -195,8 +208,9 @@ impl Space {
         let at = book.membership().id_at(height).ok_or_else(refused)?;
         let space = self.state.id;
         let sealed = seal(key, &space.0, &at.0, &header.to_bytes(), text)?;
+        let body = body(sealed)?;
         let signing = &self.signing;
-        Ok(Entry::assemble(header, &sealed, &space, &at, |text| {
+        Ok(Entry::assemble(header, &body, &space, &at, |text| {
             signing.sign(text)
         }))
     }

@@ -3,13 +3,12 @@
 //! for one step at most.
 
 use waymark_wire::checkpoint::CheckpointBody;
-use waymark_wire::entry::{Entry, Header, Kind};
+use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::EntryId;
 use waymark_wire::{limits, padding};
 
 use super::plan::Plan;
-use crate::crypto::{Entropy, seal};
-use crate::membership::BookError;
+use crate::crypto::Entropy;
 use crate::space::{Space, SpaceError, keys, outbox};
 use crate::store::{Store, Table, Transaction};
 
@@ -152,35 +151,15 @@ impl Space {
         counter: u32,
         entropy: &mut dyn Entropy,
     ) -> Result<Entry, SpaceError> {
-        let refused = || SpaceError::Membership(BookError::KeyRefused);
-        let (book, device) = self
-            .book
-            .as_ref()
-            .zip(self.state.device)
-            .ok_or_else(refused)?;
-        let membership = book.membership();
-        let (height, at) = (membership.height(), membership.head());
-        let key = book.key_at(height).ok_or_else(refused)?;
-        let mut salt = [0; 16];
-        entropy.fill(&mut salt);
-        let header = Header {
-            kind: Kind::Checkpoint,
-            device,
-            counter,
-            height,
-            seen: self.state.cursor.position(),
-            salt,
-        };
+        let height = self.book.as_ref().map(|book| book.membership().height());
         let (public, private) = plan.parts()?;
         let mut text = private.to_text();
         padding::pad(&mut text);
-        let space = self.state.id;
-        let sealed = seal(key, &space.0, &at.0, &header.to_bytes(), text)?;
-        let body = CheckpointBody::assemble(&public, &sealed);
-        let body = body.map_err(|_| SpaceError::NotAllowed("it would have to name too much"))?;
-        let signing = &self.signing;
-        Ok(Entry::assemble(header, &body, &space, &at, |text| {
-            signing.sign(text)
-        }))
+        let body = |sealed: Vec<u8>| {
+            let body = CheckpointBody::assemble(&public, &sealed);
+            body.map_err(|_| SpaceError::NotAllowed("it would have to name too much"))
+        };
+        let height = height.unwrap_or_default();
+        self.seal_in(Kind::Checkpoint, text, counter, height, entropy, body)
     }
 }
