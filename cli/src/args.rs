@@ -11,6 +11,7 @@ use crate::verbs::close::Close;
 use crate::verbs::devices::Devices;
 use crate::verbs::evidence::Evidence;
 use crate::verbs::follow_relay::FollowRelay;
+use crate::verbs::forget::Forget;
 use crate::verbs::grant::Grant;
 use crate::verbs::held::Held;
 use crate::verbs::init::Init;
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     Members(Members),
     /// Say what for and how long somebody may read a plan, withdraw that, or show it.
     Grant(Grant),
+    /// Have everybody forget a goal, a check-in or a note: shows first what goes. What somebody has
+    /// read, they may have kept.
+    Forget(Forget),
     /// Take a person's access to a plan back, or end one membership by its number.
     Revoke(Revoke),
     /// Undo what one device wrote in a plan, let it count again, or show what is undone.

@@ -10,6 +10,8 @@ mod comparing;
 pub(crate) mod devices;
 pub(crate) mod evidence;
 pub(crate) mod follow_relay;
+pub(crate) mod forget;
+mod goals;
 pub(crate) mod grant;
 pub(crate) mod held;
 pub(crate) mod init;

@@ -23,6 +23,7 @@
 //! - [`Client::people`]: who shares what: cards, devices, members.
 //! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
 //! - [`Client::held`]: what was held back.
+//! - [`Client::forgetting`]: having something forgotten by everybody.
 //! - [`Client::sync`]: the relay.
 
 mod anew;
@@ -34,6 +35,7 @@ mod copying;
 mod error;
 mod evidence;
 mod export;
+mod forgetting;
 mod forked;
 mod goals;
 mod grants;
@@ -68,6 +70,9 @@ pub use self::changes::{Change, ChangeListener};
 pub use self::check_ins::CheckIns;
 pub use self::error::{ErrorClass, WaymarkError};
 pub use self::evidence::ForkEvidence;
+pub use self::forgetting::{
+    ForgetPreview, Forgettable, Forgetting, ForgottenOf, GivenUpView, KindCount,
+};
 pub use self::goals::Goals;
 pub use self::grants::GrantView;
 pub use self::held::{Held, HeldContents, HeldOutcome, HeldPlace, HeldView};
@@ -260,6 +265,12 @@ impl Client {
     #[must_use]
     pub fn held(&self) -> Held<'_> {
         Held(&self.inner)
+    }
+
+    /// Having something forgotten.
+    #[must_use]
+    pub fn forgetting(&self) -> Forgetting<'_> {
+        Forgetting(&self.inner)
     }
 
     /// The relay.

@@ -10,7 +10,7 @@ use waymark_wire::receipt::Receipt;
 use crate::crypto::Entropy;
 use crate::mail::Mail;
 use crate::space::{Damage, Item, Received, Space, SpaceError};
-use crate::store::{Store, Transaction};
+use crate::store::{Store, Transaction, clean};
 use crate::succession;
 
 /// One device.
@@ -20,6 +20,8 @@ pub struct Engine {
     pub(crate) mail: Mail,
     spaces: Vec<Space>,
     damaged: Vec<Damage>,
+    /// How often something was forgotten since the start.
+    forgot: u64,
 }
 
 impl Engine {
@@ -30,6 +32,7 @@ impl Engine {
     /// [`SpaceError`] where the store fails, or which spaces there are cannot be read.
     pub fn open(mut store: Box<dyn Store>, entropy: Box<dyn Entropy>) -> Result<Self, SpaceError> {
         let (mut spaces, damaged) = Space::load_each(store.as_ref())?;
+        clean(store.as_mut());
         succession::erase_marked(store.as_mut(), &mut spaces)?;
         let mail = Mail::load(store.as_ref())?;
         Ok(Self {
@@ -38,6 +41,7 @@ impl Engine {
             mail,
             spaces,
             damaged,
+            forgot: 0,
         })
     }
 
@@ -95,7 +99,16 @@ impl Engine {
         let (space, store, _) = self
             .parts(number)
             .ok_or(SpaceError::NotAllowed("the space is gone"))?;
-        space.receive(store, items, receipt, at_end, now_ms)
+        let received = space.receive(store, items, receipt, at_end, now_ms)?;
+        self.forgot += u64::from(received.forgot);
+        Ok(received)
+    }
+
+    /// How often something was forgotten since the start: what was made of documents before is not to be
+    /// kept.
+    #[must_use]
+    pub const fn forgot(&self) -> u64 {
+        self.forgot
     }
 
     /// Gives up this device's membership in a space for another one, because somebody else has the same

@@ -17,8 +17,9 @@
 //!   leaves it waiting for what it depends on, or refuses it whole with a [`GateError`].
 //! - [`Document::text_without`] and [`Document::splice_shown`] show and edit texts without what an undone
 //!   device wrote there.
-//! - [`Document::without`] and [`Document::catch_up_with`] do a device's own edits again under another
-//!   actor, where the first was not its alone.
+//! - [`Document::without`] and [`Document::catch_up_with`] do a device's own edits again: under another
+//!   actor, where the first was not its alone, or on what became of a document by
+//!   [`Document::forgetting`].
 //!
 //! Inside: `varint` and `codec` are the bytes, `past` and `texts` what a change may refer to, `rules`
 //! what it may do, `chunk` and `rle` rebuild Automerge's bytes. [`limits`] bounds every length.
@@ -31,6 +32,7 @@ mod codec;
 mod document;
 mod edit;
 mod error;
+mod forget;
 mod id;
 pub mod limits;
 mod packing;
@@ -55,6 +57,7 @@ pub use self::document::{Document, StoredChange};
 pub use self::error::GateError;
 pub use self::id::{ActorId, ChangeHash, DocumentName, OpId};
 pub use self::read::RecordView;
+pub use self::rewrite::Again;
 pub use self::section::Section;
 pub use self::snapshot::{ChangesDigest, Merged, PartHeader, SnapshotSummary, inspect_snapshot};
 pub use self::undone::{IsUndone, RestoredText};

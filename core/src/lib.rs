@@ -14,6 +14,7 @@
 //! - [`client`]: the facade that an app sees; begin there.
 //! - [`model`]: the domain: records, chains, texts, views.
 //! - [`ids`]: the names of records and texts.
+//! - [`forgotten`]: which of them are forgotten.
 //! - [`gate`]: the checks on every byte before Automerge sees it; the batch codec.
 //! - [`crypto`]: membership keys, sealing, HPKE.
 //! - [`membership`]: who is in a space, contact cards, welcomes.
@@ -39,6 +40,7 @@ pub mod crypto;
 pub mod driver;
 pub mod engine;
 pub mod equivocation;
+pub mod forgotten;
 pub mod gate;
 pub mod home;
 pub mod ids;

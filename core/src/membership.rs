@@ -17,4 +17,4 @@ pub use self::card::{CardError, ContactCard, KeySet};
 pub use self::draft::{AgreementKeys, Draft, NewMember, Signer, Steps, found};
 pub use self::roster::{Entrance, RelayAddress, Roster, RosterMember, SpaceKind, Use};
 pub use self::welcome::{Welcome, WelcomeError, WelcomeSpace};
-pub use self::wish::{Newcomer, Succession, Wish};
+pub use self::wish::{Newcomer, Succession, ToForget, Wish};

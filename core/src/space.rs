@@ -15,15 +15,19 @@
 //! - [`Space::take_word`]: what the relay signed is held against what it signs later.
 //! - [`Space::start_at`]: a newcomer takes the log from a checkpoint on.
 //! - [`Space::wish`] and what follows it: changes of the membership that this device wants.
+//! - `cut`, `forget`, `given_up`: something is forgotten, and everything before goes.
 
 mod again;
 mod carry;
 mod checkpoint;
+mod cut;
 mod documents;
 mod entering;
 mod error;
 mod evidence;
+mod forget;
 mod fork;
+mod given_up;
 mod heal;
 mod heard;
 mod held;
@@ -70,6 +74,7 @@ pub use self::entering::Founding;
 pub use self::error::SpaceError;
 pub use self::evidence::KeptEvidence;
 use self::evidence::Passed;
+pub use self::given_up::{GivenUp, Notice};
 pub use self::heal::Returned;
 pub use self::heard::Heard;
 pub use self::held::{Inspected, Quarantined, Released};
@@ -201,6 +206,9 @@ impl Space {
         for (key, value) in store.scan(Table::Epoch, &keys::space(self.number), None, usize::MAX)? {
             let value = Zeroizing::new(value);
             book.restore_key(keys::height_of(&key)?, EpochKey::from_slice(&value)?);
+        }
+        for member in &self.state.untold {
+            book.restore_member(member.clone());
         }
         for (height, entry) in (0..).zip(&parsed) {
             // What does not open was held back when it came; the space goes on without it.

@@ -26,6 +26,26 @@ pub use sqlite::{Salvaged, SalvagedTable, SqliteStore};
 pub use table::Table;
 pub use write::{Transaction, Write};
 
+/// The row of [`Table::Meta`] that says that the files are to be cleaned ([`Store::clean`]). It is
+/// written with what is deleted.
+pub(crate) const CLEANING: &[u8] = b"cleaning";
+
+/// Cleans the files where that is due. What fails now is done at the next start.
+pub(crate) fn clean(store: &mut dyn Store) {
+    let mut cleaned = || -> Result<(), StoreError> {
+        if store.get(Table::Meta, CLEANING)?.is_none() {
+            return Ok(());
+        }
+        store.clean()?;
+        let mut transaction = Transaction::new();
+        transaction.delete(Table::Meta, CLEANING);
+        store.commit_soon(transaction.into())
+    };
+    if let Err(error) = cleaned() {
+        tracing::warn!(%error, "the database was not cleaned");
+    }
+}
+
 /// A key and its value, as [`Store::scan`] returns them.
 pub type Row = (Vec<u8>, Vec<u8>);
 
@@ -116,6 +136,14 @@ pub trait Store: Send {
     /// # Errors
     /// The first damage found.
     fn verify(&self) -> Result<(), StoreError>;
+
+    /// Leaves nothing of what was deleted in the database's files: in none of their pages, and in no log.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] or [`StoreError::Full`]. Nothing committed is lost by it.
+    fn clean(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Brings everything into the main file and gives the database up, for an app that is suspended
     /// or ends. Dropping the store does the same but cannot report a failure.

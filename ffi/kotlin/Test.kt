@@ -560,6 +560,41 @@ val TESTS = mapOf<String, suspend Devices.() -> Unit>(
         same(phone.projectionHash(plan), before)
     },
 
+    "what is forgotten is nowhere, and who wrote about it is told" to {
+        val (phone, plan) = begin()
+        val setup = setUp(phone, plan)
+        phone.checkIns().log(plan, checkIn(setup.goal, setup.mood))
+        val tablet = linkTherapist(phone, plan, Heard())
+        val what = listOf(Forgettable.Goal(setup.goal))
+        refused<WaymarkException.NotAllowed>("not_allowed") { tablet.forgetting().forget(plan, what) }
+        // Offline, the tablet proposes something about what is to go.
+        val old = tablet.goals().get(plan, setup.goal).inForce!!
+        val revision = NewRevision(
+            goal = setup.goal,
+            replaces = listOf(old.id),
+            statement = "Fifteen minutes",
+            schedule = daily(),
+        )
+        tablet.goals().propose(plan, revision)
+        val preview = phone.forgetting().preview(plan, what)
+        check(preview.records >= 3u) { "$preview" }
+        equal(phone.forgetting().forget(plan, what), preview)
+        check(phone.forgetting().isPending(plan)) { "nothing is to be forgotten" }
+        for (device in listOf(phone, tablet, phone)) device.syncNow()
+
+        check(!phone.forgetting().isPending(plan)) { "it is not forgotten" }
+        same(phone.projectionHash(plan), tablet.projectionHash(plan))
+        for (device in listOf(phone, tablet)) {
+            equal(device.goals().list(plan), emptyList<GoalView>())
+            equal(allCheckIns(device, plan), emptyList<CheckInView>())
+        }
+        equal(phone.forgetting().givenUp(plan), emptyList<GivenUpView>())
+        val givenUp = tablet.forgetting().givenUp(plan).single()
+        equal(givenUp.by to givenUp.kinds, "Kim" to listOf(KindCount(Kind.GOAL_REVISION, 1u)))
+        tablet.forgetting().dismissGivenUp(plan)
+        equal(tablet.forgetting().givenUp(plan), emptyList<GivenUpView>())
+    },
+
     "half a character is refused by Kotlin, and nothing is lost" to {
         val (phone, plan) = begin()
         val setup = setUp(phone, plan)

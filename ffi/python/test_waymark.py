@@ -22,6 +22,7 @@ from waymark import (
     ChangeListener,
     Comparison,
     ErrorClass,
+    Forgettable,
     GoalDraft,
     GrantScope,
     GrantState,
@@ -33,6 +34,7 @@ from waymark import (
     KeyHolder,
     KeyProvider,
     KeyProviderError,
+    Kind,
     MembershipChange,
     NewCheckIn,
     NewMeasure,
@@ -688,6 +690,48 @@ class Sharing(Case):
             self.refused(
                 WaymarkError.NotAllowed, "not_allowed", lambda: log(plan, check_in(goal, mood))
             )
+
+    async def test_what_is_forgotten_is_nowhere_and_who_wrote_about_it_is_told(self):
+        phone, plan = self.begin()
+        goal, _, mood = goal_and_measures(phone, plan)
+        phone.check_ins().log(plan, check_in(goal, mood))
+        tablet = await self.invite_therapist(phone, plan)
+        what = [Forgettable.GOAL(goal)]
+        self.refused(
+            WaymarkError.NotAllowed,
+            "not_allowed",
+            lambda: tablet.forgetting().forget(plan, what),
+        )
+        self.refused(
+            WaymarkError.InvalidInput, "invalid_input", lambda: phone.forgetting().forget(plan, [])
+        )
+        # Offline, the tablet proposes something about what is to go.
+        old = tablet.goals().get(plan, goal).in_force
+        tablet.goals().propose(
+            plan,
+            NewRevision(
+                goal=goal, replaces=[old.id], statement="Fifteen minutes", schedule=daily()
+            ),
+        )
+        preview = phone.forgetting().preview(plan, what)
+        self.assertGreaterEqual(preview.records, 3)
+        self.assertFalse(phone.forgetting().is_pending(plan))
+        self.assertEqual(phone.forgetting().forget(plan, what), preview)
+        self.assertTrue(phone.forgetting().is_pending(plan))
+        for device in (phone, tablet, phone):
+            await device.sync_now()
+
+        self.assertFalse(phone.forgetting().is_pending(plan))
+        self.assertEqual(phone.projection_hash(plan), tablet.projection_hash(plan))
+        for device in (phone, tablet):
+            self.assertEqual(device.goals().list(plan), [])
+            self.assertEqual(all_check_ins(device, plan), [])
+        self.assertEqual(phone.forgetting().given_up(plan), [])
+        (given_up,) = tablet.forgetting().given_up(plan)
+        self.assertEqual(given_up.by, "Kim")
+        self.assertEqual([(k.kind, k.records) for k in given_up.kinds], [(Kind.GOAL_REVISION, 1)])
+        tablet.forgetting().dismiss_given_up(plan)
+        self.assertEqual(tablet.forgetting().given_up(plan), [])
 
 
 class Deciding(Case):

@@ -3,6 +3,7 @@
 //! - [`Waymark`]: one device of one person. It is opened with a [`WaymarkConfig`] and the app's
 //!   [`KeyProvider`].
 //! - [`Goals`], [`CheckIns`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
+//! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
 //!
@@ -15,6 +16,7 @@ mod anew;
 mod check_ins;
 mod config;
 mod evidence;
+mod forgetting;
 mod goals;
 mod grants;
 mod held;
@@ -34,6 +36,7 @@ mod waymark;
 pub use self::check_ins::{CheckIns, TimedCheckIn};
 pub use self::config::WaymarkConfig;
 pub use self::evidence::check_evidence;
+pub use self::forgetting::Forgetting;
 pub use self::goals::{GoalDraft, Goals};
 pub use self::held::{Held, check_member_evidence};
 pub use self::invitations::{InvitationLink, Invitations};

@@ -10,7 +10,7 @@ use crate::key::storage_key;
 use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
-    ChangeListener, CheckIns, Goals, Held, Invitations, KeyProvider, LiveSync, People,
+    ChangeListener, CheckIns, Forgetting, Goals, Held, Invitations, KeyProvider, LiveSync, People,
     Subscription, Texts, WaymarkConfig,
 };
 
@@ -66,6 +66,11 @@ impl Waymark {
     /// What was held back: kept, shown, and not applied.
     pub fn held(&self) -> Arc<Held> {
         Arc::new(Held(Arc::clone(&self.session)))
+    }
+
+    /// Having something forgotten by everybody.
+    pub fn forgetting(&self) -> Arc<Forgetting> {
+        Arc::new(Forgetting(Arc::clone(&self.session)))
     }
 
     /// Notes that people edit together.

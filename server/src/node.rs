@@ -6,6 +6,7 @@ use ring::digest::{SHA256, digest};
 use tokio::sync::{Semaphore, watch};
 use waymark_wire::chain::Position;
 use waymark_wire::codec::Bytes;
+use waymark_wire::entry::Kind;
 use waymark_wire::ids::{DeviceNumber, SpaceId};
 use waymark_wire::membership::{Member, Rights};
 use waymark_wire::message::RefusalCode;
@@ -96,9 +97,14 @@ impl<L: Log, B: Bus> Node<L, B> {
         let node = self.clone();
         let task = tokio::spawn(async move {
             let space = append.space;
+            let lets_go = append.entries.iter().any(|entry| may_let_go(entry));
             let outcome = node.log.append(append).await?;
             if let Some(head) = outcome.head.filter(|_| outcome.is_new) {
                 node.bus.publish(&space, head.seq);
+            }
+            if lets_go && outcome.is_new {
+                let node = node.clone();
+                tokio::spawn(async move { node.drop_due().await });
             }
             Ok(outcome)
         });
@@ -179,6 +185,12 @@ impl<L: Log + Mailboxes, B> Node<L, B> {
             }
         }
     }
+}
+
+/// Whether an entry may be what something waits for that is to be dropped without rest.
+fn may_let_go(entry: &[u8]) -> bool {
+    let kind = entry.get(1).copied().map(Kind::from_number);
+    matches!(kind, Some(Kind::Ack | Kind::Checkpoint))
 }
 
 /// Notes why the log failed; what whoever asked is told.

@@ -31,6 +31,7 @@ class Life(Case):
             self.assertEqual(len(state.epoch_starts) - 1, wanted["epoch_number"])
             self.assertEqual(state.rotation_due, wanted["rotation_due"])
             self.assertEqual(state.closed, wanted["closed"])
+            self.assertEqual(max(state.cuts, default=None), wanted["cut"])
             self.assertEqual(state.successor, unhex(wanted["successor"]))
             chain = wire.chain_next(chain, vector["seq"], state.ids[height])
             self.assertEqual(chain.hex(), vector["chain"])
@@ -60,19 +61,22 @@ class Life(Case):
             self.assertEqual(sorted(named), sorted(given))
 
     def test_private_parts(self):
-        """Who begins an epoch tells of everybody, and hands on the key before."""
+        """Who begins an epoch tells of everybody, and hands on the key before. Who has something
+        forgotten hands on no key, and tells of those who are gone, too."""
         for height, vector in enumerate(self.vectors["entries"]):
             state = self.replay(height)
             said = cbor.decode(unhex(vector["roster"]))
-            starts = state.epoch_start == height
+            starts, cuts = state.epoch_start == height, height in state.cuts
             told = [member[0] for member in said[0]]
             if starts:
-                self.assertEqual(told, [m.device for m in state.members])
+                told_of = state.everybody if cuts else state.members
+                self.assertEqual(told, [m.device for m in told_of])
                 self.assertEqual(said[1], 2)
                 self.assertEqual(said[4].hex(), self.vectors["follows"])
             else:
                 self.assertEqual(told, [m.device for m in state.members if m.since == height])
-            self.assertEqual(3 in said, starts and height > 0)
+            self.assertEqual(3 in said, starts and height > 0 and not cuts)
+            self.assertEqual(6 in said, cuts)
             if 3 in said:
                 before = state.epoch_start_at(height - 1)
                 self.assertEqual(said[3], self.epochs[before])
@@ -121,6 +125,29 @@ class Life(Case):
                 found[state.epoch_start_at(height)], self.space, height, entry
             )
             self.assertEqual(cbor.encode(said).hex(), self.vectors["entries"][height]["roster"])
+
+    def test_what_is_forgotten_is_named_to_who_had_it(self):
+        [cut] = self.replay(len(self.entries) - 1).cuts
+        vector, entry = self.vectors["entries"][cut], self.entries[cut]
+        sealed = cbor.decode(unhex(vector["roster"]))[6]
+        before = self.replay(cut - 1).epoch_start
+        named = membership.open_forgotten(self.epochs[before], self.space, entry, sealed)
+        self.assertEqual(cbor.encode(named).hex(), vector["forgotten"])
+        count_up = lambda first: bytes(range(first, first + 16))
+        self.assertEqual(named, {0: [count_up(0x10), count_up(0x20)], 1: [count_up(0xD0)]})
+        for start in set(self.epochs) - {before}:
+            with self.assertRaises(Refused):
+                membership.open_forgotten(self.epochs[start], self.space, entry, sealed)
+
+    def test_no_key_leads_to_what_was_before_something_was_forgotten(self):
+        state = self.replay(len(self.entries) - 1)
+        [cut] = state.cuts
+        attachments = list(map(unhex, self.vectors["entries"][cut]["attachments"]))
+        for device in (member.device for member in self.replay(cut).members):
+            at_cut = (self.seeds(device, cut), self.replay(cut), cut, self.entries[cut], device)
+            start, key = membership.take_key(*at_cut, attachments)
+            found = dict(membership.earlier_keys(start, key, state, self.entries))
+            self.assertEqual(found, {cut: self.epochs[cut]})
 
     def test_an_older_key_opens_nothing_newer(self):
         """What a removed device holds, and who left, is tried on everything that follows."""

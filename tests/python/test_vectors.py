@@ -488,6 +488,24 @@ class Changes(Case):
             with self.assertRaises(Refused):
                 gate.decode_snapshot([wrong])
 
+    def test_what_is_left_where_something_is_forgotten(self):
+        for vector in self.vectors["forgotten"]:
+            before = [gate.read_stored(unhex(told["stored"])) for told in vector["changes"]]
+            hashes = [gate.rebuild(change)[1] for change in before]
+            gone = (set(map(unhex, vector[name])) for name in ("records", "texts"))
+            after = gate.forget(before, hashes, *gone)
+            for was, now, told in zip(before, after, vector["changes"], strict=True):
+                self.assertEqual((was.seq, was.start_op), (now.seq, now.start_op))
+                self.assertEqual(list(map(gate.length, was.ops)), list(map(gate.length, now.ops)))
+                chunk, digest = gate.rebuild(now)
+                self.assertEqual(chunk.hex(), told["chunk"], vector["what"])
+                self.assertEqual(digest.hex(), told["hash"], vector["what"])
+                said = {op.data for op in was.ops if isinstance(op, gate.Record)}
+                for op in now.ops:
+                    if isinstance(op, gate.Record) and op.data not in said:
+                        self.assertEqual(records.check(op.data)[0], 13)
+            self.assertNotEqual(hashes, [gate.rebuild(change)[1] for change in after])
+
     def test_what_is_no_batch(self):
         author = unhex(self.vectors["actors"][0]["actor"])
         for vector in self.vectors["refused"]:

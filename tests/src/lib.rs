@@ -24,6 +24,7 @@ pub mod hostile;
 mod http;
 pub mod keys;
 mod liar;
+mod mortal;
 mod relay;
 pub mod sim;
 mod stage;
@@ -34,5 +35,6 @@ pub use self::device::{Device, begin, begin_at, hand_over, link_phone, link_ther
 pub use self::heard::{Heard, until};
 pub use self::http::post;
 pub use self::liar::{Asked, Liar, Reply, read_frames};
+pub use self::mortal::{disk_of, open_mortal};
 pub use self::relay::TestRelay;
 pub use self::stage::Stage;

@@ -21,6 +21,7 @@ mod checks;
 mod device;
 mod disk;
 mod edits;
+mod forgets;
 mod ledger;
 mod lies;
 mod membership;
@@ -59,6 +60,8 @@ pub struct Options {
     pub checkpoints: bool,
     /// Whether relays drop entries before everybody has read them.
     pub drops: bool,
+    /// Whether people have something forgotten by everybody.
+    pub forgets: bool,
     /// Whether everything that happens is printed.
     pub verbose: bool,
     /// What is broken on purpose, to see that it is found.
@@ -99,6 +102,7 @@ impl Default for Options {
             heals: false,
             checkpoints: false,
             drops: false,
+            forgets: false,
             verbose: false,
             sabotage: None,
         }

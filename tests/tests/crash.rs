@@ -12,64 +12,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use waymark_core::client::{Client, Config, PlanId, WaymarkError};
-use waymark_core::driver::SystemEntropy;
 use waymark_core::model::{GoalId, NewCheckIn, Outcome};
-use waymark_core::store::{
-    MemoryDisk, MemoryStore, Row, Store, StoreError, Table, Transaction, Write,
-};
+use waymark_core::store::{MemoryDisk, StoreError};
 use waymark_tests::story::{assert_same, goal, log, meet, notes};
-use waymark_tests::{Device, TestClock, TestRelay, begin_at, hand_over, link_therapist, unlocked};
-
-/// A store that works for so many commits; then the process is dead, and nothing reaches the disk.
-struct Mortal {
-    store: MemoryStore,
-    lives: Arc<AtomicUsize>,
-}
-
-impl Store for Mortal {
-    fn commit(&mut self, writes: Vec<Write>) -> Result<(), StoreError> {
-        let less = |lives: usize| lives.checked_sub(1);
-        let order = Ordering::SeqCst;
-        if self.lives.fetch_update(order, order, less).is_err() {
-            let what = "the process is dead".into();
-            return Err(StoreError::Io { what });
-        }
-        self.store.commit(writes)
-    }
-
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.store.get(table, key)
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-    ) -> Result<Vec<Row>, StoreError> {
-        self.store.scan(table, prefix, after, limit)
-    }
-
-    fn verify(&self) -> Result<(), StoreError> {
-        self.store.verify()
-    }
-
-    fn close(self: Box<Self>) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-fn open(disk: &MemoryDisk, relay: &TestRelay, lives: &Arc<AtomicUsize>) -> Client {
-    let store = Mortal {
-        store: disk.open().unwrap(),
-        lives: Arc::clone(lives),
-    };
-    let config = Config::new("unused", &relay.url());
-    let entropy = Box::new(SystemEntropy::default());
-    let clock = Arc::new(TestClock::at(1_777_636_800_000));
-    Client::with_store(config, Box::new(store), entropy, clock).unwrap()
-}
+use waymark_tests::{
+    Device, TestRelay, begin_at, disk_of, hand_over, link_therapist, open_mortal, unlocked,
+};
 
 fn check_in(client: &Client, plan: PlanId, goal: GoalId, note: &str) -> Result<(), WaymarkError> {
     let check_in = NewCheckIn {
@@ -84,17 +32,7 @@ async fn prepared(relay: &TestRelay) -> (MemoryDisk, PlanId, GoalId, Device) {
     let (mut phone, plan) = begin_at(&relay.url());
     let goal = goal(&phone, plan, "walk");
     let second = waymark_tests::link_phone(&phone).await;
-    let disk = MemoryDisk::new();
-    phone.with_store(|store| {
-        let mut transaction = Transaction::new();
-        for table in Table::ALL {
-            for (key, value) in store.scan(table, &[], None, usize::MAX).unwrap() {
-                transaction.put(table, key, value);
-            }
-        }
-        disk.open().unwrap().commit(transaction.take()).unwrap();
-    });
-    phone.close();
+    let disk = disk_of(&mut phone);
     (disk, plan, goal, second)
 }
 
@@ -105,7 +43,7 @@ async fn dies_after(relay: &TestRelay, commits: usize) -> usize {
     let tablet = Device::new(relay);
     let card = tablet.client().people().card("Dr. Ada", "tablet").unwrap();
     let lives = Arc::new(AtomicUsize::new(commits));
-    let phone = open(&disk, relay, &lives);
+    let phone = open_mortal(&disk, relay, &lives);
     let mut acknowledged = Vec::new();
     let mut wanted = false;
     for step in ["a", "b", "c", "d"] {
@@ -125,7 +63,7 @@ async fn dies_after(relay: &TestRelay, commits: usize) -> usize {
     drop(phone);
 
     lives.store(usize::MAX, Ordering::SeqCst);
-    let phone = open(&disk, relay, &lives);
+    let phone = open_mortal(&disk, relay, &lives);
     if !wanted {
         phone.people().add_therapist(plan, &card).unwrap();
     }
@@ -169,7 +107,7 @@ async fn a_phone_that_dies_between_any_two_commits_loses_and_doubles_nothing() {
 async fn a_full_disk_refuses_edits_and_keeps_what_was() {
     let relay = TestRelay::start().await;
     let (disk, plan, goal, second) = prepared(&relay).await;
-    let phone = open(&disk, &relay, &Arc::new(AtomicUsize::new(usize::MAX)));
+    let phone = open_mortal(&disk, &relay, &Arc::new(AtomicUsize::new(usize::MAX)));
     check_in(&phone, plan, goal, "before").unwrap();
     log(&second, plan, goal, "from elsewhere");
     second.client().sync().now().await.unwrap();

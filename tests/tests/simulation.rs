@@ -44,11 +44,12 @@ fn assert_no_failure(outcomes: &[Outcome], options: Options) {
     let relays = relays.map(|value| value.get_name().to_owned());
     let relays = relays.unwrap_or_default();
     let heals = if options.heals { " --heals" } else { "" };
+    let forgets = if options.forgets { " --forgets" } else { "" };
     let failed = outcomes.iter().filter_map(|outcome| {
         let why = outcome.failure.as_ref()?;
         let seed = outcome.seed;
         let replay = format!(
-            "cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --relays {relays}{heals} --verbose"
+            "cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --relays {relays}{heals}{forgets} --verbose"
         );
         Some(format!("seed {seed}: {why}\n  {replay}"))
     });
@@ -126,6 +127,24 @@ fn whatever_goes_wrong_nothing_is_lost_and_nothing_is_let_in() {
     ] {
         assert!(tally.of(Group::Fault, fault) > 0, "no {fault}");
     }
+}
+
+/// Something that a client had forgotten would stay on somebody's device, or take along what it is not.
+#[test]
+fn what_is_forgotten_is_nowhere_and_nothing_else_is_lost() {
+    let options = Options {
+        forgets: true,
+        ..Options::default()
+    };
+    let seeds: Vec<u64> = (2_000..2_040).collect();
+    let outcomes = play(&seeds, options);
+    assert_no_failure(&outcomes, options);
+    let mut tally = Tally::default();
+    for outcome in &outcomes {
+        tally.take(&outcome.tally);
+    }
+    let forgotten = tally.of(Group::Run, "things forgotten");
+    assert!(forgotten > 20, "only {forgotten} things were forgotten");
 }
 
 /// A failing run could not be looked at again.

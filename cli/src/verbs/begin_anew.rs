@@ -6,7 +6,7 @@ use serde_json::json;
 use waymark_core::client::{Keep, PlanId};
 use waymark_core::model::{GoalId, GoalView};
 
-use super::{carry_out, not_done};
+use super::{carry_out, goals, not_done};
 use crate::desk::{Desk, DeskError, Place, Which, short};
 use crate::page::count;
 use crate::talk::Talk;
@@ -49,9 +49,8 @@ pub(crate) fn run(args: &BeginAnew, talk: Talk) -> Result<(), DeskError> {
     }
     let desk = Desk::open(&args.place, talk)?;
     let old = args.which.of(&desk)?;
-    let goals = desk.client.goals().list(old)?;
     let keep = Keep {
-        goals: chosen(args, &goals)?,
+        goals: chosen(args, &desk.client.goals().list(old)?)?,
         check_ins_from: args.check_ins_from,
     };
     let check_ins = args.check_ins_from.map_or_else(
@@ -106,64 +105,9 @@ fn tell_closed(desk: &Desk, old: PlanId, new: PlanId) -> Result<(), DeskError> {
     Ok(())
 }
 
-fn chosen(args: &BeginAnew, goals: &[GoalView]) -> Result<Vec<GoalId>, DeskError> {
+fn chosen(args: &BeginAnew, all: &[GoalView]) -> Result<Vec<GoalId>, DeskError> {
     if args.all_goals {
-        return Ok(goals.iter().map(|goal| goal.id).collect());
+        return Ok(all.iter().map(|goal| goal.id).collect());
     }
-    let known: Vec<_> = goals
-        .iter()
-        .map(|goal| (goal.id, goal.statement.as_str()))
-        .collect();
-    let mut chosen = Vec::new();
-    for meant in &args.goal {
-        let id = find(&known, meant)?;
-        if !chosen.contains(&id) {
-            chosen.push(id);
-        }
-    }
-    Ok(chosen)
-}
-
-/// The goal with this wording, or whose id begins so.
-fn find(goals: &[(GoalId, &str)], meant: &str) -> Result<GoalId, DeskError> {
-    let is_worded =
-        |(_, statement): &&(GoalId, &str)| statement.to_lowercase() == meant.trim().to_lowercase();
-    let is_named =
-        |(id, _): &&(GoalId, &str)| meant.len() >= ID_LEAST && id.to_string().starts_with(meant);
-    let worded: Vec<_> = goals.iter().filter(is_worded).collect();
-    let named: Vec<_> = goals.iter().filter(is_named).collect();
-    let found = if worded.is_empty() { named } else { worded };
-    match found.as_slice() {
-        [(id, _)] => Ok(*id),
-        [] => Err(DeskError::Wrong(format!("no goal here is \"{meant}\""))),
-        _ => {
-            let ids: Vec<_> = found.iter().map(|(id, _)| id.to_string()).collect();
-            let ids = ids.join(", ");
-            Err(DeskError::Wrong(format!(
-                "more than one goal is \"{meant}\": say which id, {ids}"
-            )))
-        }
-    }
-}
-
-/// Less of an id is too easily a slip.
-const ID_LEAST: usize = 4;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What was taken along by mistake is read by whoever is invited later.
-    #[test]
-    fn a_goal_is_only_taken_along_where_no_other_can_be_meant() {
-        let (a, b, c) = (GoalId([1; 16]), GoalId([2; 16]), GoalId([3; 16]));
-        let goals = [(a, "Walk"), (b, "Sleep"), (c, "sleep")];
-        let found = |meant: &str| find(&goals, meant).ok();
-        assert_eq!(found(" walk"), Some(a));
-        assert_eq!(found(&c.to_string()), Some(c));
-        assert_eq!(found(&c.to_string()[..4]), Some(c));
-        for nothing in ["", "Sleep", "Wal", &c.to_string()[..3]] {
-            assert_eq!(found(nothing), None, "{nothing}");
-        }
-    }
+    goals::meant(all, &args.goal)
 }

@@ -126,6 +126,7 @@ fn told(change: &MembershipChange) -> String {
         }
         MembershipChange::NewKey => "replaced the key".into(),
         MembershipChange::KeyHandedOut { number } => format!("gave the key to member {number}"),
+        MembershipChange::Forgot => "had something forgotten".into(),
         MembershipChange::Left => "left".into(),
         MembershipChange::Closed { successor: None } => "closed it".into(),
         MembershipChange::Closed {

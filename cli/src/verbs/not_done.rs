@@ -64,6 +64,7 @@ pub(super) fn wanted(wanted: &Wanted) -> String {
     match wanted {
         Wanted::Add { name, device_name } => format!("let in {name} with {device_name}"),
         Wanted::Close => "close it".into(),
+        Wanted::Forget => "have something forgotten".into(),
         Wanted::HandKey { number, name } => format!("give the key to {}", member(number, name)),
         Wanted::Leave => "leave it".into(),
         Wanted::NewKey => "replace the key".into(),

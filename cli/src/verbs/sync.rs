@@ -69,6 +69,18 @@ fn told(change: &Change) -> Option<(Value, String)> {
             json!(null),
             "the relay told two stories: `waymark evidence` shows what proves it".into(),
         ),
+        Change::Forgotten { plan, given_up } => (
+            plan,
+            "forgotten",
+            json!({ "given_up": given_up }),
+            if *given_up {
+                "something was forgotten, and what was written here about it, and not sent yet, went \
+                 with it: see `waymark forget given-up`"
+                    .into()
+            } else {
+                "something was forgotten".into()
+            },
+        ),
         Change::Healed { plan, restored } => (
             plan,
             "healed",

@@ -27,6 +27,8 @@ pub(crate) struct Views(Mutex<Folded>);
 
 #[derive(Default)]
 struct Folded {
+    /// How often something had been forgotten.
+    forgot: u64,
     plans: BTreeMap<SpaceId, (Made, Arc<Plan>)>,
     logs: BTreeMap<(SpaceId, u32), (Made, Arc<Log>)>,
 }
@@ -39,6 +41,18 @@ struct Made {
     undone: Undone,
 }
 
+impl Folded {
+    /// Drops all of them where something was forgotten since they were made.
+    fn freshen(&mut self, engine: &Engine) {
+        if self.forgot != engine.forgot() {
+            *self = Self {
+                forgot: engine.forgot(),
+                ..Self::default()
+            };
+        }
+    }
+}
+
 impl Views {
     /// Drops all of them.
     pub(crate) fn clear(&self) {
@@ -47,10 +61,11 @@ impl Views {
 
     /// The plan of a care space.
     pub(crate) fn plan(&self, engine: &mut Engine, id: SpaceId) -> Result<Arc<Plan>, WaymarkError> {
+        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        folded.freshen(engine);
         let (space, store, _) = care(engine, id)?;
         let people = People::of(space);
         let made = made(space, store, DocumentKey::PLAN, &Undone::default())?;
-        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((from, plan)) = folded.plans.get(&id)
             && *from == made
         {
@@ -91,10 +106,11 @@ impl Views {
     ) -> Result<Arc<Log>, WaymarkError> {
         let plan = self.plan(engine, id)?;
         let undone = plan.undone();
+        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        folded.freshen(engine);
         let (space, store, _) = care(engine, id)?;
         let people = People::of(space);
         let made = made(space, store, month, undone)?;
-        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((from, log)) = folded.logs.get(&(id, month.part))
             && *from == made
         {

@@ -20,6 +20,15 @@ pub enum Change {
         /// The relay says that it was restored from a backup; otherwise its operator should be asked.
         restored: bool,
     },
+    /// Something of a plan was forgotten: it is not to be found any more, and views of it are to be made
+    /// anew.
+    Forgotten {
+        /// The plan, or home as a space.
+        plan: PlanId,
+        /// Whether something that was written here, and nobody had yet, went with it:
+        /// [`super::Forgetting::given_up`].
+        given_up: bool,
+    },
     /// The relay told two stories of a plan's log: it said one thing and then another, and this device
     /// keeps what proves it ([`super::Sync::evidence`]). Said once. Nothing is lost by it: what the relay
     /// shows is merged as ever, and what it leaves out it left out before.
@@ -127,6 +136,10 @@ fn translate(event: Event) -> Vec<Change> {
         Event::Healed { space, is_restored } => vec![Change::Healed {
             plan: PlanId(space.0),
             restored: is_restored,
+        }],
+        Event::Forgotten { space, given_up } => vec![Change::Forgotten {
+            plan: PlanId(space.0),
+            given_up,
         }],
         Event::Forked { space } => vec![Change::Forked {
             plan: PlanId(space.0),

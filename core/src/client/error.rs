@@ -199,6 +199,7 @@ impl From<SpaceError> for WaymarkError {
             SpaceError::OnItsWay => Self::Offline { reason },
             SpaceError::Checkpoint { .. }
             | SpaceError::Entry { .. }
+            | SpaceError::Forgotten { .. }
             | SpaceError::Forked { .. }
             | SpaceError::Membership(_)
             | SpaceError::MembershipEntry { .. }

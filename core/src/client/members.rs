@@ -68,6 +68,8 @@ pub enum MembershipChange {
         /// Its number.
         number: u16,
     },
+    /// Something was forgotten: nobody gets a key of before from here on.
+    Forgot,
     /// The signer's person left.
     Left,
     /// The space was closed.
@@ -383,6 +385,7 @@ fn change(book: &Book, op: &Op) -> MembershipChange {
             name: name(book, *device),
         },
         Op::Seal(device) => MembershipChange::KeyHandedOut { number: device.0 },
+        Op::Forget => MembershipChange::Forgot,
         Op::Leave => MembershipChange::Left,
         Op::Close(successor) => MembershipChange::Closed {
             successor: successor.map(|space| PlanId(space.0)),

@@ -106,6 +106,20 @@ impl Document {
         Ok(document)
     }
 
+    /// The document of these changes, each of which stands after all that it depends on.
+    pub(super) fn of_changes(changes: Vec<Change>, actor: ActorId) -> Result<Self, GateError> {
+        const LACKS: GateError = GateError::Damaged("changes without others");
+        let count = changes.len() as u64;
+        let mut doc = blank();
+        guard(|| doc.apply_changes(changes))?.map_err(|_| LACKS)?;
+        let document = Self::of(doc, actor)?;
+        if document.change_count() == count {
+            Ok(document)
+        } else {
+            Err(LACKS)
+        }
+    }
+
     /// The whole document as one run of bytes, for the device's own store.
     ///
     /// # Errors
@@ -330,7 +344,7 @@ pub(super) fn guard<T>(work: impl FnOnce() -> T) -> Result<T, GateError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| GateError::Engine("panicked"))
 }
 
-fn parse(chunk: &Chunk) -> Result<Change, GateError> {
+pub(super) fn parse(chunk: &Chunk) -> Result<Change, GateError> {
     let change = guard(|| Change::try_from(chunk.bytes.as_slice()))?
         .map_err(|_| GateError::Engine("cannot read a rebuilt change"))?;
     if change.hash().0 != chunk.hash.0 {

@@ -7,13 +7,14 @@ use automerge::{ObjId, ReadDoc, ScalarValueRef, ValueRef};
 
 use super::change::PlainChange;
 use super::chunk;
-use super::document::{self, Document, StoredChange, blank, guard};
+use super::document::{self, Document, StoredChange, guard};
 use super::edit::op_id;
 use super::error::GateError;
 use super::id::{ActorId, ChangeHash, OpId};
 use super::limits::MAX_RECORD;
+use super::read::RecordView;
 use super::section::Section;
-use crate::ids::TextId;
+use crate::ids::{RecordId, TextId};
 
 /// Bytes of records that are put again as one change; one record alone may have as many.
 const PUT_BYTES: usize = MAX_RECORD;
@@ -22,6 +23,26 @@ const PUT_AT_ONCE: usize = 256;
 /// Characters that one change inserts again or deletes again, so that it stays small however they
 /// lie.
 const CHARS_AT_ONCE: usize = 4_096;
+
+/// Which of the edits that one version of a document has and another has not are done again.
+#[derive(Clone, Copy)]
+pub struct Again<'a> {
+    /// Whose.
+    pub by: &'a dyn Fn(&ActorId) -> bool,
+    /// Which records.
+    pub record: &'a dyn Fn(&RecordId) -> bool,
+    /// What was done in which texts.
+    pub text: &'a dyn Fn(&TextId) -> bool,
+}
+
+impl Again<'_> {
+    /// All of them, whoever made them.
+    pub const ALL: Self = Self {
+        by: &|_| true,
+        record: &|_| true,
+        text: &|_| true,
+    };
+}
 
 /// Characters that stand in one version of a text in the place of some in another.
 struct Hunk {
@@ -129,45 +150,46 @@ impl Document {
         Ok(hashes)
     }
 
-    /// The document without some changes, which are told by actor and number. No other change may
-    /// depend on them.
+    /// The document without some changes, which are told by actor and number, and without all that
+    /// depends on them.
     ///
     /// # Errors
-    /// [`GateError::Damaged`] where another change depends on one that is left out;
     /// [`GateError::Engine`] and [`GateError::Poisoned`] as described at [`Document`].
     pub fn without(&self, is_left_out: &dyn Fn(ActorId, u32) -> bool) -> Result<Self, GateError> {
         self.usable()?;
         let mut kept = Vec::new();
+        let mut left_out = HashSet::new();
         for change in guard(|| self.doc.get_changes(&[]))? {
             let actor = document::actor(change.actor_id())?;
-            if !is_left_out(actor, document::seq(change.seq())?) {
+            let depends = change.deps().iter().any(|dep| left_out.contains(dep));
+            if depends || is_left_out(actor, document::seq(change.seq())?) {
+                left_out.insert(change.hash());
+            } else {
                 kept.push(change);
             }
         }
-        let count = kept.len() as u64;
-        let mut doc = blank();
-        guard(|| doc.apply_changes(kept))?
-            .map_err(|_| GateError::Damaged("changes without others"))?;
-        let kept = Self::of(doc, self.actor)?;
-        if kept.change_count() == count {
-            Ok(kept)
-        } else {
-            Err(GateError::Damaged("changes without others"))
-        }
+        Self::of_changes(kept, self.actor)
     }
 
     /// Does here, under this document's own actor, what was done in `later`, which has everything
     /// that this document has: records that are missing are put, texts are made and edited until
-    /// they read alike.
+    /// they read alike, as far as `again` says.
     ///
     /// # Errors
     /// As [`put_record`](Self::put_record).
-    pub fn catch_up_with(&mut self, later: &Self) -> Result<Vec<StoredChange>, GateError> {
+    pub fn catch_up_with(
+        &mut self,
+        later: &Self,
+        again: &Again<'_>,
+    ) -> Result<Vec<StoredChange>, GateError> {
         later.usable()?;
         let mut changes = Vec::new();
+        let is_meant = |record: &RecordView<'_>| {
+            record.authors().iter().any(again.by) && (again.record)(&record.id)
+        };
         let missing: Vec<_> = later
             .records()
-            .filter(|record| !self.has_record(&record.id))
+            .filter(|record| !self.has_record(&record.id) && is_meant(record))
             .map(|record| record.bytes)
             .collect();
         let mut rest = missing.as_slice();
@@ -188,12 +210,15 @@ impl Document {
             changes.extend(self.put_records(&now)?);
             rest = later;
         }
-        for id in later.texts() {
+        for id in later.texts().into_iter().filter(again.text) {
             if self.made_texts(id).is_empty() {
+                if !later.is_made_by(id, again.by)? {
+                    continue;
+                }
                 changes.push(self.make_text(id)?);
             }
             // From the end, so that the places before stay what they are.
-            for hunk in self.hunks_to(later, id)?.into_iter().rev() {
+            for hunk in self.hunks_to(later, id, again.by)?.into_iter().rev() {
                 self.splice_whole(id, hunk, &mut changes)?;
             }
         }
@@ -222,9 +247,24 @@ impl Document {
         Ok(())
     }
 
+    /// Whether one of these made a text or wrote in it.
+    fn is_made_by(&self, id: TextId, by: &dyn Fn(&ActorId) -> bool) -> Result<bool, GateError> {
+        let made = self.made_texts(id);
+        let made = made.iter().map(op_id).collect::<Result<Vec<_>, _>>()?;
+        let is_made = made.iter().any(|made| by(&made.actor));
+        let elements = self.elements(id)?;
+        let mut actors = elements.iter().map(|(element, _)| element.actor);
+        Ok(is_made || actors.any(|actor| by(&actor)))
+    }
+
     /// What makes a text of this document read as in `later`. Characters that both have stay, so
     /// that what others did to them at the same time stays too.
-    fn hunks_to(&self, later: &Self, id: TextId) -> Result<Vec<Hunk>, GateError> {
+    fn hunks_to(
+        &self,
+        later: &Self,
+        id: TextId,
+        by: &dyn Fn(&ActorId) -> bool,
+    ) -> Result<Vec<Hunk>, GateError> {
         let here = self.elements(id)?;
         let there = later.elements(id)?;
         let known: HashSet<OpId> = here.iter().map(|(element, _)| *element).collect();
@@ -237,7 +277,9 @@ impl Document {
         };
         for (element, text) in there {
             if !known.contains(&element) {
-                open.insert.push_str(&text);
+                if by(&element.actor) {
+                    open.insert.push_str(&text);
+                }
                 continue;
             }
             while here.get(at).is_some_and(|(other, _)| *other != element) {
@@ -311,7 +353,7 @@ mod tests {
         let unconfirmed = |actor, seq| actor == old && seq > confirmed;
         let mut again = local.without(&unconfirmed).unwrap();
         assert_eq!(again.text(&TEXT).as_deref(), Some("one two three four"));
-        let changes = again.catch_up_with(&local).unwrap();
+        let changes = again.catch_up_with(&local, &Again::ALL).unwrap();
         assert!(changes.iter().all(|change| change.actor == new));
         assert_eq!(again.text(&TEXT), read);
         assert_eq!(again.records().count(), 2);

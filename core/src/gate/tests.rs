@@ -3,6 +3,7 @@
 
 mod damage;
 mod forged;
+mod forgetting;
 mod order;
 mod replicas;
 mod snapshots;

@@ -11,8 +11,9 @@ use zeroize::Zeroizing;
 
 use super::{Entrance, RelayAddress, Roster, RosterMember, SpaceKind};
 use crate::crypto::{
-    CryptoError, EpochInfo, EpochKey, MembershipKeys, open_epoch_key, open_roster,
+    CryptoError, EpochInfo, EpochKey, MembershipKeys, open, open_epoch_key, open_roster,
 };
+use crate::forgotten::Forgotten;
 
 /// Why a membership entry does not open, though it is valid.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -165,6 +166,12 @@ impl Book {
         self.key_at(start).or(doubtful.map(|(_, key)| key))
     }
 
+    /// Drops the keys of the epochs that started before a height.
+    pub fn drop_keys_before(&mut self, height: Height) {
+        self.epochs.retain(|start, _| *start >= height);
+        self.doubtful.take_if(|(start, _)| *start < height);
+    }
+
     /// The height of the newest entry whose private part would give the key of the epoch before,
     /// which this device does not hold.
     #[must_use]
@@ -172,8 +179,9 @@ impl Book {
         let starts = self.membership.epoch_starts();
         let pairs = starts.iter().zip(starts.iter().skip(1)).rev();
         let held = |start: &Height| self.epochs.contains_key(start);
+        let is_cut = |start: &Height| self.membership.cuts().contains(start);
         pairs
-            .filter(|(before, start)| held(start) && !held(before))
+            .filter(|(before, start)| held(start) && !held(before) && !is_cut(start))
             .map(|(_, start)| *start)
             .next()
     }
@@ -212,18 +220,31 @@ impl Book {
             Op::Add(add) => Some(add.device),
             _ => None,
         });
+        let is_cut = self.membership.cuts().contains(&height);
         let starts = self.membership.epoch_start_at(height) == height;
-        self.check_members(&roster, &added.collect::<Vec<_>>(), height, starts)?;
+        if !is_cut {
+            self.check_members(&roster, &added.collect::<Vec<_>>(), height, starts)?;
+        }
         let signer = self.membership.member_ever(entry.header().device);
         let signer = signer.map(|signer| signer.person);
         for member in roster.members {
-            let person = self.membership.member_ever(member.device).map(|m| m.person);
+            let ever = self.membership.member_ever(member.device);
+            let person = ever.map(|m| m.person);
             // Others' names stay as they were first told.
-            if !self.roster.contains_key(&member.device) || person == signer {
+            let is_taken = match self.roster.get(&member.device) {
+                None => ever.is_some_and(|ever| ever.since <= height),
+                Some(known) => person == signer && known.is_same(&member),
+            };
+            if is_taken {
                 self.roster.insert(member.device, member);
             }
         }
-        if height == Height(0) {
+        if is_cut {
+            // Nothing before it opens for whoever comes later.
+            self.kind = self.kind.or(roster.kind);
+            self.relay = self.relay.take().or(roster.relay);
+            self.follows = self.follows.or(roster.follows);
+        } else if height == Height(0) {
             self.kind = roster.kind;
             self.relay = roster.relay;
             self.follows = roster.follows;
@@ -232,6 +253,43 @@ impl Book {
             self.entrances = roster.entrances;
         }
         Ok(())
+    }
+
+    /// What the entry at `height`, which has been applied, says is forgotten; and what this device knows
+    /// of members that the entry does not tell. `None` where this device lacks the key of the epoch
+    /// before, under which it is sealed.
+    ///
+    /// # Errors
+    /// [`BookError`] where it does not open, or cannot be read.
+    pub fn read_forgotten(
+        &self,
+        entry: &Entry,
+        height: Height,
+    ) -> Result<(Option<Forgotten>, Vec<RosterMember>), BookError> {
+        let body = MembershipBody::parse(entry.body()).map_err(MembershipError::from)?;
+        let roster = self.open(entry, &body, height)?;
+        let is_told = |known: &&RosterMember| !roster.members.contains(known);
+        let untold = self.roster.values().filter(is_told).cloned().collect();
+        let before = Height(height.0.checked_sub(1).ok_or(BookError::Roster)?);
+        let Some(key) = self.key_at(before) else {
+            return Ok((None, untold));
+        };
+        let sealed = roster.forgotten.ok_or(BookError::Roster)?.0;
+        let header = entry.header().to_bytes();
+        let space = self.space_at(height);
+        let text = open(key, &space.0, &body.core.previous.0, &header, sealed)?;
+        let forgotten = codec::decode(&text, limits::MEMBERSHIP_CORE);
+        Ok((Some(forgotten.map_err(|_| BookError::Roster)?), untold))
+    }
+
+    /// Puts back what this device knew of a member before the entries that told it were closed to it.
+    pub fn restore_member(&mut self, member: RosterMember) {
+        self.roster.insert(member.device, member);
+    }
+
+    /// Everybody of whom anything was told, by number.
+    pub(super) fn everybody_told(&self) -> impl Iterator<Item = &RosterMember> {
+        self.roster.values()
     }
 
     /// Takes the word of whoever welcomed this device for what the space is for, until the first
@@ -288,7 +346,7 @@ impl Book {
         let named = |m: &RosterMember| is_short(&m.name) && is_short(&m.device_name);
         let stays = |new: &RosterMember| {
             let before = self.roster.get(&new.device);
-            before.is_none_or(|old| old.role == new.role && old.used_as == new.used_as)
+            before.is_none_or(|old| old.is_same(new))
         };
         let fits = in_order
             && all_added

@@ -8,8 +8,8 @@ use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, PersonTag
 use waymark_wire::membership::{
     Add, Core, Member, MembershipBody, NewAgreementKey, Op, Rights, SUITE_XWING, SealedKey,
 };
-use waymark_wire::padding;
 use waymark_wire::signature::Signature;
+use waymark_wire::{limits, padding};
 
 use super::{
     Book, BookError, Entrance, KeySet, RelayAddress, Roster, RosterMember, SpaceKind, Succession,
@@ -17,8 +17,9 @@ use super::{
 };
 use crate::crypto::{
     AgreementPublicKey, CryptoError, Entropy, EpochInfo, EpochKey, MembershipKeys,
-    SEALED_EPOCH_KEY_LEN, seal_epoch_key, seal_roster,
+    SEALED_EPOCH_KEY_LEN, seal, seal_epoch_key, seal_roster,
 };
+use crate::forgotten::Forgotten;
 use crate::role::Role;
 
 /// A membership entry with what it names by hash.
@@ -74,6 +75,8 @@ pub struct Steps {
     pub seal: Vec<DeviceNumber>,
     /// Whether a new epoch begins; then this device's own agreement key is renewed to this one.
     pub rotate: Option<KeySet>,
+    /// What is forgotten, as far as the entry holds it; a new epoch begins with that.
+    pub forget: Option<Forgotten>,
 }
 
 /// Who signs an entry, and where in the log it is to stand.
@@ -199,7 +202,14 @@ impl Book {
         parts.roster.kind = self.kind();
         parts.roster.relay = self.relay().cloned();
         parts.roster.follows = self.follows();
-        parts.roster.previous = Some(Bytes(held.expose().to_vec()));
+        if let Some(forgotten) = &steps.forget {
+            parts.ops.push(Op::Forget);
+            parts.tell_of_former(self.everybody_told());
+            parts.forgotten = Some(parts.as_fits(forgotten));
+            parts.before = Some(EpochKey::from_slice(held.expose())?);
+        } else {
+            parts.roster.previous = Some(Bytes(held.expose().to_vec()));
+        }
         Ok(parts.sign(&place, signer, &fresh, entropy)?)
     }
 
@@ -271,9 +281,44 @@ struct Parts {
     keys: Vec<SealedKey>,
     roster: Roster,
     attachments: Vec<Vec<u8>>,
+    /// What is forgotten, and the key of the epoch before, under which it is sealed.
+    forgotten: Option<Forgotten>,
+    before: Option<EpochKey>,
 }
 
+/// Bytes that a name in the list of what is forgotten takes.
+const NAME: usize = 17;
+/// Bytes of an entry's private part that are left to the rest where it tells of former members.
+const LEFT: usize = 4 * 1024;
+
 impl Parts {
+    /// Tells of those who have gone, too, as far as there is room, the newest first: nothing that told
+    /// it before will open for whoever comes later.
+    fn tell_of_former<'m>(&mut self, everybody: impl Iterator<Item = &'m RosterMember>) {
+        let told = |device| {
+            let mut members = self.roster.members.iter();
+            members.any(|member| member.device == device)
+        };
+        let former: Vec<_> = everybody.filter(|member| !told(member.device)).collect();
+        let mut room = limits::MEMBERSHIP_CORE.saturating_sub(codec::encode(&self.roster).len());
+        for member in former.into_iter().rev() {
+            let length = codec::encode(member).len();
+            if room < length + LEFT {
+                break;
+            }
+            room -= length;
+            self.roster.members.push(member.clone());
+        }
+        self.roster.members.sort_by_key(|member| member.device);
+    }
+
+    /// As much of what is to be forgotten as the private part holds.
+    fn as_fits(&self, forgotten: &Forgotten) -> Forgotten {
+        let taken = codec::encode(&self.roster).len() + LEFT / 4;
+        let room = limits::MEMBERSHIP_CORE.saturating_sub(taken) / NAME;
+        forgotten.first(room.min(limits::FORGOTTEN))
+    }
+
     fn add(
         &mut self,
         place: &Place,
@@ -357,7 +402,7 @@ impl Parts {
     }
 
     fn sign(
-        self,
+        mut self,
         place: &Place,
         signer: Signer<'_>,
         epoch_key: &EpochKey,
@@ -368,8 +413,6 @@ impl Parts {
             ops: self.ops,
             keys: self.keys,
         };
-        let mut padded = codec::encode(&self.roster);
-        padding::pad(&mut padded);
         let mut salt = [0; 16];
         entropy.fill(&mut salt);
         let header = Header {
@@ -380,13 +423,16 @@ impl Parts {
             seen: signer.seen,
             salt,
         };
-        let private = seal_roster(
-            epoch_key,
-            &place.space.0,
-            &place.previous.0,
-            &header.to_bytes(),
-            &padded,
-        )?;
+        let (space, previous) = (&place.space.0, &place.previous.0);
+        let header_bytes = header.to_bytes();
+        if let Some((forgotten, before)) = self.forgotten.zip(self.before) {
+            let text = codec::encode(&forgotten);
+            let sealed = seal(&before, space, previous, &header_bytes, text)?;
+            self.roster.forgotten = Some(Bytes(sealed));
+        }
+        let mut padded = codec::encode(&self.roster);
+        padding::pad(&mut padded);
+        let private = seal_roster(epoch_key, space, previous, &header_bytes, &padded)?;
         let body = MembershipBody::assemble(&core, &private).map_err(|_| CryptoError::TooLong)?;
         let mut signed = Ok(());
         let entry = Entry::assemble(header, &body, &place.space, &place.previous, |text| {

@@ -117,6 +117,11 @@ pub enum Use {
 impl RosterMember {
     /// Characters of a name, at most.
     pub const NAME_CHARS: usize = 100;
+
+    /// Whether this tells of a member what is never told anew.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.role == other.role && self.used_as == other.used_as
+    }
 }
 
 /// The private part of one membership entry: what it adds to the roster, all of it where the entry
@@ -146,6 +151,10 @@ pub struct Roster {
     #[n(5)]
     #[cbor(skip_if = "Vec::is_empty")]
     pub entrances: Vec<Entrance>,
+    /// What is forgotten, where the entry forgets: sealed under the key of the epoch before, which
+    /// nobody has any more who has read it.
+    #[n(6)]
+    pub forgotten: Option<Bytes>,
 }
 
 /// How a member of a space that was closed enters the one that goes on in its place: with the same

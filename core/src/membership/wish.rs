@@ -2,11 +2,13 @@
 //! turn comes, against the membership as it then is, and signed anew where another entry came first.
 
 use minicbor::{Decode, Encode};
-use waymark_wire::codec::Bytes;
+use waymark_wire::codec::{self, Bytes};
 use waymark_wire::ids::{DeviceNumber, Height, PersonTag, SpaceId};
 use waymark_wire::signature::VerifyingKey;
 
 use super::{Entrance, NewMember};
+use crate::forgotten::Forgotten;
+use crate::ids::RecordId;
 
 /// One wish.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
@@ -48,6 +50,21 @@ pub enum Wish {
     /// becomes of a removal of somebody whose entering a relay has lost: numbers are given anew then.
     #[n(11)]
     RemoveKey(#[n(0)] VerifyingKey),
+    /// Something is to be forgotten.
+    #[n(12)]
+    Forget(#[n(0)] ToForget),
+}
+
+/// What is to be forgotten.
+#[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
+#[cbor(map)]
+pub struct ToForget {
+    /// What a person named.
+    #[n(0)]
+    pub named: Forgotten,
+    /// That, and all that belongs to it: as far as it is known so far.
+    #[n(1)]
+    pub all: Forgotten,
 }
 
 /// What goes on in the place of a space that is closed.
@@ -101,6 +118,11 @@ impl Wish {
             Self::Renew(_) => vec![9],
             Self::RemovePerson(person) => [&[10], person.0.as_slice()].concat(),
             Self::RemoveKey(key) => [&[11], key.0.as_slice()].concat(),
+            // What belongs to it may come to be more.
+            Self::Forget(what) => {
+                let named = RecordId::of(&codec::encode(&what.named));
+                [&[12], named.0.as_slice()].concat()
+            }
         }
     }
 }

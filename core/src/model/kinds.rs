@@ -12,6 +12,7 @@ use crate::model::records::{Entry, Records};
 use crate::role::Role;
 
 pub(crate) mod check_in;
+pub(crate) mod forgotten;
 pub(crate) mod goal;
 pub(crate) mod grant;
 pub(crate) mod measure;
@@ -167,6 +168,8 @@ kinds! {
     11 Provenance provenance::Provenance,
     /// Undoes what a device wrote.
     12 Void void::Void,
+    /// What stands in the place of a forgotten record.
+    13 Forgotten forgotten::Placeholder,
 }
 
 /// What the list knows of each kind.
@@ -225,6 +228,7 @@ mod tests {
                 (10, Kind::Grant),
                 (11, Kind::Provenance),
                 (12, Kind::Void),
+                (13, Kind::Forgotten),
             ]
         );
         assert_eq!(Kind::of_number(0), None);

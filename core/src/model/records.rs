@@ -21,6 +21,8 @@ pub(crate) struct Records {
     undone: BTreeMap<RecordId, Counted>,
     left_out: BTreeMap<RecordId, LeftOut>,
     withdrawn: BTreeSet<RecordId>,
+    /// Whether something that was here is forgotten.
+    has_forgotten: bool,
 }
 
 /// A record that counts.
@@ -118,6 +120,7 @@ impl Records {
             undone: BTreeMap::new(),
             left_out: BTreeMap::new(),
             withdrawn: BTreeSet::new(),
+            has_forgotten: false,
         };
         for (id, bytes) in twins.misplaced {
             records.leave_out(id, bytes, Reason::Misplaced);
@@ -138,6 +141,10 @@ impl Records {
             }
         }
         for (id, (bytes, puts)) in twins.here {
+            if is_of(Kind::Forgotten, bytes) {
+                records.has_forgotten = true;
+                continue;
+            }
             let whose = |authors| match is_nobodys_copy(bytes) {
                 true => authors,
                 false => copies.authors(id, authors),
@@ -240,6 +247,11 @@ impl Records {
     /// Whether a record is here, counted or not.
     pub(crate) fn knows(&self, id: RecordId) -> bool {
         self.counted.contains_key(&id) || self.left_out.contains_key(&id)
+    }
+
+    /// Whether a record is not here and may have been forgotten.
+    pub(crate) fn may_have_forgotten(&self, id: RecordId) -> bool {
+        self.has_forgotten && !self.knows(id)
     }
 
     /// Whether a record was withdrawn, and the withdrawal not.

@@ -212,10 +212,22 @@ impl Space {
         page: &mut Page,
     ) -> Result<(), SpaceError> {
         let cursor = self.state.cursor.seq;
-        let is_read = self.state.opened >= cursor && self.start.is_none();
+        if self.state.opened < cursor || self.start.is_some() {
+            return Ok(());
+        }
+        self.end_again_before(store, page, cursor.saturating_add(1))
+    }
+
+    /// The same before the entry `seq`, the next one to be opened.
+    pub(super) fn end_again_before(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+    ) -> Result<(), SpaceError> {
         let again = self
             .again
-            .take_if(|again| is_read && cursor >= again.until.seq);
+            .take_if(|again| !again.waits && again.until.seq < seq);
         if again.is_none() {
             return Ok(());
         }
@@ -258,6 +270,7 @@ impl Space {
         match document.accept(&|_| true, section) {
             Ok(Accepted::Applied { changes, .. }) => {
                 if author == own && !sealed {
+                    page.note_local(name, from);
                     self.documents
                         .write_local(&mut page.transaction, name, &changes);
                 } else {
@@ -299,6 +312,9 @@ impl Space {
             })
             .collect();
         let changes: Vec<_> = document.put_records(&records)?.into_iter().collect();
+        for change in &changes {
+            page.note_local(name, change.seq);
+        }
         self.documents
             .write_local(&mut page.transaction, name, &changes);
         Ok(())

@@ -84,7 +84,7 @@ impl Space {
     }
 
     /// Whose entry it is, among those who are or were members in this log.
-    fn signer_of(&self, entry: &Entry, at: &EntryId) -> Option<DeviceNumber> {
+    pub(super) fn signer_of(&self, entry: &Entry, at: &EntryId) -> Option<DeviceNumber> {
         let membership = self.book.as_ref().map(Book::membership)?;
         let id = entry.id(&self.state.id);
         let mut everybody = membership.everybody().iter();
@@ -115,7 +115,11 @@ impl Space {
     /// A carried batch, which its signer has signed.
     pub(super) fn carried_batch(&self, entry: &Entry) -> Result<Written, &'static str> {
         let padded = Zeroizing::new(self.text_of(entry).map_err(|_| "not_opened")?);
-        let text = padding::unpad(&padded).ok_or("not_padded")?;
+        self.carried_in(padding::unpad(&padded).ok_or("not_padded")?)
+    }
+
+    /// The same, from the text of a carry.
+    pub(super) fn carried_in(&self, text: &[u8]) -> Result<Written, &'static str> {
         let carried: Carried = codec::decode(text, limits::CARRY).map_err(|_| "no_carry")?;
         let key = Zeroizing::new(carried.key.0);
         let batch = Entry::parse(carried.entry.0).map_err(|_| "no_carry")?;
@@ -139,7 +143,14 @@ impl Space {
 
     /// The id of a carried batch, and its sections.
     pub(super) fn carried(&self, entry: &Entry) -> Result<(EntryId, Vec<Section>), &'static str> {
-        let batch = self.carried_batch(entry)?;
+        self.sections_in(&self.carried_batch(entry)?)
+    }
+
+    /// The id of a batch that was carried, and its sections.
+    pub(super) fn sections_in(
+        &self,
+        batch: &Written,
+    ) -> Result<(EntryId, Vec<Section>), &'static str> {
         let (space, at) = (&self.state.id, &batch.at);
         let header = batch.entry.header().to_bytes();
         let opened = open(&batch.key, &space.0, &at.0, &header, batch.entry.body());

@@ -33,7 +33,14 @@ impl Space {
     fn unknown_places(&self, store: &dyn Store) -> Result<Vec<u64>, SpaceError> {
         let prefix = keys::all_unknown(self.number);
         let rows = store.scan(Table::Evidence, &prefix, None, usize::MAX)?;
-        rows.iter().map(|(_, row)| place(row)).collect()
+        let places: Result<Vec<u64>, _> = rows.iter().map(|(_, row)| place(row)).collect();
+        Ok(self.not_forgotten(places?))
+    }
+
+    /// The places of these that are behind what was let go of because something was forgotten.
+    fn not_forgotten(&self, mut places: Vec<u64>) -> Vec<u64> {
+        places.retain(|place| self.state.forgot.is_none_or(|forgot| *place > forgot));
+        places
     }
 
     /// The place of a snapshot that the log has shown.
@@ -43,7 +50,8 @@ impl Space {
         id: &EntryId,
     ) -> Result<Option<u64>, SpaceError> {
         let row = store.get(Table::Evidence, &keys::snapshot(self.number, id))?;
-        row.map(|row| place(&row)).transpose()
+        let place = row.map(|row| place(&row)).transpose()?;
+        Ok(self.not_forgotten(place.into_iter().collect()).pop())
     }
 
     /// Forgets everything about checkpoints: the log is read again from its start.
@@ -56,6 +64,30 @@ impl Space {
             .delete(Table::Outbox, keys::plan(self.number))
             .delete_prefix(Table::Outbox, keys::all_taken_back(self.number))
             .delete_prefix(Table::Outbox, keys::all_doubled(self.number));
+    }
+
+    /// Forgets the checkpoints before a place, and what this device has sealed of one, or was about to.
+    pub(super) fn forget_checkpoints_before(&mut self, transaction: &mut Transaction, seq: u64) {
+        let before = self.checkpoints.seen.extract_if(.., |seen| seen.seq < seq);
+        for seen in before {
+            let place = keys::checkpoint(self.number, seen.seq);
+            transaction.delete(Table::Evidence, place);
+        }
+        transaction
+            .delete(Table::Outbox, keys::plan(self.number))
+            .delete_prefix(Table::Outbox, keys::all_taken_back(self.number));
+    }
+
+    /// Whether there is a checkpoint that reaches a place, and that nobody has called bad.
+    pub(super) fn has_checkpoint_from(&self, seq: u64) -> bool {
+        let mut seen = self.checkpoints.seen.iter();
+        seen.any(|seen| seen.stands() && seen.reaches >= seq)
+    }
+
+    /// Whether there is one on which two people agree.
+    pub(super) fn has_agreed_from(&self, seq: u64) -> bool {
+        let mut seen = self.checkpoints.seen.iter();
+        seen.any(|seen| seen.has_quorum() && seen.reaches >= seq)
     }
 
     /// Forgets what stood behind the entry `seq`.

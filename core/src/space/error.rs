@@ -50,6 +50,13 @@ pub enum SpaceError {
         /// Who signed what now stands there.
         by: DeviceNumber,
     },
+    /// The relay's log lacks the entry by which something was forgotten, and this device has let go of
+    /// what stood before it. It goes on once the log has that entry again.
+    #[error("the log goes back to before entry {seq}, by which something was forgotten")]
+    Forgotten {
+        /// Its place.
+        seq: u64,
+    },
     /// The gate refused an edit.
     #[error(transparent)]
     Gate(#[from] GateError),

@@ -91,6 +91,20 @@ impl Space {
         seq >= self.base_seq()
     }
 
+    /// Why this device cannot give a relay back what stood after the entry `seq`, and so not go on from
+    /// there: it has let go of some of it.
+    #[must_use]
+    pub fn cannot_give_back(&self, seq: u64) -> Option<SpaceError> {
+        if self.has_all_after(seq) {
+            return None;
+        }
+        let gone = "what stood there is not kept here any more";
+        Some(match self.state.forgot {
+            Some(seq) => SpaceError::Forgotten { seq },
+            None => SpaceError::NotAllowed(gone),
+        })
+    }
+
     /// The place up to which entries may be missing here: 0 where none is.
     pub(super) fn base_seq(&self) -> u64 {
         self.state.base.as_ref().map_or(0, |base| base.cursor.seq)

@@ -403,6 +403,40 @@ impl Space {
         Ok(rows.filter(may_count).map(|(_, row)| row.seq).collect())
     }
 
+    /// Drops what is held back, was discarded or waits up to a place, whose entries go. Says whether any
+    /// of it may have come to something.
+    pub(super) fn drop_held_before(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+    ) -> Result<bool, SpaceError> {
+        let mut may_count = false;
+        for (index, row) in self.held_rows(store)? {
+            if row.seq < seq {
+                may_count |= index != WHOLE || !is_rule_of_the_log(&row.reason);
+                let key = keys::held(self.number, row.seq, index);
+                page.transaction.delete(Table::Quarantine, key);
+            }
+        }
+        for held in page
+            .received
+            .quarantined
+            .extract_if(.., |held| held.seq < seq)
+        {
+            may_count |= held.section.is_some() || !is_rule_of_the_log(&held.reason);
+            let key = keys::held(self.number, held.seq, held.section.unwrap_or(WHOLE));
+            page.transaction.delete(Table::Quarantine, key);
+        }
+        for ((at, index), _) in self.waiting.extract_if(.., |((at, _), _)| *at < seq) {
+            may_count = true;
+            let key = keys::held(self.number, at, index);
+            page.transaction.delete(Table::Waiting, key);
+        }
+        self.discarded.clear();
+        Ok(may_count)
+    }
+
     /// The documents of which something is held back or was discarded here that counts at its place in
     /// the log, or is of a kind of a later version; nothing for what cannot be told.
     pub(super) fn held_documents(

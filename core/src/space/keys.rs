@@ -198,6 +198,16 @@ pub(super) fn unknown(number: u32, seq: u64) -> Vec<u8> {
     [all_unknown(number), seq.to_be_bytes().to_vec()].concat()
 }
 
+/// The prefix of what was given up because what it was about was forgotten.
+pub(super) fn all_given_up(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[20]].concat()
+}
+
+/// What was given up at one place of the log.
+pub(super) fn given_up(number: u32, seq: u64) -> Vec<u8> {
+    [all_given_up(number), seq.to_be_bytes().to_vec()].concat()
+}
+
 /// The prefix of the checkpoints that the log has shown.
 pub(super) fn checkpoints(number: u32) -> Vec<u8> {
     [number.to_be_bytes().as_slice(), &[4]].concat()

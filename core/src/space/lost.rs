@@ -9,10 +9,13 @@ use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{DeviceNumber, EntryId, Height};
 use waymark_wire::membership::{Op, Rights};
+use waymark_wire::padding;
+use zeroize::Zeroizing;
 
 use super::heal::Returned;
-use super::{Space, SpaceError, damaged, keys, outbox};
+use super::{Space, SpaceError, actor, damaged, keys, outbox};
 use crate::crypto::{Entropy, EpochKey, open};
+use crate::gate::{ActorId, Section, decode_batch};
 use crate::membership::Wish;
 use crate::store::{Store, Table, Transaction};
 
@@ -147,6 +150,66 @@ impl Space {
         let (row, _) = self.stored_lost(store, lost)?;
         let key = row.key.map(|key| EpochKey::from_slice(&key.0));
         Ok(key.transpose()?)
+    }
+
+    /// The sections of each lost entry that says something of documents; nothing for one that nobody
+    /// here has signed.
+    pub(super) fn sections_of_lost(
+        &self,
+        store: &dyn Store,
+    ) -> Result<Vec<Option<Vec<Section>>>, SpaceError> {
+        let mut all = Vec::new();
+        for lost in &self.lost {
+            let (row, entry) = self.stored_lost(store, lost)?;
+            let is_meant = matches!(lost.kind, Kind::Batch | Kind::Carry);
+            let Some(key) = row.key.as_ref().filter(|_| is_meant) else {
+                continue;
+            };
+            let key = EpochKey::from_slice(&key.0)?;
+            let header = entry.header().to_bytes();
+            let padded = open(&key, &self.state.id.0, &row.at.0, &header, entry.body())?;
+            let padded = Zeroizing::new(padded);
+            let text = padding::unpad(&padded).ok_or_else(broken)?;
+            // What cannot be read is in no document.
+            all.push(match lost.kind {
+                Kind::Carry => {
+                    let carried = self.carried_in(text);
+                    let sections = carried.and_then(|batch| self.sections_in(&batch));
+                    Some(sections.map_or(Vec::new(), |(_, all)| all))
+                }
+                _ => self.author_of(&entry, &row.at).map(|author| {
+                    let sections = decode_batch(author, text);
+                    sections.unwrap_or_default()
+                }),
+            });
+        }
+        Ok(all)
+    }
+
+    fn author_of(&self, entry: &Entry, at: &EntryId) -> Option<ActorId> {
+        let signer = self.signer_of(entry, at)?;
+        let membership = self.book.as_ref()?.membership();
+        let member = membership.member_ever(signer)?;
+        Some(actor(&self.state.id, &member.signing_key))
+    }
+
+    /// Gives up everything that is lost: what stands before an entry by which something is forgotten can
+    /// never be appended again. Documents hold what this device said, and what it wanted it wants again.
+    pub(super) fn give_up_lost(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+    ) -> Result<(), SpaceError> {
+        for lost in std::mem::take(&mut self.lost) {
+            let (row, _) = self.stored_lost(store, &lost)?;
+            if self.is_own(lost.device) {
+                self.want_again(transaction, &row)?;
+            } else if lost.kind == Kind::Membership {
+                self.remove_again(transaction, &row)?;
+            }
+        }
+        transaction.delete_prefix(Table::Outbox, keys::lost(self.number));
+        Ok(())
     }
 
     /// Notes that the log shows an entry, or carries it: it is lost no more.

@@ -55,16 +55,28 @@ struct WaitingRow {
 }
 
 impl Space {
-    /// Opens what has been verified and not opened yet, as far as the keys reach.
+    /// Opens what has been verified and not opened yet, as far as the keys reach. Says whether that is
+    /// all: before an entry by which something is forgotten, and behind it, what was done so far is to
+    /// be stored.
     pub(super) fn open_pending(
         &mut self,
         store: &dyn Store,
         page: &mut Page,
-    ) -> Result<(), SpaceError> {
+    ) -> Result<bool, SpaceError> {
         while let Some((seq, entry)) = self.next_to_open(store, page)? {
+            let is_cut = self.state.cuts.iter().any(|cut| cut.seq == seq);
+            if is_cut && page.stored_before.replace(seq) != Some(seq) {
+                page.entries.insert(seq, entry);
+                self.documents.flush()?;
+                return Ok(false);
+            }
             self.open_entry(store, page, seq, &entry)?;
+            if is_cut {
+                return Ok(false);
+            }
         }
-        self.documents.flush()
+        self.documents.flush()?;
+        Ok(true)
     }
 
     /// The next entry that is verified and not opened yet, as far as the keys reach.
@@ -103,7 +115,9 @@ impl Space {
     ) -> Result<(), SpaceError> {
         let header = *entry.header();
         match header.kind {
-            Kind::Membership => self.open_roster(page, seq, entry)?,
+            // Nobody who comes later can open it, and nobody has to.
+            _ if self.is_cut_off(&header) => {}
+            Kind::Membership => self.open_roster(store, page, seq, entry)?,
             // Only whoever knows the phrase reads what a beacon says.
             Kind::Batch if self.state.kind == SpaceKind::Beacon => {}
             Kind::Batch if self.is_refused(store, page, seq)? => {}
@@ -129,6 +143,17 @@ impl Space {
         book.is_some_and(|book| book.key_at(height).is_some())
     }
 
+    /// Whether an entry stands before one by which something was forgotten, and this device has no key
+    /// that opens it.
+    fn is_cut_off(&self, header: &Header) -> bool {
+        let follows = u32::from(header.kind == Kind::Membership && header.seen.seq > 0);
+        let height = Height(header.height.0.saturating_add(follows));
+        let book = self.book.as_ref();
+        book.is_some_and(|book| {
+            book.membership().is_before_cut(height) && book.key_at(height).is_none()
+        })
+    }
+
     pub(super) fn stored_entry(&self, store: &dyn Store, seq: u64) -> Result<Entry, SpaceError> {
         store
             .get(Table::Entry, &keys::entry(self.number, seq))?
@@ -136,7 +161,13 @@ impl Space {
             .ok_or_else(|| damaged(Table::Entry, "an entry of the log is missing"))
     }
 
-    fn open_roster(&mut self, page: &mut Page, seq: u64, entry: &Entry) -> Result<(), SpaceError> {
+    fn open_roster(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        seq: u64,
+        entry: &Entry,
+    ) -> Result<(), SpaceError> {
         let height = if seq == 1 {
             Height(0)
         } else {
@@ -145,12 +176,16 @@ impl Space {
         let Some(book) = self.book.as_mut() else {
             return Ok(());
         };
-        if let Err(error) = book.read_roster(entry, height) {
+        let read = book.read_roster(entry, height);
+        let forgets = book.membership().cuts().contains(&height);
+        if let Err(error) = read {
             self.hold_entry(page, seq, entry, error.reason());
         } else if book.kind() != Some(self.state.kind) {
             return Err(SpaceError::Relay(
                 "its log is of another kind of space than welcomed to",
             ));
+        } else if forgets {
+            self.pass_cut(store, page, (seq, entry), height)?;
         }
         Ok(())
     }

@@ -122,6 +122,7 @@ impl Space {
         let membership = book.membership();
         let writes = |member: &Member| member.rights.include(Rights::WRITE);
         !self.is_enrolling()
+            && !self.lacks_what_was_before()
             && membership.member(own).is_some_and(writes)
             && !membership.is_rotation_due()
             && !membership.is_closed()

@@ -59,18 +59,22 @@ impl Space {
         if let Some(journal) = self.journal {
             return self.open_one_by_one(store, page, journal);
         }
-        if !self.opens_others(page) {
-            return self.open_pending(store, page);
+        loop {
+            if self.opens_others(page) {
+                let journal = Journal {
+                    from: self.state.opened + 1,
+                    to: self.state.cursor.seq,
+                    ..Journal::default()
+                };
+                self.write_journal(store, journal)?;
+                page.transaction
+                    .delete(Table::Journal, keys::space(self.number));
+            }
+            if self.open_pending(store, page)? {
+                return Ok(());
+            }
+            self.commit_step(store, page)?;
         }
-        let journal = Journal {
-            from: self.state.opened + 1,
-            to: self.state.cursor.seq,
-            ..Journal::default()
-        };
-        self.write_journal(store, journal)?;
-        page.transaction
-            .delete(Table::Journal, keys::space(self.number));
-        self.open_pending(store, page)
     }
 
     /// Says that the process did not die: what was being opened failed in another way.

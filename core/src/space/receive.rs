@@ -12,7 +12,7 @@ use super::held::FORKED;
 use super::{Change, Quarantined, Space, SpaceError, keys};
 use crate::gate::DocumentName;
 use crate::membership::{Book, BookError};
-use crate::store::{Store, Table, Transaction};
+use crate::store::{Store, Table, Transaction, clean};
 
 /// One thing that a relay sends of a space.
 #[derive(Clone, Debug)]
@@ -58,6 +58,10 @@ pub struct Received {
     pub confirmed: usize,
     /// Whether this device is to hand a member the key that it lacks.
     pub asked: bool,
+    /// Whether something was forgotten.
+    pub forgot: bool,
+    /// Whether something that this device wrote was given up with it.
+    pub given_up: bool,
     /// Whether there is a checkpoint that this device has not looked at.
     pub checkpoints: bool,
 }
@@ -83,6 +87,10 @@ pub(super) struct Page {
     pub(super) lets_go: bool,
     /// Documents that one of them broke, to be read again once this is committed.
     pub(super) broken: Vec<DocumentName>,
+    /// What comes before this entry is stored.
+    pub(super) stored_before: Option<u64>,
+    /// The first change of each document that this device wrote with it.
+    pub(super) local: BTreeMap<DocumentName, u32>,
 }
 
 impl Page {
@@ -92,6 +100,12 @@ impl Page {
             one_by_one: true,
             ..Self::default()
         }
+    }
+
+    /// Notes that this device wrote a change, which is not stored yet.
+    pub(super) fn note_local(&mut self, name: DocumentName, seq: u32) {
+        let first = self.local.entry(name).or_insert(seq);
+        *first = seq.min(*first);
     }
 }
 
@@ -185,8 +199,13 @@ impl Space {
             self.settle_all(store, &mut page)?;
         }
         self.save(&mut page.transaction);
-        // The relay has it: what a dead battery takes is read again.
-        store.commit_soon(page.transaction.into())?;
+        if page.received.forgot {
+            store.commit(page.transaction.into())?;
+            clean(store);
+        } else {
+            // The relay has it: what a dead battery takes is read again.
+            store.commit_soon(page.transaction.into())?;
+        }
         self.start_is_saved();
         // The page is taken: whatever comes of this, the app is told of it.
         let gone = match page.lets_go {
@@ -204,6 +223,10 @@ impl Space {
             && let Err(error) = self.prove_forks(store)
         {
             tracing::warn!(%error, "what proves a fork was not kept yet");
+        }
+        if page.received.forgot {
+            // Nothing of it stays in memory either.
+            self.distrust();
         }
         Ok(page.received)
     }
@@ -291,6 +314,7 @@ impl Space {
                 .as_mut()
                 .ok_or(SpaceError::Relay("its log has no start"))?;
             book.apply(entry).map_err(refuse)?;
+            self.note_cut(seq);
         }
         Ok(())
     }

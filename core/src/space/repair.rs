@@ -355,9 +355,9 @@ impl Survey {
                     transaction.put(Table::Outbox, key.clone(), []);
                     self.outbox.rows.push((key, Vec::new()));
                 }
-                // A checkpoint that this device was about to publish is planned anew, and a start at
-                // one begins anew.
-                Some(6..=8 | 10 | 11) => {
+                // A checkpoint that this device was about to publish is planned anew, a start at one begins
+                // anew, and what was given up is gone either way.
+                Some(6..=8 | 10 | 11 | 20) => {
                     transaction.delete(Table::Outbox, key);
                 }
                 kind => {

@@ -16,9 +16,11 @@ use waymark_wire::padding;
 use zeroize::Zeroizing;
 
 use super::receive::Page;
-use super::{Sealed, Space, SpaceError, damaged, keys};
+use super::{Space, SpaceError, damaged, keys};
 use crate::crypto::{Entropy, MembershipKeys};
-use crate::gate::{ActorId, DocumentName, PlainChange, RecordView, Section, TextId, decode_batch};
+use crate::gate::{
+    ActorId, Again, DocumentName, PlainChange, RecordView, Section, TextId, decode_batch,
+};
 use crate::membership::{Newcomer, SpaceKind, Wish};
 use crate::store::{Store, Table, Transaction};
 
@@ -52,6 +54,11 @@ impl Unsettled {
     /// The actor that was given up first.
     pub(super) fn first(&self) -> Option<ActorId> {
         self.0.first().map(|(actor, _)| *actor)
+    }
+
+    /// Each actor with its first change that the log has not shown.
+    pub(super) fn all(&self) -> impl Iterator<Item = (ActorId, u32)> + '_ {
+        self.0.iter().copied()
     }
 
     /// The first change of an actor that the log has not shown.
@@ -216,8 +223,14 @@ impl Space {
         store: &dyn Store,
     ) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
         let mut first: Vec<(DocumentName, u32)> = Vec::new();
-        let is_own = |sealed: &Sealed| sealed.entry.header().kind == Kind::Batch;
-        for sealed in self.all_sealed(store)?.into_iter().filter(is_own) {
+        let mut batches = self.all_sealed(store)?;
+        batches.retain(|sealed| sealed.entry.header().kind == Kind::Batch);
+        // What the page that is being taken shows is still in the store.
+        if let Some(own) = self.state.device.filter(|_| !self.is_enrolling()) {
+            let shown = self.state.counters.get(usize::from(own.0)).copied();
+            batches.retain(|sealed| sealed.counter >= shown.unwrap_or_default());
+        }
+        for sealed in batches {
             let padded = self.text_of(&sealed.entry)?;
             let broken = || damaged(Table::Outbox, "a batch on its way cannot be read");
             let text = padding::unpad(&padded).ok_or_else(broken)?;
@@ -338,7 +351,7 @@ impl Space {
         let is_left_out = |actor: ActorId, seq: u32| actor == own || unsettled.holds(actor, seq);
         let mut confirmed = local.without(&is_left_out)?;
         let saved = confirmed.save()?;
-        let changes = confirmed.catch_up_with(local)?;
+        let changes = confirmed.catch_up_with(local, &Again::ALL)?;
         let number = self
             .documents
             .replace(transaction, name, (confirmed, saved), &changes)

@@ -39,9 +39,11 @@ impl Space {
     }
 
     fn try_rewind(&mut self, store: &mut dyn Store, seq: u64) -> Result<(), SpaceError> {
-        if !self.has_all_after(seq) {
-            let gone = "what stood there is not kept here any more";
-            return Err(SpaceError::NotAllowed(gone));
+        if let Some(forgot) = self.state.forgot.filter(|forgot| seq < *forgot) {
+            return Err(SpaceError::Forgotten { seq: forgot });
+        }
+        if let Some(error) = self.cannot_give_back(seq) {
+            return Err(error);
         }
         let mut kept = match self.state.base.clone() {
             Some(base) => Kept {
@@ -128,6 +130,7 @@ impl Space {
             let is_kept = reaches.seq <= reached.seq;
             (added, if is_kept { reaches } else { reached })
         });
+        state.cuts.retain(|cut| cut.seq <= kept.cursor.seq);
         // What a person decided was about another fork.
         state.follows_fork = false;
         state.epoch_seen = state.epoch_seen.filter(|(start, _)| is_kept(*start));

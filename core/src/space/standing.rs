@@ -91,8 +91,12 @@ impl Space {
             Wish::Close(_) if has_phrase(&|m| !is_own(m)) => {
                 Standing::Refused("only the recovery phrase closes a space that it is in")
             }
+            Wish::Forget(_) if !is_admin => {
+                Standing::Refused("only the client has something forgotten")
+            }
             Wish::Close(_)
             | Wish::Enrol(_)
+            | Wish::Forget(_)
             | Wish::Leave
             | Wish::Renew(_)
             | Wish::Rotate

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{Heard, SpaceError, damaged};
 use crate::crypto::MembershipKeys;
-use crate::membership::{RelayAddress, SpaceKind};
+use crate::membership::{RelayAddress, RosterMember, SpaceKind};
 use crate::store::Table;
 
 /// A space's state, without the documents. It holds keys, so it is not shown for debugging.
@@ -74,6 +74,41 @@ pub(crate) struct SpaceState {
     pub(super) accepts_unconfirmed: bool,
     /// What stands before the base is on the word of one person alone.
     pub(super) rests_on_one: bool,
+    /// Entries by which something is forgotten, which are verified and not opened yet.
+    pub(super) cuts: Vec<Cut>,
+    /// The place of the newest of them that was opened: this device never goes back before it.
+    pub(super) forgot: Option<u64>,
+    /// What is known of members that no entry tells any more which opens here.
+    pub(super) untold: Vec<RosterMember>,
+    /// Whether this device may lack something that was said before it.
+    pub(super) lacks: Lacks,
+    /// Since when it waits for somebody's checkpoint behind it, in milliseconds since the Unix epoch.
+    pub(super) waits_since: Option<i64>,
+}
+
+/// An entry by which something is forgotten.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Cut {
+    /// Its place.
+    pub(super) seq: u64,
+    /// The place before it.
+    pub(super) base: Base,
+}
+
+/// Whether a device may lack something that was said before an entry by which something was forgotten.
+#[derive(Clone, Copy, Debug, Decode, Default, Encode, Eq, PartialEq)]
+#[cbor(index_only)]
+pub(crate) enum Lacks {
+    /// It has everything that counts.
+    #[default]
+    #[n(0)]
+    Nothing,
+    /// Something had been held back here.
+    #[n(1)]
+    Something,
+    /// It could not read what was forgotten: its documents are not those of the others.
+    #[n(2)]
+    Everything,
 }
 
 /// A place in the log up to which entries may be missing here, because this device has let go of
@@ -171,6 +206,16 @@ struct Row {
     former: Option<Vec<Bytes>>,
     #[n(27)]
     base: Option<BaseRow>,
+    #[n(40)]
+    cuts: Option<Vec<CutRow>>,
+    #[n(41)]
+    forgot: Option<u64>,
+    #[n(42)]
+    untold: Option<Vec<RosterMember>>,
+    #[n(43)]
+    lacks: Option<Lacks>,
+    #[n(44)]
+    waits_since: Option<i64>,
     #[n(30)]
     receipt: Option<Receipt>,
     #[n(31)]
@@ -205,6 +250,34 @@ struct BaseRow {
     counters: Vec<u32>,
     #[n(3)]
     heights: u32,
+}
+
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct CutRow {
+    #[n(0)]
+    seq: u64,
+    #[n(1)]
+    base: BaseRow,
+}
+
+impl CutRow {
+    fn into_cut(self) -> Option<Cut> {
+        let base = self.base.into_base()?;
+        Some(Cut {
+            seq: self.seq,
+            base,
+        })
+    }
+}
+
+impl From<&Cut> for CutRow {
+    fn from(cut: &Cut) -> Self {
+        Self {
+            seq: cut.seq,
+            base: BaseRow::from(&cut.base),
+        }
+    }
 }
 
 impl BaseRow {
@@ -269,6 +342,11 @@ impl SpaceState {
             heard: BTreeMap::new(),
             accepts_unconfirmed: false,
             rests_on_one: false,
+            cuts: Vec::new(),
+            forgot: None,
+            untold: Vec::new(),
+            lacks: Lacks::Nothing,
+            waits_since: None,
         }
     }
 
@@ -311,6 +389,11 @@ impl SpaceState {
                     .collect()
             }),
             base: self.base.as_ref().map(BaseRow::from),
+            cuts: (!self.cuts.is_empty()).then(|| self.cuts.iter().map(CutRow::from).collect()),
+            forgot: self.forgot,
+            untold: (!self.untold.is_empty()).then(|| self.untold.clone()),
+            lacks: Some(self.lacks).filter(|lacks| *lacks != Lacks::Nothing),
+            waits_since: self.waits_since,
             receipt: self.receipt.clone(),
             answered: self.answered.clone(),
             heard: (!self.heard.is_empty()).then(|| {
@@ -373,6 +456,16 @@ impl SpaceState {
             heard: row.heard.into_iter().flatten().collect(),
             accepts_unconfirmed: row.accepts_unconfirmed.unwrap_or_default(),
             rests_on_one: row.rests_on_one.unwrap_or_default(),
+            cuts: row
+                .cuts
+                .into_iter()
+                .flatten()
+                .map(|cut| cut.into_cut().ok_or_else(broken))
+                .collect::<Result<_, _>>()?,
+            forgot: row.forgot,
+            untold: row.untold.unwrap_or_default(),
+            lacks: row.lacks.unwrap_or_default(),
+            waits_since: row.waits_since,
         })
     }
 }

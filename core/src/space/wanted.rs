@@ -73,6 +73,9 @@ pub enum Wanted {
     /// The space was to be closed.
     #[n(2)]
     Close,
+    /// Something was to be forgotten.
+    #[n(9)]
+    Forget,
     /// A member was to get the key once more.
     #[n(3)]
     HandKey {
@@ -146,6 +149,7 @@ impl Wanted {
             },
             Wish::Close(_) => Self::Close,
             Wish::Enrol(_) | Wish::Renew(_) => return None,
+            Wish::Forget(_) => Self::Forget,
             Wish::Leave => Self::Leave,
             Wish::Remove(device) => Self::Remove {
                 number: device.0,
@@ -178,13 +182,16 @@ impl Wanted {
 
 impl Space {
     /// How everything that is wanted stands now.
-    pub(super) fn judge_wishes(&self, store: &dyn Store) -> Result<Judged, SpaceError> {
+    pub(super) fn judge_wishes(&mut self, store: &dyn Store) -> Result<Judged, SpaceError> {
         let mut judged = Judged::default();
         let wishes = self.wishes(store)?;
         for wish in wishes.iter().cloned() {
             match self.standing(&wish) {
                 _ if is_banned(&wishes, &wish) => judged.done.push(wish),
-                Standing::Open => judged.open.push(wish),
+                Standing::Open => match self.left_of(store, wish.clone())? {
+                    Some(left) => judged.open.push(left),
+                    None => judged.done.push(wish),
+                },
                 Standing::Done => judged.done.push(wish),
                 Standing::Waits => {}
                 Standing::Refused(reason) => judged.refuse(wish, reason),

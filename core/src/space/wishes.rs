@@ -125,6 +125,11 @@ impl Space {
             Wish::Remove(device) => Some(*device) == self.state.device,
             _ => false,
         };
+        // It takes an entry of its own, and rewrites what the log says by then.
+        if open.iter().any(|wish| matches!(wish, Wish::Forget(_))) {
+            let is_ready = self.holds_the_log();
+            open.retain(|wish| matches!(wish, Wish::Forget(_)) == is_ready);
+        }
         if open.iter().any(is_last) && self.may_seal() && self.unsent(store)? > 0 {
             // What was written before goes first: afterwards nobody would take it.
             open.retain(|wish| !is_last(wish));
@@ -299,7 +304,7 @@ impl Space {
             (None, None) => {
                 let mut steps = self.steps(open, own)?;
                 let asks = |wish: &Wish| matches!(wish, Wish::Renew(_) | Wish::Rotate);
-                let asked = open.iter().any(asks);
+                let asked = open.iter().any(asks) || steps.forget.is_some();
                 let removes_others = steps.remove.iter().any(|device| *device != own.device);
                 if is_due || asked || removes_others {
                     // Whoever starts an epoch stays for it, and goes with the next entry.
@@ -380,6 +385,10 @@ impl Space {
                     steps.remove.extend(member.map(|member| member.device));
                 }
                 Wish::Seal(device) => steps.seal.push(*device),
+                Wish::Forget(what) => {
+                    let all = steps.forget.get_or_insert_default();
+                    all.extend(what.all.clone());
+                }
                 _ => {}
             }
         }

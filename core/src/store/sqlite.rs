@@ -234,6 +234,11 @@ impl Store for SqliteStore {
         Ok(())
     }
 
+    fn clean(&mut self) -> Result<(), StoreError> {
+        // Pages overwrite what is deleted from them; what the log held before is left to go.
+        open::checkpoint(&self.connection)
+    }
+
     fn close(self: Box<Self>) -> Result<(), StoreError> {
         let Self {
             connection, _lock, ..

@@ -110,12 +110,14 @@ impl Machine {
             let lie = Problem::Garbled("it agrees on a place that was not named".into());
             return self.space_failed(engine, number, lie, now);
         };
-        if !engine
-            .space_by_number(number)
-            .is_some_and(|space| space.has_all_after(agreed.seq))
-        {
-            // Somebody who has kept more gives it back.
-            return self.space_failed(engine, number, Problem::RolledBack, now);
+        let space = engine.space_by_number(number);
+        if let Some(error) = space.and_then(|space| space.cannot_give_back(agreed.seq)) {
+            // Somebody who has kept more gives it back, where nothing was forgotten.
+            let problem = match error {
+                SpaceError::Forgotten { .. } => error.into(),
+                _ => Problem::RolledBack,
+            };
+            return self.space_failed(engine, number, problem, now);
         }
         self.begin_healing(engine, number, agreed.seq);
     }

@@ -416,6 +416,13 @@ impl Machine {
         if received.membership {
             self.events.push_back(Event::Membership { space: id });
         }
+        if received.forgot {
+            let given_up = received.given_up;
+            self.events.push_back(Event::Forgotten {
+                space: id,
+                given_up,
+            });
+        }
         let seq = receipt.position.seq;
         let sync = self.spaces.entry(number).or_default();
         if received.membership {
@@ -447,6 +454,20 @@ impl Machine {
         {
             // Nothing is lost by waiting until the next time.
             tracing::warn!(%error, "what has rested was not let go of");
+        }
+        match Self::starts_behind_cut(engine, number) {
+            Ok(false) => {}
+            Ok(true) => {
+                let sync = self.spaces.entry(number).or_default();
+                sync.caught_up = false;
+                sync.wants_pull = true;
+                self.events.push_back(Event::Status { space: id });
+                return true;
+            }
+            Err(error) => {
+                self.space_failed(engine, number, error.into(), now);
+                return false;
+            }
         }
         let sync = self.spaces.entry(number).or_default();
         let first = !sync.caught_up;

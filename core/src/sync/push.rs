@@ -50,7 +50,7 @@ impl Machine {
             }
             sync.wants_push = false;
             let (sent_below, tends) = (sync.sent_below, sync.tends);
-            let next = match next_entries(engine, number, sent_below, tends) {
+            let next = match next_entries(engine, number, (sent_below, tends), now) {
                 Ok(next) => next,
                 Err(error) => {
                     self.space_failed(engine, number, error.into(), now);
@@ -317,20 +317,22 @@ struct Next {
 fn next_entries(
     engine: &mut Engine,
     number: u32,
-    sent_below: Option<u32>,
-    tends: Option<Tends>,
+    (sent_below, tends): (Option<u32>, Option<Tends>),
+    now: Timestamp,
 ) -> Result<Next, SpaceError> {
     let mut made = Next::default();
     let Some((space, store, entropy)) = engine.parts(number) else {
         return Ok(made);
     };
-    if tends.is_none() && sent_below.is_none() {
+    let owes = space.owes_checkpoint(store, now.0)?;
+    if tends.is_none() && !owes && sent_below.is_none() {
         space.take_back_checkpoint(store, entropy)?;
     }
     space.take_up_stranded(store, entropy)?;
     space.take_back_draft(store, entropy)?;
     space.refuse_key(store, entropy)?;
     space.reseal(store, entropy)?;
+    space.widen_wishes(store)?;
     match space.draft_wishes(store, entropy) {
         Ok(drafted) => made.unfulfilled = drafted.unfulfilled,
         // The relay left out a key to which the next one has to be sealed. What was written does not
@@ -345,7 +347,11 @@ fn next_entries(
         while space.seal(store, entropy)? {}
         made.held = space.judge_checkpoints(store)?;
         space.speak_of_checkpoints(store, entropy)?;
-        made.tends = match tends {
+        if owes {
+            // What was forgotten is gone from the relay no sooner than others know what is left.
+            space.publish_checkpoint(store, entropy)?;
+        }
+        made.tends = match tends.filter(|_| !owes) {
             Some(Tends { most, is_read }) if is_read => {
                 space.tend_checkpoint(store, most, entropy)? != Published::Nothing
             }

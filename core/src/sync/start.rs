@@ -84,7 +84,7 @@ impl Ask {
             Self::FromStart
         } else if space.is_on_trial() {
             Self::Log
-        } else if space.is_newcomer() || sync.start.is_dropped {
+        } else if space.is_newcomer() || space.starts_behind_cut() || sync.start.is_dropped {
             Self::Checkpoint
         } else {
             Self::Log
@@ -145,7 +145,7 @@ impl Machine {
         let why = StartFault::TooLarge;
         let started = match engine.parts(number) {
             _ if is_too_large => Err(SpaceError::Checkpoint { seq, why }),
-            Some((space, store, _)) => space.start_at(store, offer),
+            Some((space, store, entropy)) => space.start_at(store, entropy, offer),
             None => return false,
         };
         match started {
@@ -160,6 +160,15 @@ impl Machine {
                 false
             }
         }
+    }
+
+    /// At the log's end, a device that lacks what stood before something was forgotten may start at a
+    /// checkpoint behind it: whether it does.
+    pub(super) fn starts_behind_cut(engine: &mut Engine, number: u32) -> Result<bool, SpaceError> {
+        let Some((space, store, entropy)) = engine.parts(number) else {
+            return Ok(false);
+        };
+        space.start_behind_cut(store, entropy)
     }
 
     /// A checkpoint, or what the log shows behind it, is not taken: nothing of it is kept.

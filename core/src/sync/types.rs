@@ -58,6 +58,13 @@ pub enum Event {
         /// Its operator said that it was restored from a backup: its receipts are of a new history.
         is_restored: bool,
     },
+    /// Something was forgotten, here too.
+    Forgotten {
+        /// The space.
+        space: SpaceId,
+        /// Whether something that was written here and nobody had yet went with it.
+        given_up: bool,
+    },
     /// The relay told two stories of a space's log, and this device keeps what proves it. Said once for
     /// each of the relay's generations; the space goes on as it can.
     Forked {

@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 
 use automerge::Automerge;
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use waymark_core::crypto::Entropy;
+use waymark_core::forgotten::Forgotten;
 use waymark_core::gate::{
     ActorId, Document, DocumentName, GateError, Op, OpId, PlainChange, Section, StoredChange,
     decode_batch, encode_batch, inspect_snapshot,
 };
-use waymark_core::ids::TextId;
+use waymark_core::ids::{RecordId, TextId};
 use waymark_core::space::actor;
 use waymark_wire::ids::SpaceId;
 
@@ -35,6 +37,7 @@ pub(super) fn vectors() -> Value {
         "sections": story.sections(),
         "batches": batches(&story),
         "snapshot": snapshot(&story),
+        "forgotten": forgotten(&story),
         "refused": refused(&story),
     })
 }
@@ -297,6 +300,95 @@ fn snapshot(story: &Story) -> Value {
         "authors": authors.collect::<Vec<_>>(),
         "digest": hex(summary.digest.0),
     })
+}
+
+/// Plans before and after something of them is forgotten.
+fn forgotten(story: &Story) -> Value {
+    let phone = actor_of("client's phone");
+    let mut names_taken = Document::new(phone);
+    // What would stand in the place of the third record is put already, and of the second text, made.
+    let says_nothing = [0xa2, 0, 13, 2, 3];
+    let records: [&[u8]; 3] = [b"kept", &says_nothing, b"gone"];
+    let mut written = vec![names_taken.put_records(&records).unwrap().unwrap()];
+    let taken = [
+        b"waymark/1 forgotten".as_slice(),
+        &phone.0,
+        &[0, 0, 0, 5, 0, 0, 0, 0],
+    ]
+    .concat();
+    let taken = digest(&SHA256, &taken);
+    let taken = TextId(std::array::from_fn(|at| taken.as_ref()[at]));
+    let gone = TextId(counting(0xe0));
+    written.push(names_taken.make_text(taken).unwrap());
+    written.push(names_taken.make_text(gone).unwrap());
+    for (text, words) in [(gone, "gone"), (taken, "kept")] {
+        let change = names_taken.splice_text(text, 0, 0, words);
+        written.push(change.unwrap().unwrap());
+    }
+    written.extend(story.by_phone.iter().chain(&story.by_tablet).cloned());
+    written.extend(story.by_desk.iter().cloned());
+    let stored: HashMap<_, _> = written.iter().map(|c| (c.hash.0, &c.stored)).collect();
+    let nothing_of_it = Forgotten {
+        records: [RecordId::of(b"elsewhere")].into(),
+        texts: [TextId(counting(0xd1))].into(),
+    };
+    assert!(story.phone.forgetting(&nothing_of_it).unwrap().is_none());
+    let cases = [
+        (
+            "records and a text",
+            &story.phone,
+            Forgotten {
+                records: [&b"second"[..], b"fourth"].map(RecordId::of).into(),
+                texts: [TextId(counting(0xd0))].into(),
+            },
+        ),
+        (
+            "the last record: what comes before stays as it is",
+            &story.phone,
+            Forgotten {
+                records: [RecordId::of(&[0xa0; 300])].into(),
+                texts: [].into(),
+            },
+        ),
+        (
+            "names that are taken",
+            &names_taken,
+            Forgotten {
+                records: [RecordId::of(b"gone")].into(),
+                texts: [gone].into(),
+            },
+        ),
+    ];
+    let told = cases.map(|(what, plan, forgotten)| {
+        let after = plan.forgetting(&forgotten).unwrap().unwrap();
+        let after = automerge_of(&after);
+        let after: HashMap<_, _> = after
+            .get_changes(&[])
+            .into_iter()
+            .map(|change| ((change.actor_id().clone(), change.seq()), change))
+            .collect();
+        // Each follows all that it depends on.
+        let changes = automerge_of(plan).get_changes(&[]).into_iter();
+        let changes = changes.map(|change| {
+            let now = &after[&(change.actor_id().clone(), change.seq())];
+            json!({
+                "stored": hex(stored[&change.hash().0]),
+                "hash": hex(now.hash().0),
+                "chunk": hex(now.raw_bytes()),
+            })
+        });
+        json!({
+            "what": what,
+            "records": forgotten.records.iter().map(|id| hex(id.0)).collect::<Vec<_>>(),
+            "texts": forgotten.texts.iter().map(|id| hex(id.0)).collect::<Vec<_>>(),
+            "changes": changes.collect::<Vec<_>>(),
+        })
+    });
+    told.into_iter().collect()
+}
+
+fn automerge_of(plan: &Document) -> Automerge {
+    Automerge::load(&plan.save().unwrap()).unwrap()
 }
 
 /// Bytes that are no batch, each with the name of what is wrong.

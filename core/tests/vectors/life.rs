@@ -1,15 +1,18 @@
 //! A space through the whole life of its membership: reserve, removal, new keys, a key handed out
-//! once more, somebody who leaves, a recovery phrase and the one after it, and the end.
+//! once more, somebody who leaves, a recovery phrase and the one after it, something that is forgotten,
+//! and the end.
 
 use minicbor::Encoder;
 use ring::digest::{SHA512, digest};
 use serde_json::{Value, json};
 use waymark_core::client::{Client, Config};
-use waymark_core::crypto::{MembershipKeys, SeededEntropy, open_roster, seal};
+use waymark_core::crypto::{MembershipKeys, SeededEntropy, open, open_roster, seal};
+use waymark_core::forgotten::Forgotten;
 use waymark_core::home::Listed;
+use waymark_core::ids::{RecordId, TextId};
 use waymark_core::membership::{
-    Book, BookError, Draft, Entrance, KeySet, NewMember, Signer, SpaceKind, Steps, Succession, Use,
-    found,
+    Book, BookError, Draft, Entrance, KeySet, NewMember, Roster, Signer, SpaceKind, Steps,
+    Succession, Use, found,
 };
 use waymark_core::role::Role;
 use waymark_wire::chain::{ChainTag, Cursor, Position};
@@ -77,6 +80,14 @@ const fn entrance() -> Entrance {
             seq: 2,
             chain: ChainTag([0xf2; 16]),
         },
+    }
+}
+
+/// What is forgotten.
+fn forgotten() -> Forgotten {
+    Forgotten {
+        records: [RecordId(counting(0x20)), RecordId(counting(0x10))].into(),
+        texts: [TextId(counting(0xd0))].into(),
     }
 }
 
@@ -159,6 +170,11 @@ impl Life {
         };
         self.make_steps("it makes room for another", 6, next_phrase, false);
         self.make_steps("and the key is replaced", 0, Steps::default(), true);
+        let forgets = Steps {
+            forget: Some(forgotten()),
+            ..Steps::default()
+        };
+        self.make_steps("something is forgotten", 0, forgets, true);
         self.make("the space is closed", 7, None, |book, signer, random| {
             let height = book.membership().height();
             let succession = Succession {
@@ -252,6 +268,12 @@ impl Life {
         let header = entry.header().to_bytes();
         let padded = open_roster(key, &space.0, previous, &header, body.private).unwrap();
         let members = membership.members().map(|m| m.device.0);
+        let roster = padding::unpad(&padded).unwrap().to_vec();
+        let said: Roster = codec::decode(&roster, 64 * 1024).unwrap();
+        let forgotten = said.forgotten.map(|sealed| {
+            let key = self.book.key_at(Height(height.0 - 1)).unwrap();
+            hex(open(key, &space.0, previous, &header, sealed.0).unwrap())
+        });
         self.entries.push(json!({
             "what": what,
             "signer": by,
@@ -259,7 +281,8 @@ impl Life {
             "id": hex(id.0),
             "height": height.0,
             "core": hex(&entry.body()[4..core_end]),
-            "roster": hex(padding::unpad(&padded).unwrap()),
+            "roster": hex(roster),
+            "forgotten": forgotten,
             "renewed_seed": renewed_seed,
             "attachments": attachments.iter().map(hex).collect::<Vec<_>>(),
             "after": {
@@ -267,6 +290,7 @@ impl Life {
                 "epoch_start": membership.epoch_start().0,
                 "epoch_number": membership.epoch_number(),
                 "rotation_due": membership.is_rotation_due(),
+                "cut": membership.cut().map(|cut| cut.0),
                 "closed": membership.is_closed(),
                 "successor": membership.successor().map(|space| hex(space.0)),
             },
@@ -341,8 +365,10 @@ impl Life {
             ("in the fourth epoch", 6, 0, 6),
             ("by who has left", 6, 4, 6),
             ("by a recovery phrase", 7, 6, 7),
-            ("after the end", 10, 0, 10),
-            ("before the end, too late", 10, 0, 9),
+            ("before something is forgotten, too late", 10, 2, 9),
+            ("after something is forgotten", 10, 2, 10),
+            ("after the end", 11, 0, 11),
+            ("before the end, too late", 11, 0, 10),
         ];
         let told = cases.map(|(what, after, device, height): (_, usize, usize, u32)| {
             let membership = &self.after[after];

@@ -170,10 +170,13 @@ pub(super) fn refused(space: &Space) -> Value {
             "a wrong predecessor is named before what the ops say",
             alter(&|a| {
                 a.core.previous = EntryId(counting(3));
-                a.core.ops = vec![Op::Reserved(7)];
+                a.core.ops = vec![Op::Reserved(99)];
             }),
         ),
-        ("forget", alter(&|a| a.core.ops = vec![Op::Reserved(7)])),
+        (
+            "forgetting without a new key",
+            alter(&|a| a.core.ops = vec![Op::Forget]),
+        ),
         (
             "an op of a later version",
             alter(&|a| a.core.ops = vec![Op::Reserved(99)]),

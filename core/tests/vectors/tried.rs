@@ -15,6 +15,7 @@ pub(super) fn tried() -> Vec<Tried> {
         after_people(),
         after_a_leave_or_removal(),
         with_a_phrase(),
+        forgetting(),
         after_the_end(),
     ]
     .concat()
@@ -213,7 +214,6 @@ fn after_people() -> Vec<Tried> {
             &[Op::Reserved(2)],
             &[],
         ),
-        t(0, "forget", &[Op::Reserved(7)], &[]),
         t(
             0,
             "256 members",
@@ -343,16 +343,72 @@ fn with_a_phrase() -> Vec<Tried> {
     ]
 }
 
+/// After height 9: phone 0, reserve 1, tablet 2, second desk 5, phrase 7. The next one forgets.
+fn forgetting() -> Vec<Tried> {
+    let new_key = || rotate(SUITE_XWING);
+    let everybody = [0, 1, 2, 5, 7];
+    let t = |who, what, ops: &[Op], keys: &[u16]| by(9, who, what, ops, keys);
+    vec![
+        t(0, "forgetting", &[Op::Forget, new_key()], &everybody),
+        t(
+            0,
+            "forgetting behind the new key",
+            &[new_key(), Op::Forget],
+            &everybody,
+        ),
+        t(
+            7,
+            "the phrase forgets",
+            &[Op::Forget, new_key()],
+            &everybody,
+        ),
+        t(2, "a writer forgets", &[Op::Forget, new_key()], &everybody),
+        t(0, "forgetting under the same key", &[Op::Forget], &[]),
+        t(
+            0,
+            "forgetting twice",
+            &[Op::Forget, Op::Forget, new_key()],
+            &everybody,
+        ),
+        t(
+            0,
+            "forgetting with the key once more",
+            &[Op::Forget, hand_out(2)],
+            &[2],
+        ),
+        t(
+            0,
+            "forgetting, not for everybody",
+            &[Op::Forget, new_key()],
+            &[0, 1, 2, 7],
+        ),
+        t(
+            0,
+            "forgetting, removing and adding",
+            &[
+                Op::Forget,
+                remove(5),
+                fresh(8, CLIENT, Rights::READ),
+                new_key(),
+            ],
+            &[0, 1, 2, 7, 8],
+        ),
+        t(
+            0,
+            "forgetting and closing",
+            &[Op::Forget, Op::Close(None)],
+            &[],
+        ),
+    ]
+}
+
 fn after_the_end() -> Vec<Tried> {
     let new_key = rotate(SUITE_XWING);
+    let everybody = [0, 1, 2, 5, 7];
+    let forgets = [Op::Forget, new_key.clone()];
     vec![
-        by(
-            10,
-            0,
-            "a new key after the end",
-            &[new_key],
-            &[0, 1, 2, 5, 7],
-        ),
-        by(10, 7, "closing twice", &[Op::Close(None)], &[]),
+        by(11, 0, "a new key after the end", &[new_key], &everybody),
+        by(11, 0, "forgetting after the end", &forgets, &everybody),
+        by(11, 7, "closing twice", &[Op::Close(None)], &[]),
     ]
 }

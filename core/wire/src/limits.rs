@@ -9,6 +9,8 @@ pub const CARRY: usize = 288 * 1024;
 pub const ACK: usize = 1024;
 /// Bytes of a membership entry's public core, at most; its padded private part has the same limit.
 pub const MEMBERSHIP_CORE: usize = 64 * 1024;
+/// Records and texts that one membership entry says are forgotten, at most.
+pub const FORGOTTEN: usize = 2_048;
 /// Bytes of one part of a snapshot, at most.
 pub const SNAPSHOT_PART: usize = 1024 * 1024;
 /// Bytes of a checkpoint's public part, at most.

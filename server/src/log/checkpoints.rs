@@ -28,8 +28,11 @@ pub(crate) trait Facts {
     /// The counter that is next for a membership after the entry at `seq`.
     fn next_counter_at(&self, device: DeviceNumber, seq: u64) -> Result<u64, Self::Fault>;
 
-    /// Whether the entry with this id is a snapshot that is on the log and kept.
-    fn holds_snapshot(&self, id: &EntryId) -> Result<bool, Self::Fault>;
+    /// The place of the snapshot with this id, where it is on the log and kept.
+    fn snapshot_at(&self, id: &EntryId) -> Result<Option<u64>, Self::Fault>;
+
+    /// The place of the membership entry of this height, which is on the log.
+    fn place_of(&self, height: Height) -> Result<u64, Self::Fault>;
 }
 
 /// Holds what a checkpoint says in public against the log that it is to be added to, of which
@@ -62,12 +65,25 @@ pub(crate) fn weigh<F: Facts>(
             return wrong(&format!("the checkpoint's counter of {}", member.device));
         }
     }
+    let cut = match membership.cut() {
+        Some(cut) if height < cut => {
+            return wrong(&"the checkpoint ends before something was forgotten");
+        }
+        Some(cut) => facts.place_of(cut)?,
+        None => 0,
+    };
+    let names_before = "the checkpoint names what stands before something was forgotten";
     for snapshot in &checkpoint.snapshots {
-        if !facts.holds_snapshot(snapshot)? {
-            return wrong(&"the checkpoint names a snapshot that is not on the log");
+        match facts.snapshot_at(snapshot)? {
+            None => return wrong(&"the checkpoint names a snapshot that is not on the log"),
+            Some(place) if place < cut => return wrong(&names_before),
+            Some(_) => {}
         }
     }
     for kept in &checkpoint.kept {
+        if kept.seq < cut {
+            return wrong(&names_before);
+        }
         if facts.kept_at(kept.seq)? != Some(kept.id) {
             return wrong(&format!(
                 "the checkpoint keeps an entry that is not at {}",
@@ -76,6 +92,17 @@ pub(crate) fn weigh<F: Facts>(
         }
     }
     Ok(Ok(()))
+}
+
+/// Whether what stands before something that was forgotten is still kept, of which everything up to
+/// `dropped` may be gone. A checkpoint lets go of it without rest.
+pub(crate) fn hurries<F: Facts>(
+    membership: &Membership,
+    dropped: u64,
+    facts: &F,
+) -> Result<bool, F::Fault> {
+    let cut = membership.cut().map(|cut| facts.place_of(cut));
+    Ok(cut.transpose()?.is_some_and(|cut| dropped < cut))
 }
 
 /// What becomes of a checkpoint.
@@ -87,22 +114,34 @@ pub(crate) struct Standing {
     pub(crate) agreed: Option<i64>,
     /// From when on what it covers may go; `None` where nothing goes for it.
     pub(crate) due: Option<i64>,
+    /// Whether it does not rest.
+    pub(crate) hurries: bool,
 }
 
 impl Standing {
     /// A checkpoint that arrives `now` from `signer`.
-    pub(crate) fn arrived(membership: &Membership, signer: DeviceNumber, now: i64) -> Option<Self> {
+    pub(crate) fn arrived(
+        membership: &Membership,
+        signer: DeviceNumber,
+        hurries: bool,
+        now: i64,
+    ) -> Option<Self> {
         let signer = membership.member(signer)?;
         let publisher = signer.person;
         let is_alone = membership
             .members()
             .all(|member| member.person == publisher);
         let agreed = (is_alone && signer.rights.include(Rights::ADMIN)).then_some(now);
-        let due = now.saturating_add(if agreed.is_some() { 0 } else { SILENCE });
+        let waits = match (agreed, hurries) {
+            (Some(_), true) => 0,
+            (Some(_), false) | (None, true) => REST,
+            (None, false) => SILENCE + REST,
+        };
         Some(Self {
             publisher,
             agreed,
-            due: Some(due.saturating_add(REST)),
+            due: Some(now.saturating_add(waits)),
+            hurries,
         })
     }
 
@@ -113,7 +152,7 @@ impl Standing {
         }
         if self.agreed.is_none() {
             self.agreed = Some(now);
-            let rested = now.saturating_add(REST);
+            let rested = now.saturating_add(if self.hurries { 0 } else { REST });
             self.due = self.due.map(|due| due.min(rested));
         }
         true

@@ -4,6 +4,7 @@
 pub(crate) mod attachments;
 pub(crate) mod checkpoints;
 pub(crate) mod entries;
+pub(crate) mod forgetting;
 pub(crate) mod membership;
 pub(crate) mod pages;
 
@@ -29,6 +30,12 @@ macro_rules! log_conformance {
             checkpoints::nothing_goes_without_quorum_and_rest
             checkpoints::old_snapshots_go_with_a_newer_checkpoint
             checkpoints::what_was_dropped_still_has_its_place
+            forgetting::a_bad_stops_that_too
+            forgetting::a_checkpoint_behind_it_names_nothing_of_before
+            forgetting::keys_of_before_stay_as_long_as_what_they_open
+            forgetting::nothing_goes_where_nothing_holds_the_rest
+            forgetting::what_stood_before_goes_at_quorum
+            forgetting::whoever_is_silent_keeps_it_for_thirty_days
             entries::a_bad_entry_stops_its_request_and_no_other
             entries::a_closed_log_takes_nothing
             entries::a_counter_counts_once_and_without_holes

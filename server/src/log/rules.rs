@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Display;
+use std::ops::Range;
 
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{AttachmentHash, EntryId, Height};
@@ -140,19 +141,47 @@ pub(crate) struct Dropped {
     /// Agreement keys that were a member's, and are none's: of those who went, and of one that took
     /// a new one.
     pub(crate) agreement_keys: Vec<AttachmentHash>,
-    /// Sealed keys that no entry from this height on names: those of epochs before the last two.
-    pub(crate) sealed_before: Height,
+    /// Sealed keys of which the newest entry that names them has one of these heights.
+    pub(crate) sealed: Vec<Range<Height>>,
 }
 
-/// What the entry that made `after` of `before` lets go of.
-pub(crate) fn dropped(before: &Membership, after: &Membership) -> Dropped {
+/// What the entry that made `after` of `before` lets go of. Everything up to the membership entry of
+/// height `gone` may be dropped.
+pub(crate) fn dropped(before: &Membership, after: &Membership, gone: Height) -> Dropped {
     let kept: HashSet<_> = after.members().map(|member| member.agreement_key).collect();
     let keys = before.members().map(|member| member.agreement_key);
-    let starts = after.epoch_starts().iter().rev();
     Dropped {
         agreement_keys: keys.filter(|key| !kept.contains(key)).collect(),
-        sealed_before: starts.copied().nth(1).unwrap_or_default(),
+        sealed: spent_keys(after, gone),
     }
+}
+
+/// The heights whose sealed keys nobody needs. Of an epoch that is over every later key leads to its
+/// key, but not over an entry that forgets: the last epoch before one is kept as long as its entries
+/// may be read.
+pub(crate) fn spent_keys(membership: &Membership, gone: Height) -> Vec<Range<Height>> {
+    let starts = membership.epoch_starts();
+    let cuts = membership.cuts();
+    let last_two = starts.iter().rev().copied().nth(1).unwrap_or_default();
+    let gone = cuts.iter().rev().find(|cut| **cut <= gone).copied();
+    let until = last_two.max(gone.unwrap_or_default());
+    let mut spent = Vec::new();
+    let mut from = Height(0);
+    for cut in cuts
+        .iter()
+        .filter(|cut| gone.is_none_or(|gone| **cut > gone))
+    {
+        let before = Height(cut.0.saturating_sub(1));
+        let stays = membership.epoch_start_at(before);
+        if stays >= until {
+            break;
+        }
+        spent.push(from..stays);
+        from = *cut;
+    }
+    spent.push(from..until);
+    spent.retain(|range| !range.is_empty());
+    spent
 }
 
 /// What is said of a space that does not exist, and to those who are not in one that does.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256, sha512
 
 from . import cbor
-from .sealing import check_agreement_key, epoch_info, open_epoch_key, open_roster
+from .sealing import check_agreement_key, epoch_info, open_entry, open_epoch_key, open_roster
 from .wire import (
     ACK,
     BATCH,
@@ -63,6 +63,11 @@ class Leave:
 @dataclass(frozen=True)
 class Close:
     successor: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Forget:
+    pass
 
 
 @dataclass(frozen=True)
@@ -140,7 +145,9 @@ def parse_op(op):
             return Close()
         case 6, [successor]:
             return Close(_bytes(successor, 32))
-        case 1 | 2 | 3 | 4 | 5 | 6, _:
+        case 7, []:
+            return Forget()
+        case 1 | 2 | 3 | 4 | 5 | 6 | 7, _:
             raise Refused("body")
         case number, _:
             return number
@@ -166,6 +173,7 @@ class Membership:
         self.ids: list[bytes] = []
         self.everybody: list[Member] = []
         self.epoch_starts = [0]
+        self.cuts: list[int] = []
         self.rotation_due = self.closed = False
         self.successor: bytes | None = None
         entry_id = entry.id(ZERO)
@@ -247,6 +255,8 @@ class Membership:
         self.everybody += change.added
         if change.rotates:
             self.epoch_starts.append(height)
+        if change.forgets:
+            self.cuts.append(height)
         if change.close is not None:
             self.closed, self.successor = True, change.close.successor
         exposed = change.leaves or change.signer.device in change.ended
@@ -261,7 +271,7 @@ class _Weighing:
         self.ended: list[int] = []
         self.added: list[Member] = []
         self.sealed: list[int] = []
-        self.rotates = self.leaves = False
+        self.rotates = self.leaves = self.forgets = False
         self.agreement_key: bytes | None = None
         self.close: Close | None = None
         self.founds = not before.everybody
@@ -311,6 +321,10 @@ class _Weighing:
                 may = not lasting or lasting == [self.signer.device]
                 self._need(self.signer.has(ADMIN) and may, "rights")
                 self.close = op
+            case Forget():
+                self._need(self.signer.has(ADMIN), "rights")
+                self._need(not self.forgets, "together")
+                self.forgets = True
             case _:
                 raise Refused("unsupported")
 
@@ -340,6 +354,7 @@ class _Weighing:
         if not self.leaves:
             self._need(self.rotates or not gone - {self.signer.device}, "rotation")
             self._need(not self.rotates or self.signer.device not in gone, "rotation")
+        self._need(self.rotates or not self.forgets, "rotation")
         staying = [member for member in self.before.members if member.device not in gone]
         after = [*staying, *self.added]
         self._need(sum(1 for member in after if member.rights & LASTING) <= 1, "rights")
@@ -389,10 +404,17 @@ def take_key(seed: bytes, state: Membership, height: int, entry: Entry, device: 
     return start, open_epoch_key(seed, info, found)
 
 
+def open_forgotten(before: bytes, space: bytes, entry: Entry, sealed: bytes) -> dict:
+    """What an entry says is forgotten, by the key of the epoch before."""
+    core = parse_body(entry.body)[0]
+    return cbor.decode(open_entry(before, space, core.previous, entry.header, sealed))
+
+
 def earlier_keys(start: int, key: bytes, state: Membership, entries: list[Entry]):
-    """All epoch keys up to one, by the links in the private parts: starts and keys, newest first."""
+    """All epoch keys up to one, by the links in the private parts: starts and keys, newest first.
+    No link leads to what was before something was forgotten."""
     yield start, key
-    while start > 0:
+    while start > 0 and start not in state.cuts:
         key = open_private(key, state.space, start, entries[start])[3]
         start = state.epoch_start_at(start - 1)
         yield start, key

@@ -117,6 +117,7 @@ KINDS = {
     10: ({**BASE, 2: identifier, 3: code, 4: text, 5: day}, {6: day}),  # grant
     11: ({**BASE, 2: space, 3: identifier, 4: code}, {5: links, 6: day, 7: day}),  # provenance
     12: ({**BASE, 2: identifier, 3: code}, {4: points, 5: links, 6: day}),  # void
+    13: ({0: uint16, 2: unsigned(32)}, {3: unsigned(32)}),  # what stands for a forgotten one
 }
 
 
@@ -131,6 +132,8 @@ def check(data: bytes) -> dict:
     if record[0] not in KINDS:
         raise Refused("needs_newer_app")
     malformed_unless(fits(record, *KINDS[record[0]]))
+    if record[0] == 13:
+        return record  # When it was written is forgotten, too.
     in_range(FIRST_DAY <= record[1] // 86_400_000 <= LAST_DAY)
     if record[0] == 8:
         in_range(FIRST_DAY <= record[3] <= LAST_DAY)

@@ -51,6 +51,9 @@ struct Arguments {
     /// Relays drop entries before everybody has read them.
     #[arg(long, requires = "checkpoints")]
     drops: bool,
+    /// People have something forgotten by everybody.
+    #[arg(long)]
+    forgets: bool,
     /// Print everything that happens.
     #[arg(long)]
     verbose: bool,
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         heals: arguments.heals,
         checkpoints: arguments.checkpoints,
         drops: arguments.drops,
+        forgets: arguments.forgets,
         verbose: arguments.verbose,
         sabotage: None,
     };

@@ -7,7 +7,7 @@ use waymark_core::client::{Client, PlanId};
 use super::device::Backup;
 use super::report::Group;
 use super::world::World;
-use super::{NEEDLE, Sabotage, edits, membership};
+use super::{NEEDLE, Sabotage, edits, forgets, membership};
 
 /// Somebody whose card was added and who has not come yet.
 #[derive(Debug)]
@@ -43,6 +43,9 @@ const IN_A_PLAN: [(u64, InPlan); 19] = [
     (1, membership::hand_key),
     (1, membership::end),
 ];
+
+/// In how many of a thousand acts something is to be forgotten, where a run has that.
+const FORGETS: u64 = 30;
 
 impl World {
     /// Something is done, or happens to somebody.
@@ -98,6 +101,9 @@ impl World {
             }
             return;
         };
+        if self.options.forgets && self.chance.is(FORGETS) {
+            return forgets::forget(self, number, &client, plan);
+        }
         let all: u64 = IN_A_PLAN.iter().map(|(weight, _)| weight).sum();
         let mut drawn =
             u64::try_from(self.chance.below(usize::try_from(all).unwrap_or(1))).unwrap_or(0);

@@ -53,11 +53,13 @@ impl World {
     pub(super) fn check_own_copy(&mut self, number: usize) {
         let mut missing = Vec::new();
         for plan in self.oracle.unsure(number) {
+            let gone = self.oracle.may_go(plan);
             let Some(there) = self.records(number, plan) else {
                 continue;
             };
             let own = self.oracle.records.iter();
             let own = own.filter(|w| w.plan == plan && w.device == number && w.fate == Fate::Kept);
+            let own = own.filter(|w| !gone.records.contains(&w.id));
             missing.extend(own.filter(|w| !there.contains(&w.id)).map(|w| w.id));
         }
         if let Some(id) = missing.first() {
@@ -116,6 +118,7 @@ impl World {
                 self.check_same(PlanId(space.0), &members);
                 self.check_written(PlanId(space.0), &standing, &members);
                 self.check_lists(PlanId(space.0), &standing, &members);
+                self.check_forgotten(PlanId(space.0), &standing, &members);
             }
         }
     }
@@ -335,7 +338,7 @@ impl World {
     }
 
     /// The ids of the records that a device has, by the hash of their bytes.
-    fn records(&self, number: usize, plan: PlanId) -> Option<BTreeSet<RecordId>> {
+    pub(super) fn records(&self, number: usize, plan: PlanId) -> Option<BTreeSet<RecordId>> {
         let client = self.devices[number].client.as_ref()?;
         let records = client.export_records(plan).ok()?;
         let id = |bytes: &Vec<u8>| {
@@ -426,9 +429,10 @@ impl World {
     fn holds_alone(&self, plan: PlanId, number: usize, members: &[usize]) -> bool {
         let all = members.iter().filter_map(|n| self.records(*n, plan));
         let all: Vec<BTreeSet<RecordId>> = all.collect();
+        let gone = self.oracle.may_go(plan);
         let mut own = self.oracle.records.iter();
         own.any(|w| {
-            let is_own = w.plan == plan && w.device == number;
+            let is_own = w.plan == plan && w.device == number && !gone.records.contains(&w.id);
             is_own && all.iter().any(|there| !there.contains(&w.id))
         })
     }
@@ -482,6 +486,7 @@ impl World {
     /// 4. What was lost with a database that was replaced by an older one, unsent, is gone; so is what a
     ///    relay took and lost before anybody read it, where its writer has gone or the plan is closed in
     ///    what is left of the log.
+    /// 5. What belongs to something that somebody wanted forgotten may be gone.
     fn check_written(&mut self, plan: PlanId, standing: &Standing, members: &[usize]) {
         let have: Vec<(usize, BTreeSet<RecordId>)> = members
             .iter()
@@ -496,11 +501,13 @@ impl World {
         let devices = &self.devices;
         let was_restored = |device: usize| devices[device].copied_at.is_some();
         let nobody_has = |id: &RecordId| have.iter().all(|(_, there)| !there.contains(id));
+        let gone = self.oracle.may_go(plan);
         for w in self.oracle.records.iter().filter(|w| w.plan == plan) {
             let lacks = have.iter().find(|(_, there)| !there.contains(&w.id));
             let Some((lacks, _)) = lacks else { continue };
             let is_in = members.contains(&w.device) && !standing.is_closed;
             match w.fate {
+                _ if gone.records.contains(&w.id) => exempt.push("to be forgotten"),
                 Fate::Lost => exempt.push("lost unsent with its database"),
                 Fate::Kept if !is_in => {
                     let keeps = own[w.device]
@@ -526,7 +533,8 @@ impl World {
                 }
             }
         }
-        for word in self.oracle.words.iter().filter(|w| w.plan == plan) {
+        let words = self.oracle.words.iter().filter(|w| w.plan == plan);
+        for word in words.filter(|word| !gone.texts.contains(&word.text)) {
             let is_in = members.contains(&word.device) && !standing.is_closed;
             let must = word.fate == Fate::Sent || (word.fate == Fate::Kept && is_in);
             let mut found = Vec::new();

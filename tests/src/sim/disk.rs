@@ -74,6 +74,13 @@ impl Disk {
         values.any(|value| contains(value, needle))
     }
 
+    /// Whether `needle` is in what is seen on it now.
+    pub(super) fn shows(&self, needle: &[u8]) -> bool {
+        let state = self.state();
+        let mut values = state.seen.values().flat_map(BTreeMap::values);
+        values.any(|value| contains(value, needle))
+    }
+
     /// Has the device die at the commit after `commits`; `stays` tells whether that one is there.
     pub(super) fn die_after(&self, commits: u32, stays: bool) {
         self.state().dies = Some((commits, stays));

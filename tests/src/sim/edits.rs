@@ -3,22 +3,24 @@
 use chrono::Datelike;
 use waymark_core::client::{Client, PlanId};
 use waymark_core::model::{
-    CheckInView, LifecycleStatus, NewCheckIn, NewGoal, NewRevision, NewStatus, NewWithdrawal,
-    Outcome, RecordId, RevisionId, Schedule, TextId, Verdict,
+    CheckInView, GoalId, LifecycleStatus, NewCheckIn, NewGoal, NewRevision, NewStatus,
+    NewWithdrawal, Outcome, RecordId, RevisionId, Schedule, TextId, Verdict,
 };
 
+use super::oracle::About;
 use super::world::World;
 
 /// Notes from which words are deleted have this in their title.
 const SCRATCH: &str = "scratch";
 
 pub(super) fn create_goal(world: &mut World, number: usize, client: &Client, plan: PlanId) {
-    let revision = NewRevision::first(world.words(), Schedule::daily());
+    let words = world.words();
+    let revision = NewRevision::first(words, Schedule::daily());
     let said = client
         .goals()
         .create(plan, &NewGoal { area: None }, &revision);
     let goal = world.heard("create a goal", said);
-    world.wrote(plan, number, goal.map(Into::into));
+    world.wrote(plan, number, goal.map(Into::into), About::default());
 }
 
 pub(super) fn propose(world: &mut World, number: usize, client: &Client, plan: PlanId) {
@@ -30,24 +32,25 @@ pub(super) fn propose(world: &mut World, number: usize, client: &Client, plan: P
     if replaces.is_empty() || world.chance.is(300) {
         replaces.extend(goal.proposals.iter().map(|revision| revision.id));
     }
+    let words = world.words();
     let revision = NewRevision {
         goal: goal.id,
         replaces,
-        ..NewRevision::first(world.words(), Schedule::daily())
+        ..NewRevision::first(words.clone(), Schedule::daily())
     };
     let said = client.goals().propose(plan, &revision);
     let made = world.heard("propose", said);
-    world.wrote(plan, number, made.map(Into::into));
+    let about = About::of(goal.id).saying(words);
+    world.wrote(plan, number, made.map(Into::into), about);
 }
 
 pub(super) fn decide(world: &mut World, number: usize, client: &Client, plan: PlanId) {
     let goals = client.goals().list(plan).unwrap_or_default();
-    let open: Vec<RevisionId> = goals
+    let open = goals
         .iter()
-        .flat_map(|goal| &goal.proposals)
-        .map(|r| r.id)
-        .collect();
-    let Some(revision) = world.chance.pick(&open).copied() else {
+        .flat_map(|goal| goal.proposals.iter().map(|r| (goal.id, r.id)));
+    let open: Vec<(GoalId, RevisionId)> = open.collect();
+    let Some((goal, revision)) = world.chance.pick(&open).copied() else {
         return;
     };
     let verdict = if world.chance.is(700) {
@@ -57,7 +60,7 @@ pub(super) fn decide(world: &mut World, number: usize, client: &Client, plan: Pl
     };
     let said = client.goals().decide(plan, revision, verdict);
     let made = world.heard("decide", said);
-    world.wrote(plan, number, made);
+    world.wrote(plan, number, made, About::of(goal));
 }
 
 pub(super) fn set_status(world: &mut World, number: usize, client: &Client, plan: PlanId) {
@@ -73,15 +76,16 @@ pub(super) fn set_status(world: &mut World, number: usize, client: &Client, plan
     let Some(to) = world.chance.pick(&all).copied() else {
         return;
     };
+    let words = world.words();
     let status = NewStatus {
         goal: goal.id,
         to,
         achievement: None,
-        reason: Some(world.words()),
+        reason: Some(words.clone()),
     };
     let said = client.goals().set_status(plan, &status);
     let made = world.heard("set a status", said);
-    world.wrote(plan, number, made);
+    world.wrote(plan, number, made, About::of(goal.id).saying(words));
 }
 
 pub(super) fn check_in(world: &mut World, number: usize, client: &Client, plan: PlanId) {
@@ -89,17 +93,23 @@ pub(super) fn check_in(world: &mut World, number: usize, client: &Client, plan: 
     let Some(goal) = world.chance.pick(&goals) else {
         return;
     };
+    let words = world.words();
     let check_in = NewCheckIn {
-        note: Some(world.words()),
+        note: Some(words.clone()),
         ..NewCheckIn::new(goal.id, Outcome::Done)
     };
     let said = client.check_ins().log(plan, &check_in);
     let made = world.heard("check in", said);
-    world.wrote(plan, number, made.map(Into::into));
+    let about = About::of(goal.id).saying(words);
+    world.wrote(plan, number, made.map(Into::into), about);
 }
 
 /// A check-in that the device shows.
-fn some_check_in(world: &mut World, client: &Client, plan: PlanId) -> Option<CheckInView> {
+pub(super) fn some_check_in(
+    world: &mut World,
+    client: &Client,
+    plan: PlanId,
+) -> Option<CheckInView> {
     let months = client.check_ins().months(plan).unwrap_or_default();
     let month = world.chance.pick(&months)?;
     let views = client
@@ -114,15 +124,20 @@ pub(super) fn correct(world: &mut World, number: usize, client: &Client, plan: P
         return;
     };
     let Some(goal) = view.goal else { return };
+    let words = world.words();
     let check_in = NewCheckIn {
-        note: Some(world.words()),
+        note: Some(words.clone()),
         date: Some(view.date),
         replaces: vec![view.id],
         ..NewCheckIn::new(goal, Outcome::Partial)
     };
     let said = client.check_ins().log(plan, &check_in);
     let made = world.heard("correct a check-in", said);
-    world.wrote(plan, number, made.map(Into::into));
+    let about = About {
+        corrects: vec![view.id.into()],
+        ..About::of(goal).saying(words)
+    };
+    world.wrote(plan, number, made.map(Into::into), about);
 }
 
 pub(super) fn withdraw(world: &mut World, number: usize, client: &Client, plan: PlanId) {
@@ -134,7 +149,7 @@ pub(super) fn withdraw(world: &mut World, number: usize, client: &Client, plan: 
     };
     let said = client.check_ins().withdraw(plan, view.date, &withdrawal);
     let made = world.heard("withdraw a check-in", said);
-    world.wrote(plan, number, made);
+    world.wrote(plan, number, made, About::of(view.id));
 }
 
 pub(super) fn create_note(world: &mut World, number: usize, client: &Client, plan: PlanId) {
@@ -148,11 +163,15 @@ pub(super) fn create_note(world: &mut World, number: usize, client: &Client, pla
     if let Some(note) = note.as_ref().filter(|_| !is_scratch) {
         world.oracle.texts.insert(note.text, plan);
     }
-    world.wrote(plan, number, note.map(|note| note.id.into()));
+    let about = About {
+        text: note.as_ref().map(|note| note.text),
+        ..About::default().saying(title)
+    };
+    world.wrote(plan, number, note.map(|note| note.id.into()), about);
 }
 
 /// A note that the device shows and from which words are deleted or not.
-fn some_note(
+pub(super) fn some_note(
     world: &mut World,
     client: &Client,
     plan: PlanId,
@@ -211,10 +230,16 @@ pub(super) fn scribble(world: &mut World, _: usize, client: &Client, plan: PlanI
 
 impl World {
     /// Somebody was told that a record is written.
-    pub(super) fn wrote(&mut self, plan: PlanId, number: usize, record: Option<RecordId>) {
+    pub(super) fn wrote(
+        &mut self,
+        plan: PlanId,
+        number: usize,
+        record: Option<RecordId>,
+        about: About,
+    ) {
         if let Some(record) = record {
             self.say(&format!("{number} wrote {record} in {plan}"));
-            self.oracle.wrote(plan, number, record);
+            self.oracle.wrote(plan, number, record, about);
         }
     }
 }

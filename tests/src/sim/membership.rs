@@ -5,6 +5,7 @@ use std::slice;
 use waymark_core::client::{Client, Keep, KeyHolder, MemberView, PlanId};
 
 use super::acts::Joining;
+use super::oracle::About;
 use super::world::World;
 
 pub(super) fn begin(world: &mut World, number: usize, client: &Client) {
@@ -118,7 +119,7 @@ pub(super) fn grant(world: &mut World, number: usize, client: &Client, plan: Pla
     let purpose = world.words();
     let said = client.people().grant(plan, &member.person, &purpose, None);
     let made = world.heard("grant", said);
-    world.wrote(plan, number, made.map(Into::into));
+    world.wrote(plan, number, made.map(Into::into), About::default());
 }
 
 pub(super) fn withdraw_grant(world: &mut World, _: usize, client: &Client, plan: PlanId) {

@@ -10,6 +10,8 @@ use waymark_core::model::{RecordId, TextId};
 pub(super) struct Oracle {
     pub(super) records: Vec<Written>,
     pub(super) words: Vec<Word>,
+    /// What somebody wanted everybody to forget.
+    pub(super) forgets: Vec<Forget>,
     /// Texts from which nothing is deleted, by plan.
     pub(super) texts: BTreeMap<TextId, PlanId>,
 }
@@ -20,9 +22,39 @@ pub(super) struct Written {
     pub(super) plan: PlanId,
     pub(super) device: usize,
     pub(super) id: RecordId,
+    pub(super) about: About,
     /// How much had been written before.
     pub(super) place: usize,
     pub(super) fate: Fate,
+}
+
+/// What a record names.
+#[derive(Debug, Default)]
+pub(super) struct About {
+    /// What it belongs to, as a check-in to its goal.
+    pub(super) belongs_to: Vec<RecordId>,
+    /// The check-ins that it corrects.
+    pub(super) corrects: Vec<RecordId>,
+    /// The text whose note it is.
+    pub(super) text: Option<TextId>,
+    /// Words in it that nothing else has.
+    pub(super) words: Option<String>,
+}
+
+/// Something that is to be forgotten.
+#[derive(Debug)]
+pub(super) struct Forget {
+    pub(super) plan: PlanId,
+    /// The device that was told that it will be.
+    pub(super) device: usize,
+    pub(super) what: What,
+}
+
+/// What is to be forgotten.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum What {
+    Record(RecordId),
+    Text(TextId),
 }
 
 /// A word put into a text from which nothing is deleted.
@@ -49,6 +81,24 @@ pub(super) enum Fate {
     Lost,
 }
 
+impl About {
+    /// It belongs to one thing.
+    pub(super) fn of(id: impl Into<RecordId>) -> Self {
+        Self {
+            belongs_to: vec![id.into()],
+            ..Self::default()
+        }
+    }
+
+    /// It says something that nothing else says.
+    pub(super) fn saying(self, words: String) -> Self {
+        Self {
+            words: Some(words),
+            ..self
+        }
+    }
+}
+
 impl Oracle {
     /// How much was written.
     pub(super) fn len(&self) -> usize {
@@ -56,12 +106,13 @@ impl Oracle {
     }
 
     /// A device wrote a record.
-    pub(super) fn wrote(&mut self, plan: PlanId, device: usize, id: RecordId) {
+    pub(super) fn wrote(&mut self, plan: PlanId, device: usize, id: RecordId, about: About) {
         let place = self.len();
         self.records.push(Written {
             plan,
             device,
             id,
+            about,
             place,
             fate: Fate::Kept,
         });

@@ -169,7 +169,7 @@ impl Standing {
                     self.is_closed = true;
                     self.successor = *successor;
                 }
-                Op::Seal(_) | Op::Reserved(_) => {}
+                Op::Forget | Op::Seal(_) | Op::Reserved(_) => {}
             }
         }
         self.ids.push(id);

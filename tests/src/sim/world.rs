@@ -8,6 +8,7 @@ use ring::digest::{Context, SHA256};
 use tokio::runtime::{Builder, Runtime};
 use waymark_core::client::WaymarkError;
 use waymark_core::crypto::{Entropy, SeededEntropy};
+use waymark_core::membership::Wish;
 use waymark_core::space::Space;
 use waymark_core::sync::{Effect, Event as Told, Failure, RequestId, Timestamp};
 use waymark_wire::codec;
@@ -97,6 +98,8 @@ pub(super) struct World {
     pub(super) hurt: BTreeSet<SpaceId>,
     /// Which devices know of which spaces that they were closed.
     pub(super) closed: BTreeSet<(usize, SpaceId)>,
+    /// Devices that were told that something they wanted forgotten cannot be.
+    pub(super) was_refused: BTreeSet<usize>,
     pub(super) keys: SeededEntropy,
     events: BTreeMap<(i64, u64), Event>,
     next_event: u64,
@@ -134,6 +137,7 @@ impl World {
             remembered: Vec::new(),
             hurt: BTreeSet::new(),
             closed: BTreeSet::new(),
+            was_refused: BTreeSet::new(),
             keys,
             events: BTreeMap::new(),
             next_event: 0,
@@ -327,6 +331,9 @@ impl World {
                 Told::Restored { .. } => self.tally.count(Group::Run, "memberships renounced"),
                 Told::Unfulfilled { unfulfilled, .. } => {
                     self.say(&format!("{number} cannot any more: {}", unfulfilled.reason));
+                    if matches!(unfulfilled.wish, Wish::Forget(_)) {
+                        self.was_refused.insert(number);
+                    }
                     self.tally.count(Group::Run, "wishes that came second");
                 }
                 _ => {}

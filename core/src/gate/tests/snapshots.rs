@@ -6,19 +6,19 @@ use proptest::prelude::*;
 use super::*;
 use crate::gate::limits::{MAX_PART, MAX_PARTS, MAX_RECORD};
 
-const ALL: &dyn Fn(ActorId, u32) -> bool = &|_, _| true;
-const MEMBERS: &dyn Fn(&ActorId) -> bool = &|_| true;
-const TEXTS: [TextId; 2] = [TextId([8; 16]), TextId([9; 16])];
+pub(super) const ALL: &dyn Fn(ActorId, u32) -> bool = &|_, _| true;
+pub(super) const MEMBERS: &dyn Fn(&ActorId) -> bool = &|_| true;
+pub(super) const TEXTS: [TextId; 2] = [TextId([8; 16]), TextId([9; 16])];
 
 /// Three devices, what each has sent, and how much of it each has heard.
-struct Team {
-    devices: [Document; 3],
-    sent: [Vec<StoredChange>; 3],
+pub(super) struct Team {
+    pub(super) devices: [Document; 3],
+    pub(super) sent: [Vec<StoredChange>; 3],
     heard: [[usize; 3]; 3],
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Put(u8, u16),
     Text(usize),
     Type(usize, usize, String),
@@ -26,7 +26,7 @@ enum Step {
     Hear(usize),
 }
 
-fn step() -> impl Strategy<Value = (usize, Step)> {
+pub(super) fn step() -> impl Strategy<Value = (usize, Step)> {
     let text = 0..2_usize;
     let what = prop_oneof![
         (any::<u8>(), 1..400_u16).prop_map(|(byte, len)| Step::Put(byte, len)),
@@ -47,7 +47,7 @@ impl Team {
         }
     }
 
-    fn play(steps: &[(usize, Step)]) -> Self {
+    pub(super) fn play(steps: &[(usize, Step)]) -> Self {
         let mut team = Self::new();
         for (who, step) in steps {
             team.does(*who, step);
@@ -55,7 +55,7 @@ impl Team {
         team
     }
 
-    fn does(&mut self, who: usize, step: &Step) {
+    pub(super) fn does(&mut self, who: usize, step: &Step) {
         let device = &mut self.devices[who];
         let made = match step {
             Step::Put(byte, len) => device.put_record(&vec![*byte; usize::from(*len)]).unwrap(),
@@ -83,7 +83,7 @@ impl Team {
     }
 
     /// `who` hears all of `from`, if nothing is missing for it.
-    fn hear(&mut self, who: usize, from: usize) {
+    pub(super) fn hear(&mut self, who: usize, from: usize) {
         let news = &self.sent[from][self.heard[who][from]..];
         if who != from && !news.is_empty() && applied(offer(&mut self.devices[who], news)) {
             self.heard[who][from] = self.sent[from].len();
@@ -91,7 +91,7 @@ impl Team {
     }
 
     /// Everybody's changes, told in the order of `first` and round from there.
-    fn reader(&self, first: usize) -> Document {
+    pub(super) fn reader(&self, first: usize) -> Document {
         let mut reader = Document::new(actor(99));
         for _ in 0..3 {
             for at in 0..3 {
@@ -117,11 +117,11 @@ impl Team {
     }
 }
 
-fn snapshot(document: &Document) -> Vec<Vec<u8>> {
+pub(super) fn snapshot(document: &Document) -> Vec<Vec<u8>> {
     document.to_snapshot(NAME, ALL).unwrap()
 }
 
-fn load(parts: &[Vec<u8>]) -> Result<Document, GateError> {
+pub(super) fn load(parts: &[Vec<u8>]) -> Result<Document, GateError> {
     Document::from_snapshot(actor(77), NAME, MEMBERS, parts)
 }
 

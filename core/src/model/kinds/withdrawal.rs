@@ -51,7 +51,7 @@ impl RecordKind for Withdrawal {
         for id in &entry.record.records {
             let Some((record, authors)) = records.find_or_undone(*id) else {
                 // What does not count need not be withdrawn, but doing so is no mistake.
-                match records.knows(*id) {
+                match records.knows(*id) || records.may_have_forgotten(*id) {
                     true => continue,
                     false => return Err(Reason::UnknownReference),
                 }

@@ -13,7 +13,7 @@ impl Space {
     /// Whether the documents hold what the log says up to its verified end, and beside it only what
     /// this device has not sent yet. Whatever else stands in them is on its way back into the log, or
     /// out of them.
-    pub(super) fn holds_the_log(&self) -> bool {
+    pub(in crate::space) fn holds_the_log(&self) -> bool {
         self.state.cursor.seq > 0
             && self.state.opened == self.state.cursor.seq
             && self.state.kind != SpaceKind::Beacon
@@ -23,6 +23,7 @@ impl Space {
             && self.unsettled.is_empty()
             && self.journal().is_none()
             && self.still_wanted() == 0
+            && !self.lacks_what_was_before()
     }
 
     /// What the log has shown of a document.

@@ -6,10 +6,11 @@ use waymark_wire::entry::Kind;
 use waymark_wire::ids::EntryId;
 
 use super::compare::Objection;
-use super::seen::{ACCUSED, NO_CHECKPOINT, Verdict};
+use super::seen::{ACCUSED, NO_CHECKPOINT, Seen, Verdict};
 use crate::crypto::Entropy;
 use crate::space::poison::{DEATHS, KILLED};
 use crate::space::receive::Page;
+use crate::space::state::Lacks;
 use crate::space::{Space, SpaceError, outbox};
 use crate::store::{Store, Transaction};
 
@@ -57,6 +58,7 @@ impl Space {
         // Whatever it does to this process is known at the next start.
         self.set_begun(store, at, before.begun.saturating_add(1))?;
         let found = self.compare_checkpoint(store, &before);
+        let found = self.as_one_who_may_lack(&before, found);
         self.checkpoints.seen[at].begun = 0;
         let verdict = match found {
             Ok(()) => Verdict::Good,
@@ -74,6 +76,7 @@ impl Space {
         self.checkpoints.seen[at].verdict = verdict;
         let seen = self.checkpoints.seen[at].clone();
         seen.save(&mut page.transaction, self.number);
+        self.save(&mut page.transaction);
         let whole = (seen.seq, crate::space::held::WHOLE);
         match (seen.fault(), seen.accused) {
             (Some(fault), _) => self.hold(&mut page, whole, seen.by, reason(fault), None),
@@ -94,6 +97,32 @@ impl Space {
     /// them against.
     pub(in crate::space) fn compare_again(&mut self) {
         self.checkpoints.tried.clear();
+    }
+
+    /// What this device may say of a checkpoint where something had been held back here before something
+    /// was forgotten: that all of it is there. What is not as here may be what it lacks; where others
+    /// have confirmed that, its documents are to come from there.
+    fn as_one_who_may_lack(
+        &mut self,
+        seen: &Seen,
+        found: Result<(), Objection>,
+    ) -> Result<(), Objection> {
+        if self.state.lacks == Lacks::Nothing {
+            return found;
+        }
+        match found {
+            Ok(()) => {
+                self.state.lacks = Lacks::Nothing;
+                Ok(())
+            }
+            Err(Objection::Fault(_)) => {
+                if seen.has_quorum() {
+                    self.state.lacks = Lacks::Everything;
+                }
+                Err(Objection::Unable("this device may lack something itself"))
+            }
+            failed => failed,
+        }
     }
 
     /// Looks again at something of checkpoints that is held back; the reason where it stays so.

@@ -121,7 +121,7 @@ impl Seen {
         self.stands() && matches!(self.verdict, Verdict::Good | Verdict::Own)
     }
 
-    pub(super) const fn has_quorum(&self) -> bool {
+    pub(in crate::space) const fn has_quorum(&self) -> bool {
         self.stands() && (self.is_alone || self.confirmed.is_some())
     }
 

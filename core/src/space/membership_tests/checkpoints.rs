@@ -44,7 +44,7 @@ pub(super) fn text_of(fleet: &Fleet, by: usize, entry: &Entry, sealed: &[u8]) ->
 }
 
 /// The parts of the checkpoint at a place.
-fn checkpoint_at(fleet: &Fleet, seq: u64) -> (Checkpoint, CheckpointPrivate) {
+pub(super) fn checkpoint_at(fleet: &Fleet, seq: u64) -> (Checkpoint, CheckpointPrivate) {
     let entry = &fleet.relay.log[usize::try_from(seq - 1).unwrap()].entry;
     let body = CheckpointBody::parse(entry.body()).unwrap();
     let text = text_of(fleet, 0, entry, body.private);

@@ -234,6 +234,8 @@ impl Device {
             .unwrap();
         self.step(|space, store, entropy| space.reseal(store, entropy))
             .unwrap();
+        self.step(|space, store, _| space.widen_wishes(store))
+            .unwrap();
         let drafted = self.step(|space, store, entropy| space.draft_wishes(store, entropy));
         self.unfulfilled.extend(drafted.unwrap().unfulfilled);
         if !self.space.is_drafting(self.store()).unwrap() {

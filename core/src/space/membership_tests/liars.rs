@@ -21,8 +21,8 @@ const WRITE: Rights = Rights::WRITE;
 
 /// What a liar may say otherwise.
 pub(super) struct Lie {
-    core: Core,
-    roster: Roster,
+    pub(super) core: Core,
+    pub(super) roster: Roster,
     attachments: Vec<Vec<u8>>,
     space: SpaceId,
     /// The members' agreement keys.

@@ -6,6 +6,7 @@ use waymark_wire::membership::Rights;
 
 use super::device::new_member;
 use super::fleet::{Fleet, keys_of};
+use super::forgetting::{assert_gone, forget};
 use crate::membership::Wish;
 
 /// Devices that ever come, at most.
@@ -22,6 +23,9 @@ enum Step {
     /// Rotates, and the relay loses a member's key; they go on until it has it.
     LeaveOut(u16),
     Leave,
+    /// Wants one of the notes that it has forgotten. Nobody comes any more from then on: they would lack
+    /// what was before.
+    Forget(usize),
     /// Reads at most so many entries.
     Pull(usize),
     /// Sends, and hears what came of it or not.
@@ -43,6 +47,7 @@ fn step() -> impl Strategy<Value = (usize, Step)> {
         1 => Just(Step::Rotate),
         1 => (0u16..6).prop_map(Step::LeaveOut),
         1 => Just(Step::Leave),
+        2 => any::<usize>().prop_map(Step::Forget),
         3 => (1usize..5).prop_map(Step::Pull),
         4 => any::<bool>().prop_map(Step::Push),
         4 => Just(Step::Sync),
@@ -58,6 +63,8 @@ struct Run {
     fleet: Fleet,
     to_come: Vec<(u8, u8)>,
     notes: usize,
+    /// What was to be forgotten, and by whom.
+    to_forget: Vec<(usize, Vec<u8>)>,
     /// Whether every device finds its disk full before each step, and dies after it.
     is_rough: bool,
 }
@@ -88,6 +95,7 @@ impl Run {
             Step::Rotate => drop(own.wish(&Wish::Rotate)),
             Step::LeaveOut(number) => self.leave_out(device, DeviceNumber(*number)),
             Step::Leave => drop(own.wish(&Wish::Leave)),
+            Step::Forget(which) => self.forget(device, *which),
             Step::Pull(limit) => drop(own.pull(relay, *limit).unwrap()),
             Step::Push(true) => drop(own.push(relay)),
             Step::Push(false) => {
@@ -100,14 +108,12 @@ impl Run {
             Step::Sync => own.sync(relay),
             Step::Crash => own.crash(),
             Step::Publish if own.caught_up => {
-                let step =
-                    own.step(|space, store, entropy| space.publish_checkpoint(store, entropy));
-                step.unwrap();
+                own.step(|space, store, entropy| space.publish_checkpoint(store, entropy))
+                    .unwrap();
             }
             Step::TakeBack if own.caught_up => {
-                let step =
-                    own.step(|space, store, entropy| space.take_back_checkpoint(store, entropy));
-                step.unwrap();
+                own.step(|space, store, entropy| space.take_back_checkpoint(store, entropy))
+                    .unwrap();
             }
             Step::Publish | Step::TakeBack => {}
         }
@@ -129,10 +135,27 @@ impl Run {
         self.settle();
     }
 
+    fn forget(&mut self, by: usize, which: usize) {
+        if self.to_forget.is_empty() {
+            self.settle();
+        }
+        let device = &mut self.fleet.devices[by];
+        let mut notes: Vec<_> = device.records().into_iter().collect();
+        notes.retain(|record| record.starts_with(b"note"));
+        if notes.is_empty() {
+            return;
+        }
+        let note = notes.swap_remove(which % notes.len());
+        let text = String::from_utf8(note.clone()).unwrap();
+        if device.wish(&forget(&text)).is_ok() {
+            self.to_forget.push((by, note));
+        }
+    }
+
     fn add(&mut self, by: usize, person: u8, rights: Rights) {
         let known = self.fleet.devices.len() + self.to_come.len();
         let seed = u8::try_from(known + 1).unwrap();
-        if known < DEVICES {
+        if known < DEVICES && self.to_forget.is_empty() {
             let wish = Wish::Add(new_member(person, &keys_of(seed), rights));
             if self.fleet.devices[by].wish(&wish).is_ok() {
                 self.to_come.push((seed, person));
@@ -179,12 +202,29 @@ proptest! {
         for device in &mut fleet.devices {
             device.is_rough = is_rough;
         }
-        let mut run = Run { fleet, to_come: Vec::new(), notes: 0, is_rough };
+        let mut run = Run {
+            fleet,
+            to_come: Vec::new(),
+            notes: 0,
+            to_forget: Vec::new(),
+            is_rough,
+        };
         for (device, step) in &steps {
             run.take(*device, step);
         }
         run.settle();
         let mut fleet = run.fleet;
+        let current = fleet.current();
+        for (by, note) in &run.to_forget {
+            for device in &mut fleet.devices {
+                device.notes.remove(note);
+            }
+            // Whoever wanted it may have gone before, or may not want it any more.
+            let is_done = current.contains(by) && fleet.devices[*by].unfulfilled.is_empty();
+            for device in current.iter().filter(|_| is_done) {
+                assert_gone(&fleet, *device, note);
+            }
+        }
         fleet.assert_agree();
         let membership = fleet.membership();
         for device in &fleet.devices {

@@ -165,17 +165,23 @@ impl Relay {
         Ok(())
     }
 
-    /// Drops the sealed keys of the epochs before the last two, and agreement keys that nobody has
+    /// Drops the sealed keys of the epochs before the last two, but for the last ones before a cut, and agreement keys that nobody has
     /// any more.
     fn drop_keys(&mut self, before: &Membership) {
         let after = self.membership.as_ref().unwrap();
         let starts = after.epoch_starts();
         let from = starts.iter().rev().nth(1).copied().unwrap_or_default();
+        // No later key leads to those before a cut.
+        let is_before_cut = |at: Height| {
+            let next = starts.iter().find(|start| **start > at);
+            next.is_some_and(|next| after.cuts().contains(next))
+        };
         self.sealed_at.retain(|hash, at| {
-            if *at < from {
+            let stays = *at >= from || is_before_cut(*at);
+            if !stays {
                 self.kept.remove(hash);
             }
-            *at >= from
+            stays
         });
         let mut now = after.members().map(|member| member.agreement_key);
         for member in before.members() {
@@ -185,6 +191,16 @@ impl Relay {
         }
         // Everybody who is a member can still be sealed to.
         assert!(now.all(|key| self.kept.contains_key(&key)));
+    }
+
+    /// Loses everything behind a place, as one that was put back to a backup.
+    pub(super) fn forget_after(&mut self, seq: u64) {
+        self.log.truncate(usize::try_from(seq).unwrap());
+        self.next.clear();
+        for stored in &self.log {
+            let header = stored.entry.header();
+            self.next.insert(header.device, header.counter + 1);
+        }
     }
 
     /// The sealed key that an entry names for a member, where it is kept.

@@ -26,6 +26,9 @@ pub enum StartFault {
     /// The relay does not have snapshots that it names.
     #[error("the relay does not have {0} of its snapshots")]
     Missing(usize),
+    /// Something was forgotten behind the place that it covers: it holds that still.
+    #[error("something was forgotten since")]
+    Outdated,
     /// It stands somewhere else than the relay says.
     #[error("it is not at its place")]
     Place,

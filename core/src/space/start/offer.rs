@@ -9,6 +9,7 @@ use waymark_wire::ids::{EntryId, Height};
 use waymark_wire::receipt::Receipt;
 
 use super::{Row, Space, SpaceError, Stage, Start, StartFault};
+use crate::crypto::Entropy;
 use crate::membership::Book;
 use crate::space::Item;
 use crate::space::receive::Page;
@@ -45,11 +46,17 @@ impl Read {
 }
 
 impl Space {
-    /// Starts at a checkpoint, on trial: the log from its place on is read next.
+    /// Starts at a checkpoint, on trial: the log from its place on is read next. Where something was
+    /// forgotten that this device has not, what it made of the log is given up first.
     ///
     /// # Errors
     /// [`SpaceError`] names what is wrong; then everything is as before.
-    pub fn start_at(&mut self, store: &mut dyn Store, offer: Offer) -> Result<(), SpaceError> {
+    pub fn start_at(
+        &mut self,
+        store: &mut dyn Store,
+        entropy: &mut dyn Entropy,
+        offer: Offer,
+    ) -> Result<(), SpaceError> {
         self.refresh(store)?;
         if self.start.is_some() {
             return Err(SpaceError::NotAllowed("it has started at one already"));
@@ -60,14 +67,23 @@ impl Space {
                 self.hold_to_last_word(store, receipt)?;
             }
         }
-        let started = self.try_start(store, offer);
+        let started = self.try_start(store, offer.clone());
         // What was verified is read again, names and all.
         self.distrust();
         self.refresh(store)?;
-        started
+        if started? {
+            return Ok(());
+        }
+        self.give_up_documents(store, entropy)?;
+        let started = self.try_start(store, offer);
+        self.distrust();
+        self.refresh(store)?;
+        started.map(drop)
     }
 
-    fn try_start(&mut self, store: &mut dyn Store, offer: Offer) -> Result<(), SpaceError> {
+    /// Nothing is done where documents are here from before something that was forgotten; says whether
+    /// it has started.
+    fn try_start(&mut self, store: &mut dyn Store, offer: Offer) -> Result<bool, SpaceError> {
         let read = self.read(&offer)?;
         let before = self.state.to_bytes();
         let known = self.book.take();
@@ -109,6 +125,13 @@ impl Space {
                 }
             }
         }
+        let cut = |book: &Book| book.membership().cut();
+        let is_read = self.state.cuts.is_empty() && known.as_ref().and_then(cut) == self.cut();
+        if !is_read && !waited && self.documents.names().next().is_some() {
+            return Ok(false);
+        }
+        self.state.cuts.clear();
+
         let shown = places.len();
         let knows_more = |known: Book| known.membership().height() >= at_height(shown);
         if has_passed && known.is_some_and(knows_more) {
@@ -149,7 +172,8 @@ impl Space {
         self.start = Some(start);
         self.open_epochs(store, &mut page)?;
         self.save(&mut page.transaction);
-        Ok(store.commit_soon(page.transaction.into())?)
+        store.commit_soon(page.transaction.into())?;
+        Ok(true)
     }
 
     /// What an offer says, as far as it can be told without the membership.
@@ -166,6 +190,10 @@ impl Space {
         let reached = offer.receipts.last().map(|receipt| receipt.position);
         if seq <= public.seq || reached != Some(public.cursor().position()) {
             return Err(faulty(StartFault::Place));
+        }
+        // Nobody goes back before something that was forgotten.
+        if self.state.forgot.is_some_and(|forgot| public.seq < forgot) {
+            return Err(faulty(StartFault::Outdated));
         }
         // Whoever has read on does not go back for it.
         if self.state.cursor.seq >= public.seq && !self.reads_again() {

@@ -38,6 +38,11 @@ impl Space {
             return Err(BookError::KeyRefused.into());
         }
         let (seq, id) = (start.row.seq, start.row.id);
+        let places = start.row.places.clone();
+        let covers = |cut: Height| usize::try_from(cut.0).is_ok_and(|cut| cut < places.len());
+        if self.cut().is_some_and(|cut| !covers(cut)) {
+            return Err(start.faulty(StartFault::Outdated));
+        }
         let Some(told) = self.told_of(seq, &id) else {
             return Err(start.faulty(self.misplaced(store, page, seq, &id)?));
         };
@@ -59,6 +64,7 @@ impl Space {
         self.settle_own(store, page)?;
         self.state.rests_on_one = !told.is_agreed || told.accused_by.is_some();
         self.state.accepts_unconfirmed = false;
+        self.start_behind(page, &places);
         page.lets_go = true;
         if let Some(start) = &mut self.start {
             start.row.stage = Stage::Agreed;

@@ -50,9 +50,10 @@ pub enum MembershipError {
     #[error("{0} may not do this")]
     Rights(DeviceNumber),
     /// It removes others and keeps the epoch key that they know, or starts an epoch with a key that
-    /// its signer, who goes, would know.
+    /// its signer, who goes, would know; or it forgets and keeps the key of what is forgotten.
     #[error(
-        "an entry that removes others starts an epoch, and one that removes its signer does not"
+        "an entry that removes others or forgets starts an epoch, and one that removes its signer \
+         does not"
     )]
     Rotation,
     /// Somebody has gone who knows the epoch key: it is replaced before anything else.

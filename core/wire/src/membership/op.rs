@@ -108,7 +108,10 @@ pub enum Op {
     /// 6: ends the space, which stays readable, and names the space that goes on in its place, if
     /// one does.
     Close(Option<SpaceId>),
-    /// An op that this version refuses: 7 forget, or one of a later version.
+    /// 7: something said before is forgotten: the epoch that the entry starts gives no key of one
+    /// before it. What it is stands in the private part.
+    Forget,
+    /// An op of a later version, which this one refuses.
     Reserved(u8),
 }
 
@@ -123,6 +126,7 @@ impl Op {
             Self::Seal(_) => 4,
             Self::Leave => 5,
             Self::Close(_) => 6,
+            Self::Forget => 7,
             Self::Reserved(number) => *number,
         }
     }
@@ -171,9 +175,11 @@ impl<C> Encode<C> for Op {
                 e.array(2)?.u8(6)?;
                 successor.encode(e, ctx)
             }
-            Self::Rotate(None) | Self::Leave | Self::Close(None) | Self::Reserved(_) => {
-                e.array(1)?.u8(self.number())?.ok()
-            }
+            Self::Rotate(None)
+            | Self::Leave
+            | Self::Close(None)
+            | Self::Forget
+            | Self::Reserved(_) => e.array(1)?.u8(self.number())?.ok(),
         }
     }
 }
@@ -205,7 +211,8 @@ impl<'b, C> Decode<'b, C> for Op {
             (5, 1) => Self::Leave,
             (6, 1) => Self::Close(None),
             (6, 2) => Self::Close(Some(d.decode_with(ctx)?)),
-            (1..=6, _) => {
+            (7, 1) => Self::Forget,
+            (1..=7, _) => {
                 return Err(Error::message("an op with more or fewer parts than it has"));
             }
             (number, _) => {
@@ -243,7 +250,8 @@ mod tests {
             Op::Leave,
             Op::Close(None),
             Op::Close(Some(SpaceId([6; 32]))),
-            Op::Reserved(7),
+            Op::Forget,
+            Op::Reserved(8),
         ]
     }
 
@@ -265,6 +273,7 @@ mod tests {
             (Op::Seal(DeviceNumber(7)), &[0x82, 4, 7]),
             (Op::Leave, &[0x81, 5]),
             (Op::Close(None), &[0x81, 6]),
+            (Op::Forget, &[0x81, 7]),
         ];
         for (op, bytes) in short {
             assert_eq!(codec::encode(&op), bytes);
@@ -285,7 +294,7 @@ mod tests {
                 other.extend_from_slice(&bytes[1..]);
                 other.resize(bytes.len() + 8, 0);
                 let read = Op::decode(&mut Decoder::new(&other), &mut ());
-                let is_other_form = matches!((op.number(), length), (3 | 6, 1) | (7, 1..));
+                let is_other_form = matches!((op.number(), length), (3 | 6, 1) | (8, 1..));
                 assert_eq!(read.is_ok(), is_other_form, "{op:?} in {length} parts");
             }
         }

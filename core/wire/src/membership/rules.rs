@@ -17,6 +17,8 @@ pub(super) struct Change {
     pub(super) added: Vec<Member>,
     /// Whether an epoch starts.
     pub(super) rotates: bool,
+    /// Whether something is forgotten: the epoch that starts leads to none before it.
+    pub(super) forgets: bool,
     /// The signer's agreement key from now on.
     pub(super) agreement_key: Option<AttachmentHash>,
     /// Whether the epoch key is known to somebody who has just gone.
@@ -84,6 +86,7 @@ impl<'m> Weighing<'m> {
             Op::Seal(device) => self.seal(*device),
             Op::Leave => self.leave(),
             Op::Close(successor) => self.close(*successor),
+            Op::Forget => self.forget(),
             Op::Reserved(_) => Err(MembershipError::Unsupported(op.name())),
         }
     }
@@ -198,6 +201,17 @@ impl<'m> Weighing<'m> {
         Ok(())
     }
 
+    fn forget(&mut self) -> Result<(), MembershipError> {
+        if !self.signer_is(Rights::ADMIN) {
+            return Err(self.rights());
+        }
+        if self.change.forgets {
+            return Err(MembershipError::Together("forget"));
+        }
+        self.change.forgets = true;
+        Ok(())
+    }
+
     /// What the ops come to together.
     fn conclude(mut self) -> Result<Change, MembershipError> {
         let ended = &self.change.ended;
@@ -208,6 +222,10 @@ impl<'m> Weighing<'m> {
         let removes_others = ended.iter().any(|device| *device != self.signer.device);
         let rotates = self.change.rotates;
         if !self.leaves && (removes_others && !rotates || removes_signer && rotates) {
+            return Err(MembershipError::Rotation);
+        }
+        // Who has the key of before could open what is to be forgotten, for as long as it is in force.
+        if self.change.forgets && !rotates {
             return Err(MembershipError::Rotation);
         }
         let staying = |member: &&Member| !ended.contains(&member.device);

@@ -50,6 +50,8 @@ pub struct Membership {
     ids: Arc<Vec<EntryId>>,
     /// Ascending, the first is 0.
     epoch_starts: Arc<Vec<Height>>,
+    /// Those of them that lead to no epoch before, because something was forgotten; ascending.
+    cuts: Arc<Vec<Height>>,
     /// By number.
     everybody: Arc<Vec<Member>>,
     rotation_due: bool,
@@ -112,6 +114,7 @@ impl Membership {
             space: SpaceId::from(id),
             ids: Arc::default(),
             epoch_starts: Arc::new(vec![Height(0)]),
+            cuts: Arc::default(),
             everybody: Arc::default(),
             rotation_due: false,
             closed: None,
@@ -271,6 +274,25 @@ impl Membership {
         self.epoch_starts.get(index).copied().unwrap_or_default()
     }
 
+    /// The heights of the entries by which something was forgotten, ascending. The epoch that each of
+    /// them starts gives no key of an epoch before it.
+    #[must_use]
+    pub fn cuts(&self) -> &[Height] {
+        &self.cuts
+    }
+
+    /// The height of the newest entry by which something was forgotten.
+    #[must_use]
+    pub fn cut(&self) -> Option<Height> {
+        self.cuts.last().copied()
+    }
+
+    /// Whether an entry signed at `height` may hold what was forgotten since.
+    #[must_use]
+    pub fn is_before_cut(&self, height: Height) -> bool {
+        self.cut().is_some_and(|cut| height < cut)
+    }
+
     /// Whether somebody has gone who knows the epoch key. Until a member with `write` has replaced
     /// it, nothing else counts.
     #[must_use]
@@ -371,6 +393,9 @@ impl Membership {
         if change.rotates {
             Arc::make_mut(&mut self.epoch_starts).push(at);
         }
+        if change.forgets {
+            Arc::make_mut(&mut self.cuts).push(at);
+        }
         let everybody = Arc::make_mut(&mut self.everybody);
         for device in &change.ended {
             if let Some(member) = everybody.get_mut(usize::from(device.0)) {
@@ -436,6 +461,7 @@ mod tests {
             space: SpaceId([1; 32]),
             ids: Arc::new(vec![EntryId([2; 32]); 2]),
             epoch_starts: Arc::new(vec![Height(0)]),
+            cuts: Arc::default(),
             everybody: Arc::new((0..u16::MAX).map(member).collect()),
             rotation_due: false,
             closed: None,

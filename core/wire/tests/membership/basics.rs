@@ -156,9 +156,9 @@ fn keys_that_no_honest_device_brings_are_refused() {
 
 #[test]
 fn what_this_version_does_not_know_is_refused_by_name() {
-    for (number, name) in [(7, "forget"), (99, "unknown")] {
+    for number in [8, 99] {
         let error = refused(0, |core| core.ops.push(Op::Reserved(number)));
-        assert_eq!(error, MembershipError::Unsupported(name));
+        assert_eq!(error, MembershipError::Unsupported("unknown"));
     }
     let suite = refused(0, |core| {
         if let Op::Add(add) = &mut core.ops[0] {

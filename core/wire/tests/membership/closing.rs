@@ -56,7 +56,8 @@ fn nothing_follows_the_end() {
         &[remove(2), ROTATE],
         &[Op::Add(add(4, 0, Rights::ADMIN))],
         &[Op::Seal(DeviceNumber(0))],
-        &[Op::Reserved(7)],
+        &[Op::Forget, ROTATE],
+        &[Op::Reserved(8)],
     ] {
         assert_eq!(act(&mut space, 0, ops), Err(Error::Closed), "{ops:?}");
     }

@@ -4,6 +4,7 @@
 mod basics;
 mod closing;
 mod epochs;
+mod forgetting;
 mod phrase;
 mod properties;
 mod removal;

@@ -107,12 +107,13 @@ impl Step {
                 Want::Seal(which) => Op::Seal(number(*which)),
                 Want::Leave => Op::Leave,
                 Want::Close => Op::Close(Some(SpaceId([7; 32]))),
-                Want::Forget => Op::Reserved(7),
+                Want::Forget => Op::Forget,
             });
         }
         let rotates = ops.iter().any(|op| matches!(op, Op::Rotate(_)));
         let is_removal = |op: &Op| matches!(op, Op::Remove(whom) if *whom != signer);
-        if self.is_honest && !rotates && ops.iter().any(is_removal) {
+        let calls_for_key = ops.contains(&Op::Forget) || ops.iter().any(is_removal);
+        if self.is_honest && !rotates && calls_for_key {
             ops.push(Op::Rotate(None));
         }
         let mut core = core_of(known, &ops);
@@ -177,6 +178,9 @@ impl World {
             Some(by)
         );
         self.grew_from(&before, DeviceNumber(by));
+        let signer = before.member(DeviceNumber(by));
+        let leads = signer.is_some_and(|signer| signer.rights.include(Rights::ADMIN));
+        assert!(leads || self.space.cuts() == before.cuts());
         self.log.push(entry);
         self.history.push(self.space.clone());
     }
@@ -231,6 +235,10 @@ impl World {
             assert!(space.epoch_start() == space.height() || space.is_rotation_due());
         }
         assert!(space.epoch_starts().is_sorted());
+        // Only an epoch of its own is cut off from those before, by whoever leads the space.
+        let (starts, cuts) = (space.epoch_starts(), space.cuts());
+        assert!(cuts.iter().all(|cut| starts.contains(cut)) && !cuts.contains(&Height(0)));
+        assert!(cuts.starts_with(before.cuts()) && cuts.len() <= before.cuts().len() + 1);
         assert_eq!(space.epoch_start_at(space.height()), space.epoch_start());
     }
 

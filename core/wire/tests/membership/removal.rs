@@ -121,7 +121,7 @@ fn after_somebody_left_nothing_counts_before_a_new_key() {
             vec![Op::Seal(DeviceNumber(1))],
             vec![remove(0)],
             vec![remove(1)],
-            vec![Op::Reserved(7)],
+            vec![Op::Forget],
         ] {
             assert_eq!(act(&mut space, 0, &ops), Err(Error::RotationDue), "{ops:?}");
         }

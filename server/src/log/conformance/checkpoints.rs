@@ -14,10 +14,10 @@ use crate::log::{Append, AppendOutcome, Log, LogError, Stored};
 use crate::testing::{Space, noise};
 
 /// A moment by the relay's clock.
-const NOW: i64 = 1_800_000_000_000;
+pub(super) const NOW: i64 = 1_800_000_000_000;
 
 /// Appends at a moment.
-async fn at(log: &impl Log, space: &Space, now: i64, entry: Vec<u8>) -> AppendOutcome {
+pub(super) async fn at(log: &impl Log, space: &Space, now: i64, entry: Vec<u8>) -> AppendOutcome {
     let entries = vec![entry];
     let append = Append {
         heals: false,
@@ -30,14 +30,14 @@ async fn at(log: &impl Log, space: &Space, now: i64, entry: Vec<u8>) -> AppendOu
     log.append(append).await.unwrap()
 }
 
-async fn taken(log: &impl Log, space: &Space, now: i64, entry: Vec<u8>) -> u64 {
+pub(super) async fn taken(log: &impl Log, space: &Space, now: i64, entry: Vec<u8>) -> u64 {
     let outcome = at(log, space, now, entry).await;
     assert_eq!(outcome.refused, None);
     outcome.seqs[0]
 }
 
 /// Everything after a place.
-async fn read(log: &impl Log, space: &Space, mut after: u64) -> Vec<Stored> {
+pub(super) async fn read(log: &impl Log, space: &Space, mut after: u64) -> Vec<Stored> {
     let mut all = Vec::new();
     loop {
         let page = log.page(space.id, after).await.unwrap();
@@ -49,27 +49,27 @@ async fn read(log: &impl Log, space: &Space, mut after: u64) -> Vec<Stored> {
     }
 }
 
-async fn drop_all(log: &impl Log, now: i64) {
+pub(super) async fn drop_all(log: &impl Log, now: i64) {
     while log.drop_due(now).await.unwrap() {}
 }
 
-async fn oldest(log: &impl Log, space: &Space) -> u64 {
+pub(super) async fn oldest(log: &impl Log, space: &Space) -> u64 {
     log.usage(space.id).await.unwrap().unwrap().oldest
 }
 
 /// A checkpoint at place `seq` of what is on the log, with all its snapshots.
-async fn checkpoint(log: &impl Log, space: &Space, seq: u64) -> Checkpoint {
+pub(super) async fn checkpoint(log: &impl Log, space: &Space, seq: u64) -> Checkpoint {
     let entries = read(log, space, 0).await;
     let entries: Vec<_> = entries.into_iter().map(|stored| stored.bytes).collect();
     space.checkpoint(&entries, seq)
 }
 
-fn sealed(space: &mut Space, by: usize, public: &Checkpoint) -> Vec<u8> {
+pub(super) fn sealed(space: &mut Space, by: usize, public: &Checkpoint) -> Vec<u8> {
     let body = CheckpointBody::assemble(public, &[7; 256 + TAG]).unwrap();
     space.with_body(by, Kind::Checkpoint, &body)
 }
 
-fn say(space: &mut Space, by: usize, ack: Ack) -> Vec<u8> {
+pub(super) fn say(space: &mut Space, by: usize, ack: Ack) -> Vec<u8> {
     space.with_body(by, Kind::Ack, &ack.to_body())
 }
 

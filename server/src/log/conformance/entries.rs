@@ -152,7 +152,7 @@ pub(crate) async fn kinds_and_ops_of_later_versions_are_refused(log: impl Log) {
         let refused = refused(&log, &space, vec![entry]).await;
         assert_eq!(refused.code, RefusalCode::Unsupported, "{kind:?}");
     }
-    for number in 7..=9 {
+    for number in 8..=9 {
         let core = Core {
             previous: space.membership.head(),
             ops: vec![Op::Reserved(number)],

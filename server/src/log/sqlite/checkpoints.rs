@@ -12,7 +12,7 @@ use waymark_wire::limits;
 use waymark_wire::membership::Membership;
 
 use super::rows::{self, Fault, SpaceNumber};
-use crate::log::checkpoints::{Facts, Standing};
+use crate::log::checkpoints::{Facts, Standing, hurries};
 use crate::log::{Fetched, Page, Start, Stored};
 
 /// One space's log, as far as a checkpoint is held against it.
@@ -76,8 +76,18 @@ impl Facts for InSpace<'_> {
         Ok(last.map_or(0, |last| u64::from(last) + 1))
     }
 
-    fn holds_snapshot(&self, id: &EntryId) -> Result<bool, Fault> {
-        Ok(named(self.db, self.number, id)?.is_some())
+    fn snapshot_at(&self, id: &EntryId) -> Result<Option<u64>, Fault> {
+        Ok(named(self.db, self.number, id)?.map(rows::seq))
+    }
+
+    fn place_of(&self, height: Height) -> Result<u64, Fault> {
+        let seq: Option<u32> = self
+            .db
+            .prepare_cached("SELECT seq FROM membership WHERE step = ?1")?
+            .query_row([self.number.place(height.0.into())], |row| row.get(0))
+            .optional()?;
+        seq.map(u64::from)
+            .ok_or(Fault::Damaged("a membership entry is gone"))
     }
 }
 
@@ -87,6 +97,20 @@ pub(super) fn dropped(db: &Connection, number: SpaceNumber) -> Result<u64, Fault
         .prepare_cached("SELECT dropped FROM space WHERE number = ?1")?
         .query_row([number.0], |row| row.get(0))?;
     Ok(u64::from(dropped))
+}
+
+/// The height of the newest membership entry up to which entries may be gone, where that matters: where
+/// something was forgotten.
+pub(super) fn gone(
+    db: &Connection,
+    number: SpaceNumber,
+    membership: &Membership,
+) -> Result<Height, Fault> {
+    let dropped = dropped(db, number)?;
+    if dropped == 0 || membership.cut().is_none() {
+        return Ok(Height(0));
+    }
+    InSpace { db, number }.height_at(dropped)
 }
 
 /// Notes what an entry that was just written means for checkpoints.
@@ -105,11 +129,13 @@ pub(super) fn note(
                 .execute(params![place, id.0])?;
         }
         Kind::Checkpoint => {
-            let standing = Standing::arrived(membership, signer, now)
+            let facts = InSpace { db, number };
+            let hurries = hurries(membership, dropped(db, number)?, &facts)?;
+            let standing = Standing::arrived(membership, signer, hurries, now)
                 .ok_or(Fault::Damaged("a checkpoint's signer is no member"))?;
             db.prepare_cached(
-                "INSERT INTO checkpoint (place, id, reaches, publisher, agreed, due)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO checkpoint (place, id, reaches, publisher, agreed, due, hurries)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 place,
@@ -118,6 +144,7 @@ pub(super) fn note(
                 standing.publisher.0,
                 standing.agreed,
                 standing.due,
+                standing.hurries,
             ])?;
         }
         Kind::Ack => {
@@ -146,7 +173,7 @@ fn hear(
 ) -> Result<(), Fault> {
     let found = db
         .prepare_cached(
-            "SELECT place, publisher, agreed, due FROM checkpoint
+            "SELECT place, publisher, agreed, due, hurries FROM checkpoint
              WHERE id = ?1 AND place BETWEEN ?2 AND ?3",
         )?
         .query_row(
@@ -156,6 +183,7 @@ fn hear(
                     publisher: PersonTag(row.get(1)?),
                     agreed: row.get(2)?,
                     due: row.get(3)?,
+                    hurries: row.get(4)?,
                 };
                 Ok((row.get::<_, i64>(0)?, standing))
             },

@@ -10,6 +10,7 @@ use super::checkpoints;
 use super::rows::{self, Fault, SpaceNumber};
 use super::turn::{Changes, Space, load};
 use crate::cache::Cache;
+use crate::log::rules::spent_keys;
 use crate::logging::Short;
 
 /// Rows that are looked at in one transaction, at most.
@@ -122,7 +123,17 @@ fn go_through(
             freed += length;
         }
     }
-    *changes.bytes.entry(due.number).or_default() -= freed;
+    let spent = match spaces
+        .get(&due.space)
+        .map(|space| space.membership().clone())
+    {
+        Some(membership) => {
+            let gone = checkpoints::gone(db, due.number, &membership)?;
+            rows::drop_sealed(db, due.number, &spent_keys(&membership, gone))?
+        }
+        None => 0,
+    };
+    *changes.bytes.entry(due.number).or_default() -= freed + spent;
     tracing::info!(space = %Short(&due.space), up_to = progress, freed, "entries were dropped");
     // Of a log without holes the last row is n's, or more are to come.
     db.prepare_cached(

@@ -1,5 +1,7 @@
 //! The statements: nothing outside this file knows how rows look.
 
+use std::ops::Range;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use waymark_wire::chain::{Chain, Cursor, Position};
 use waymark_wire::entry::Entry;
@@ -325,12 +327,26 @@ pub(super) fn drop_keys(
             bytes += size?;
         }
     }
+    Ok(bytes + drop_sealed(db, number, &dropped.sealed)?)
+}
+
+/// Drops the sealed keys of which the newest entry that names them has one of these heights: how many
+/// bytes that were.
+pub(super) fn drop_sealed(
+    db: &Connection,
+    number: SpaceNumber,
+    heights: &[Range<Height>],
+) -> Result<i64, Fault> {
+    let mut bytes = 0;
     let mut statement = db.prepare_cached(
-        "DELETE FROM attachment WHERE space = ?1 AND named < ?2 RETURNING length(bytes)",
+        "DELETE FROM attachment WHERE space = ?1 AND named >= ?2 AND named < ?3
+         RETURNING length(bytes)",
     )?;
-    let before = dropped.sealed_before.0;
-    for size in statement.query_map(params![number.0, before], size)? {
-        bytes += size?;
+    for range in heights {
+        let range = params![number.0, range.start.0, range.end.0];
+        for size in statement.query_map(range, |row| row.get::<_, i64>(0))? {
+            bytes += size?;
+        }
     }
     Ok(bytes)
 }

@@ -11,10 +11,11 @@ use waymark_wire::ids::Generation;
 pub const DATABASE: &str = "relay.db";
 
 /// Each step from one version to the next; a step is never altered once released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
+    include_str!("migrations/0004.sql"),
 ];
 
 /// Why the database cannot be used.
@@ -50,6 +51,8 @@ pub(super) fn open_for_writing(path: &Path) -> Result<Connection, SchemaError> {
     // The writer moves pages from the journal to the file itself, after it has answered.
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
     db.pragma_update(None, "cache_size", -16_384)?;
+    // What is dropped is overwritten: somebody wanted it forgotten.
+    db.pragma_update(None, "secure_delete", "on")?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
 }
@@ -218,7 +221,7 @@ mod tests {
         assert_eq!(migrate(&db, Generation([2; 16])).unwrap(), first);
         db.pragma_update(None, "user_version", 9).unwrap();
         let refused = migrate(&db, Generation([3; 16])).unwrap_err();
-        assert!(matches!(refused, SchemaError::Newer { found: 9, known: 3 }));
+        assert!(matches!(refused, SchemaError::Newer { found: 9, known: 4 }));
     }
 
     /// Devices would take a relay that was honestly restored for one that tells two stories.

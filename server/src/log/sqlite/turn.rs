@@ -29,6 +29,11 @@ pub(super) struct Space {
 }
 
 impl Space {
+    /// Who is in it.
+    pub(super) fn membership(&self) -> &Membership {
+        &self.membership
+    }
+
     /// Whether nothing is added to it any more.
     pub(super) fn is_closed(&self) -> bool {
         self.membership.is_closed()
@@ -148,7 +153,8 @@ fn take(
     let before = changed.map(|after| mem::replace(&mut space.membership, Arc::new(after)));
     let seq = put(db, space, changes, candidate, &attached)?;
     if let Some(before) = before {
-        let dropped = rules::dropped(&before, &space.membership);
+        let gone = checkpoints::gone(db, space.number, &space.membership)?;
+        let dropped = rules::dropped(&before, &space.membership, gone);
         let bytes = rows::drop_keys(db, space.number, &dropped)?;
         *changes.bytes.entry(space.number).or_default() -= bytes;
     }

@@ -261,7 +261,7 @@ fn a_checkpoint_that_contradicts_what_was_read_is_refused() {
     // It has read more of others than the checkpoint counts.
     device.space.state.counters[1] += 40;
     let offer = relay.offer(seq);
-    let refused = device.space.start_at(device.store.as_mut().unwrap(), offer);
+    let refused = device.start(&offer);
     assert_eq!(why(refused), StartFault::Counters);
     assert!(device.everything() == before);
     // It has read another membership.

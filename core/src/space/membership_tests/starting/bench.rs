@@ -84,7 +84,7 @@ impl Device {
 
     /// Takes what a relay offers.
     pub(super) fn start(&mut self, offer: &Offer) -> Result<(), SpaceError> {
-        self.step(|space, store, _| space.start_at(store, offer.clone()))
+        self.step(|space, store, entropy| space.start_at(store, entropy, offer.clone()))
     }
 
     /// Reads on to the end with whole entries, as whoever starts does.

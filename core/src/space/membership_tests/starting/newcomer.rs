@@ -139,7 +139,7 @@ fn the_entry_that_the_welcome_names_has_to_be_shown() {
     ] {
         device.space.state.welcome = Some(welcome);
         let offer = relay.offer(seq);
-        let refused = device.space.start_at(device.store.as_mut().unwrap(), offer);
+        let refused = device.start(&offer);
         let relay_lies = "another entry added this device than welcomed";
         match refused {
             Err(SpaceError::Relay(why)) => assert_eq!(why, relay_lies),
