@@ -89,6 +89,12 @@ impl Device {
         self.client.as_ref().expect("the device is open")
     }
 
+    /// Whether it is open.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.client.is_some()
+    }
+
     /// The device's clock.
     #[must_use]
     pub fn clock(&self) -> &TestClock {

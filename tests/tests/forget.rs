@@ -6,18 +6,25 @@
 )]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use waymark_core::client::{Forgettable, PlanId};
 use waymark_core::model::{GoalId, Kind};
-use waymark_core::store::Table;
+use waymark_core::store::{MemoryDisk, Store, Table};
 use waymark_server::inspect::entries;
 use waymark_tests::story::{assert_same, assert_settled, goal, log, notes, settle, sync};
-use waymark_tests::{Device, TestRelay, begin, hand_over, link_phone, link_therapist};
+use waymark_tests::{
+    Device, TestRelay, begin, disk_of, hand_over, link_phone, link_therapist, open_mortal,
+};
 use waymark_wire::entry::{Entry, Kind as EntryKind};
 use waymark_wire::ids::SpaceId;
 
 /// What must be nowhere.
 const CANARY: &str = "a canary that sang in the diary";
+/// How long a sync may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A client with two phones, a therapist, a goal that is to go and one that stays.
 struct Scene {
@@ -217,4 +224,111 @@ async fn who_comes_later_starts_at_what_is_left() {
         assert!(scene.phone.client().goals().get(scene.plan, theirs).is_ok());
         assert_nothing_left(&mut late);
     }
+}
+
+/// Opens a disk again, without a limit, and syncs until everybody has everything; then nothing of it is
+/// left, and all is there that others wrote.
+async fn comes_back(scene: &mut Scene, disk: &MemoryDisk, forgets: bool) -> Vec<String> {
+    let lives = Arc::new(AtomicUsize::new(usize::MAX));
+    let phone = open_mortal(disk, &scene.relay, &lives);
+    if forgets {
+        let what = [Forgettable::Goal { goal: scene.gone }];
+        phone.forgetting().forget(scene.plan, &what).unwrap();
+    }
+    let others: Vec<&Device> = [&scene.phone, &scene.second, &scene.tablet]
+        .into_iter()
+        .filter(|device| device.is_open())
+        .collect();
+    for _ in 0..4 {
+        let synced = tokio::time::timeout(PATIENCE, phone.sync().now()).await;
+        synced.expect("the sync ends").unwrap();
+        for other in &others {
+            sync(other).await.unwrap();
+        }
+    }
+    assert!(!phone.forgetting().is_pending(scene.plan).unwrap());
+    let hash = phone.projection_hash(scene.plan).unwrap();
+    let notes = notes(others[0], scene.plan);
+    for other in others {
+        let same = other.client().projection_hash(scene.plan).unwrap();
+        assert_eq!(same, hash);
+    }
+    drop(phone);
+    let store = disk.open().unwrap();
+    for table in Table::ALL {
+        for (key, value) in store.scan(table, &[], None, usize::MAX).unwrap() {
+            let is_there = holds(&value, CANARY.as_bytes());
+            assert!(!is_there, "{table:?} {key:?} holds it");
+        }
+    }
+    for device in [&mut scene.phone, &mut scene.second, &mut scene.tablet] {
+        if device.is_open() {
+            assert_settled(device);
+            assert_nothing_left(device);
+        }
+    }
+    notes
+}
+
+/// A phone that has something forgotten, and dies after so many commits. Says how many were left.
+async fn forgets_and_dies_after(commits: usize) -> usize {
+    let mut scene = Scene::set().await;
+    let disk = disk_of(&mut scene.phone);
+    let lives = Arc::new(AtomicUsize::new(commits));
+    let phone = open_mortal(&disk, &scene.relay, &lives);
+    let what = [Forgettable::Goal { goal: scene.gone }];
+    let wanted = phone.forgetting().forget(scene.plan, &what).is_ok();
+    let _ = tokio::time::timeout(PATIENCE, phone.sync().now()).await;
+    let left = lives.load(Ordering::SeqCst);
+    drop(phone);
+    let notes = comes_back(&mut scene, &disk, !wanted).await;
+    assert_eq!(notes, ["walked"], "after {commits}");
+    left
+}
+
+/// A phone that reads that something is forgotten, and dies after so many commits. Says how many were
+/// left.
+async fn reads_it_and_dies_after(commits: usize) -> usize {
+    let mut scene = Scene::set().await;
+    let _ = log(&scene.second, scene.plan, scene.stays, "offline");
+    let _ = log(&scene.second, scene.plan, scene.gone, CANARY);
+    let _ = log(&scene.phone, scene.plan, scene.stays, "before");
+    sync(&scene.phone).await.unwrap();
+    forget(&scene.phone, scene.plan, scene.gone);
+    sync(&scene.phone).await.unwrap();
+    let _ = log(&scene.phone, scene.plan, scene.stays, "behind");
+    sync(&scene.phone).await.unwrap();
+    let disk = disk_of(&mut scene.second);
+    let lives = Arc::new(AtomicUsize::new(commits));
+    let second = open_mortal(&disk, &scene.relay, &lives);
+    let _ = tokio::time::timeout(PATIENCE, second.sync().now()).await;
+    let left = lives.load(Ordering::SeqCst);
+    drop(second);
+    let notes = comes_back(&mut scene, &disk, false).await;
+    assert_eq!(
+        notes,
+        ["before", "behind", "offline", "walked"],
+        "after {commits}"
+    );
+    left
+}
+
+/// A battery that dies at the wrong moment would leave it half forgotten for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_dies_between_any_two_commits_forgets_all_of_it_in_the_end() {
+    let mut commits = 0;
+    while forgets_and_dies_after(commits).await == 0 {
+        commits += 1;
+    }
+    assert!(commits > 4, "{commits} commits: it is not that short");
+}
+
+/// The same at whoever reads it, with what was written before, behind it and offline.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_dies_while_it_reads_what_is_forgotten_has_all_else_in_the_end() {
+    let mut commits = 0;
+    while reads_it_and_dies_after(commits).await == 0 {
+        commits += 1;
+    }
+    assert!(commits > 4, "{commits} commits: it is not that short");
 }

@@ -166,11 +166,15 @@ fn spoken(kind: String) -> String {
 fn show_given_up(args: &GivenUp, talk: Talk) -> Result<(), DeskError> {
     let desk = Desk::open(&args.place, talk)?;
     let plan = args.which.of(&desk)?;
-    for given_up in desk.client.forgetting().given_up(plan)? {
+    let all = desk.client.forgetting().given_up(plan)?;
+    for given_up in &all {
         let fields = json!({ "plan": plan, "given_up": given_up });
         talk.tell("given_up", fields, |page| {
-            page.line(given_up_line(&given_up));
+            page.line(given_up_line(given_up));
         });
+    }
+    if all.is_empty() {
+        talk.note("nothing was given up");
     }
     if args.dismiss {
         desk.client.forgetting().dismiss_given_up(plan)?;

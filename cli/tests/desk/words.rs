@@ -33,6 +33,7 @@ const ALONE: &[&str] = &[
 const TOGETHER: &[&str] = &[
     "accept",
     "begin-anew",
+    "forget",
     "grant",
     "invite",
     "leave",
@@ -231,12 +232,15 @@ fn two_who_share_read_what_they_decide_and_what_it_means() {
     let relay = Relay::start();
     let (kim, ada) = sharing(&relay);
     kim.add_goal("A walk every day");
+    kim.add_goal("A nap at noon");
     ada.run(&["sync"]).done();
     let (number, _) = ada_of(&kim);
     let client = kim.open();
     let id = client.people().plans()[0];
     let goal = client.goals().list(id).unwrap()[0].id.record().to_string();
     drop(client);
+    ada.propose("A nap at noon", "A nap at ten");
+    let nap = ["forget", "--goal", "A nap at noon"];
     let mut reader = Reader::default();
     let rows: &[Row<'_>] = &[
         (
@@ -266,10 +270,31 @@ fn two_who_share_read_what_they_decide_and_what_it_means() {
             "",
             &["counts again"],
         ),
+        (
+            &[&nap[..], &["--preview"]].concat(),
+            "",
+            &["2 records and 0 texts go, on 1 device beside this one", "Kim: "],
+        ),
+        (
+            &nap,
+            "no\n",
+            &["asked to forget it", "cannot be undone", "Forget it?"],
+        ),
+        (&nap, "yes\n", &["it is forgotten here"]),
+        (&["forget", "given-up"], "", &["nothing was given up"]),
     ];
     reader.read(&kim, rows);
     ada.run(&["sync"]).done();
-    reader.read(&ada, &[(&["members"], "", &["Kim, client: desk"])]);
+    let rows: &[Row<'_>] = &[
+        (&["members"], "", &["Kim, client: desk"]),
+        (
+            &["forget", "given-up", "--dismiss"],
+            "",
+            &["Kim had something forgotten", "went with it: 1 "],
+        ),
+        (&["forget", "given-up"], "", &["nothing was given up"]),
+    ];
+    reader.read(&ada, rows);
     let begin = ["begin-anew", "--all-goals"];
     let rows: &[Row<'_>] = &[(
         &begin,

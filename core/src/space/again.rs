@@ -64,6 +64,10 @@ pub(super) struct Aside {
     /// They are in an entry that is on its way.
     #[n(2)]
     sealed: bool,
+    /// That entry can count no more, since something was forgotten behind it: what the log has of
+    /// them, it has under other hashes.
+    #[n(3)]
+    is_over: Option<bool>,
 }
 
 impl Aside {
@@ -72,7 +76,13 @@ impl Aside {
             author: Bytes(section.author().0.to_vec()),
             section: Bytes(section.raw().to_vec()),
             sealed,
+            is_over: None,
         }
+    }
+
+    fn read(row: &[u8]) -> Result<Self, SpaceError> {
+        let broken = |_| damaged(Table::Outbox, "what was put aside cannot be read");
+        codec::decode(row, usize::MAX).map_err(broken)
     }
 }
 
@@ -125,6 +135,10 @@ impl Space {
     fn is_sound(&self, name: DocumentName) -> Result<(), SpaceError> {
         let mut absent = self.again.iter().flat_map(|again| &again.absent);
         if absent.any(|absent| (absent.kind, absent.part) == (name.kind, name.part)) {
+            if self.lacks_what_was_before() || self.start.is_some() {
+                // Nothing is damaged: it comes as it is without what was forgotten.
+                return Err(SpaceError::OnItsWay);
+            }
             let what = "it was damaged, and comes back with the next sync";
             return Err(damaged(Table::Document, what));
         }
@@ -240,9 +254,12 @@ impl Space {
         )?;
         for (_, row) in rows {
             let broken = || damaged(Table::Outbox, "what was put aside cannot be read");
-            let aside: Aside = codec::decode(&row, usize::MAX).map_err(|_| broken())?;
+            let aside = Aside::read(&row)?;
             let author = ActorId(aside.author.0.try_into().map_err(|_| broken())?);
             let section = Section::parse(author, &aside.section.0).map_err(|_| broken())?;
+            if aside.is_over == Some(true) && self.has_shown(store, &section)? {
+                continue;
+            }
             if !self.take_aside(store, page, &section, aside.sealed)? {
                 unfit.push(section);
             }
@@ -253,6 +270,34 @@ impl Space {
         page.transaction
             .delete(Table::Outbox, keys::again(self.number))
             .delete_prefix(Table::Outbox, keys::all_aside(self.number));
+        Ok(())
+    }
+
+    /// Whether a document has changes of an author up to the number of these.
+    fn has_shown(&mut self, store: &dyn Store, section: &Section) -> Result<bool, SpaceError> {
+        let own = self.actor();
+        let document = self.documents.open(store, section.name(), own)?;
+        Ok(document.last_seq_of(section.author())? >= section.last_seq())
+    }
+
+    /// Has what was put aside wait for an entry of its own: those that it was in can count no more.
+    pub(super) fn take_aside_out_of_entries(
+        &self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+    ) -> Result<(), SpaceError> {
+        let prefix = keys::all_aside(self.number);
+        for (place, row) in store.scan(Table::Outbox, &prefix, None, usize::MAX)? {
+            let aside = Aside::read(&row)?;
+            if aside.sealed {
+                let aside = Aside {
+                    sealed: false,
+                    is_over: Some(true),
+                    ..aside
+                };
+                transaction.put(Table::Outbox, place, codec::encode(&aside));
+            }
+        }
         Ok(())
     }
 

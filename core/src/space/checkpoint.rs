@@ -84,10 +84,11 @@ impl Space {
         seen.any(|seen| seen.stands() && seen.reaches >= seq)
     }
 
-    /// Whether there is one on which two people agree.
-    pub(super) fn has_agreed_from(&self, seq: u64) -> bool {
+    /// Whether there is one on which two people agree, or that stands since so long that a relay lets go
+    /// of what was before something forgotten.
+    pub(super) fn has_agreed_from(&self, seq: u64, now: i64) -> bool {
         let mut seen = self.checkpoints.seen.iter();
-        seen.any(|seen| seen.has_quorum() && seen.reaches >= seq)
+        seen.any(|seen| (seen.has_quorum() || seen.stands_since(now)) && seen.reaches >= seq)
     }
 
     /// Forgets what stood behind the entry `seq`.

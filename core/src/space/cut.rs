@@ -3,7 +3,7 @@
 //! that stands before: the entries, the keys that open them, and whatever was made of them on its way.
 //! All of that is one transaction, and the file is cleaned behind it.
 
-use waymark_wire::entry::Entry;
+use waymark_wire::entry::{Entry, Header};
 use waymark_wire::ids::Height;
 use waymark_wire::membership::Membership;
 
@@ -222,9 +222,10 @@ impl Space {
     }
 
     /// Has this device start at a checkpoint, where it lacks what stood before the newest entry by which
-    /// something was forgotten and two people agree on one behind that. Nothing that it made of the log
-    /// is believed then; what it wrote itself and has not sent is put aside until it has started. Says
-    /// whether the relay is to be asked for one.
+    /// something was forgotten and two people agree on one behind that, or nobody has called it bad for
+    /// so long that the relay has let go of the rest. Nothing that it made of the log is believed then;
+    /// what it wrote itself and has not sent is put aside until it has started. Says whether the relay is
+    /// to be asked for one. `now` are milliseconds since the Unix epoch.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails or is damaged; nothing has changed then.
@@ -232,11 +233,12 @@ impl Space {
         &mut self,
         store: &mut dyn Store,
         entropy: &mut dyn Entropy,
+        now: i64,
     ) -> Result<bool, SpaceError> {
         self.refresh(store)?;
         let is_free = self.lacks_what_was_before() && self.again.is_none() && self.start.is_none();
         let forgot = self.state.forgot.filter(|_| is_free && self.holds_key());
-        if !forgot.is_some_and(|seq| self.has_agreed_from(seq)) {
+        if !forgot.is_some_and(|seq| self.has_agreed_from(seq, now)) {
             return Ok(false);
         }
         self.give_up_documents(store, entropy)?;
@@ -269,9 +271,14 @@ impl Space {
     }
 
     /// It starts at a checkpoint: that holds what it may have lacked. Where something was forgotten that
-    /// it had not read, it lets go of what opens what was before. `places` are those of the membership
-    /// entries up to the checkpoint's.
-    pub(super) fn start_behind(&mut self, page: &mut Page, places: &[u64]) {
+    /// it had not read, it lets go of what opens what was before, and of its entries on their way that
+    /// were sealed with it. `places` are those of the membership entries up to the checkpoint's.
+    pub(super) fn start_behind(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        places: &[u64],
+    ) -> Result<(), SpaceError> {
         self.state.lacks = Lacks::Nothing;
         let at = |height: Height| {
             let index = usize::try_from(height.0).ok()?;
@@ -279,13 +286,26 @@ impl Space {
         };
         let cut = self.cut().and_then(at);
         let Some((height, seq)) = cut.filter(|(_, seq)| self.state.forgot != Some(*seq)) else {
-            return;
+            return Ok(());
         };
         self.let_go_of_keys_before(page, height);
+        self.take_aside_out_of_entries(store, &mut page.transaction)?;
+        self.drop_sealed_before(store, page, height)?;
         self.state.forgot = Some(seq);
         self.state.waits_since = None;
         page.transaction.put(Table::Meta, CLEANING, []);
         page.received.forgot = true;
+        Ok(())
+    }
+
+    /// Whether an entry was sealed before something was forgotten, by what this device has read: it can
+    /// never count, and no key is left that opens it.
+    pub(super) fn is_from_before_cut(&self, header: &Header) -> bool {
+        let is_before = self.cut().is_some_and(|cut| header.height < cut);
+        let book = self.book.as_ref();
+        is_before
+            && self.state.forgot.is_some()
+            && book.is_some_and(|book| book.key_at(header.height).is_none())
     }
 
     /// Whether what stood before the newest entry by which something was forgotten is wanted of a

@@ -62,6 +62,8 @@ pub struct Received {
     pub forgot: bool,
     /// Whether something that this device wrote was given up with it.
     pub given_up: bool,
+    /// Whether this device said something again that is to be sent.
+    pub wrote: bool,
     /// Whether there is a checkpoint that this device has not looked at.
     pub checkpoints: bool,
 }
@@ -132,7 +134,7 @@ impl Space {
             && self.again.is_none()
             && self.start.is_none()
             && self.unsettled.is_empty()
-            && (self.journal().is_none() || self.state.opened == self.state.cursor.seq)
+            && !self.goes_on_opening()
         {
             self.check_receipt(receipt)?;
             return Ok(Received::default());
@@ -198,6 +200,7 @@ impl Space {
             self.end_again(store, &mut page)?;
             self.settle_all(store, &mut page)?;
         }
+        page.received.wrote = !page.local.is_empty();
         self.save(&mut page.transaction);
         if page.received.forgot {
             store.commit(page.transaction.into())?;

@@ -225,6 +225,8 @@ impl Space {
         let mut first: Vec<(DocumentName, u32)> = Vec::new();
         let mut batches = self.all_sealed(store)?;
         batches.retain(|sealed| sealed.entry.header().kind == Kind::Batch);
+        // What the page that is being taken lets go of is still in the store, too.
+        batches.retain(|sealed| !self.is_from_before_cut(sealed.entry.header()));
         // What the page that is being taken shows is still in the store.
         if let Some(own) = self.state.device.filter(|_| !self.is_enrolling()) {
             let shown = self.state.counters.get(usize::from(own.0)).copied();

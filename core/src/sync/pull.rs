@@ -455,7 +455,7 @@ impl Machine {
             // Nothing is lost by waiting until the next time.
             tracing::warn!(%error, "what has rested was not let go of");
         }
-        match Self::starts_behind_cut(engine, number) {
+        match Self::starts_behind_cut(engine, number, now) {
             Ok(false) => {}
             Ok(true) => {
                 let sync = self.spaces.entry(number).or_default();
@@ -492,7 +492,7 @@ impl Machine {
         // What the log does not show although it was read to its end has to be sent again; and
         // where a part of what waited is there, it is the next part's turn.
         sync.wants_push |= first || received.membership || received.asked || problem.is_some();
-        sync.wants_push |= received.confirmed > 0 || received.checkpoints;
+        sync.wants_push |= received.confirmed > 0 || received.checkpoints || received.wrote;
         if first || problem.is_some() || received.confirmed > 0 {
             self.events.push_back(Event::Status { space: id });
         }

@@ -56,5 +56,8 @@ impl Machine {
 /// Whether everything that this device wrote in a space is in the log.
 fn is_sent(engine: &Engine, space: &Space) -> bool {
     let store = engine.store.as_ref();
-    !space.holds_key() || space.is_sent(store).unwrap_or_default()
+    // What lacks what was before something was forgotten sends nothing until it has started behind that.
+    !space.holds_key()
+        || space.lacks_what_was_before()
+        || space.is_sent(store).unwrap_or_default()
 }

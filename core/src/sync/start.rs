@@ -164,11 +164,15 @@ impl Machine {
 
     /// At the log's end, a device that lacks what stood before something was forgotten may start at a
     /// checkpoint behind it: whether it does.
-    pub(super) fn starts_behind_cut(engine: &mut Engine, number: u32) -> Result<bool, SpaceError> {
+    pub(super) fn starts_behind_cut(
+        engine: &mut Engine,
+        number: u32,
+        now: Timestamp,
+    ) -> Result<bool, SpaceError> {
         let Some((space, store, entropy)) = engine.parts(number) else {
             return Ok(false);
         };
-        space.start_behind_cut(store, entropy)
+        space.start_behind_cut(store, entropy, now.0)
     }
 
     /// A checkpoint, or what the log shows behind it, is not taken: nothing of it is kept.

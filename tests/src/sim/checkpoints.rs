@@ -46,6 +46,18 @@ impl World {
     /// Everything is at rest: now checkpoints come into all logs, rest, and what they cover goes. Then
     /// people go on.
     pub(super) fn afterwards(&mut self) {
+        if self.options.forgets {
+            // Whoever cannot read what is forgotten waits until somebody has confirmed what is left, or
+            // nobody has said anything against it for so long.
+            self.say("what was forgotten goes");
+            for _ in 0..2 {
+                self.pass(REST);
+                self.relays_tend();
+                if !self.until_quiet() {
+                    return;
+                }
+            }
+        }
         if !self.options.checkpoints {
             return;
         }

@@ -531,6 +531,8 @@ impl World {
                     code,
                     "not_allowed" | "invalid_input" | "not_found" | "bad_card"
                 );
+                // Whoever starts at what is left has nothing to write in until that is here.
+                let is_usual = is_usual || (code == "offline" && self.options.forgets);
                 let is_fault = !self.is_calm && matches!(code, "storage_failed" | "storage_full");
                 if !is_usual && !is_fault {
                     self.fail(format!("{what}: {code}: {error}"));

@@ -15,6 +15,8 @@ use crate::space::state::Base;
 use crate::space::{Space, SpaceError, damaged, keys};
 use crate::store::{Store, Table, Transaction};
 
+/// A day, in milliseconds.
+const DAY: i64 = 24 * 60 * 60 * 1_000;
 /// Entries that are looked at in one transaction.
 const ROWS: usize = 256;
 
@@ -28,6 +30,13 @@ impl Seen {
             self.agreed = before.1.filter(|agreed| *agreed <= now).or(Some(now));
         }
         before != (self.since, self.agreed)
+    }
+
+    /// Whether nobody has called it bad in the time in which a relay lets go of what was before something
+    /// forgotten, and a day more.
+    pub(super) fn stands_since(&self, now: i64) -> bool {
+        let until = self.since.map(|since| since.saturating_add(REST + DAY));
+        self.stands() && until.is_some_and(|until| until <= now)
     }
 
     /// Whether what it covers may have gone at the relay.

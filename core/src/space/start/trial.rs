@@ -64,7 +64,7 @@ impl Space {
         self.settle_own(store, page)?;
         self.state.rests_on_one = !told.is_agreed || told.accused_by.is_some();
         self.state.accepts_unconfirmed = false;
-        self.start_behind(page, &places);
+        self.start_behind(store, page, &places)?;
         page.lets_go = true;
         if let Some(start) = &mut self.start {
             start.row.stage = Stage::Agreed;

@@ -23,7 +23,7 @@ fn who_could_not_read_it_starts_at_what_is_left_and_goes_on() {
     fleet.devices[2].pull_all(&fleet.relay);
     let starts = |device: &mut Device| {
         device
-            .step(|space, store, entropy| space.start_behind_cut(store, entropy))
+            .step(|space, store, entropy| space.start_behind_cut(store, entropy, 0))
             .unwrap()
     };
     assert!(!starts(&mut fleet.devices[2]), "there is none yet");
