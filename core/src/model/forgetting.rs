@@ -61,6 +61,42 @@ pub(crate) fn belonging<'a>(
     gone
 }
 
+/// Those of some records that are about something which is neither among them nor known otherwise: it was
+/// forgotten while they were written.
+pub(crate) fn about_nothing<'a>(
+    records: &[(RecordId, &'a [u8])],
+    is_known: &dyn Fn(RecordId) -> bool,
+) -> BTreeSet<RecordId> {
+    let own: BTreeSet<RecordId> = records.iter().map(|(id, _)| *id).collect();
+    let mut missing = Forgotten::default();
+    for record in records.iter().filter_map(|(_, bytes)| read(bytes).ok()) {
+        let about = about(&record).into_iter();
+        missing
+            .records
+            .extend(about.filter(|id| !own.contains(id) && !is_known(*id)));
+    }
+    let mut gone = belonging(records.iter().copied(), &missing).records;
+    gone.retain(|id| own.contains(id));
+    gone
+}
+
+/// What a record is about, and goes with.
+fn about(record: &Record) -> Vec<RecordId> {
+    match record {
+        Record::CheckIn(check_in) => {
+            let corrected = check_in.replaces.iter().map(|id| id.record());
+            let goal = check_in.goal.map(|goal| goal.record());
+            corrected.chain(goal).collect()
+        }
+        Record::GoalRevision(revision) => vec![revision.goal.record()],
+        Record::GoalStatus(status) => vec![status.goal.record()],
+        Record::Note(note) => note.about.into_iter().collect(),
+        Record::Verdict(verdict) => vec![verdict.revision.record()],
+        Record::Withdrawal(withdrawal) => withdrawal.records.clone(),
+        _ => Vec::new(),
+    }
+}
+
 /// Whether a record is about something that goes.
 fn belongs(record: &Record, gone: &Forgotten) -> bool {
     let goes = |id: RecordId| gone.records.contains(&id);

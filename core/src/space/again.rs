@@ -5,6 +5,8 @@
 //! others' as far as the log had confirmed them before. Nothing is sent before the log was read to its
 //! end. Then what had been put aside, because it stood on what was damaged, takes its place again.
 
+use std::collections::BTreeSet;
+
 use minicbor::{Decode, Encode};
 use waymark_wire::chain::{Cursor, Position};
 use waymark_wire::codec::{self, Bytes};
@@ -13,7 +15,8 @@ use waymark_wire::entry::Header;
 use super::receive::Page;
 use super::{Item, Space, SpaceError, damaged, keys};
 use crate::crypto::EpochKey;
-use crate::gate::{Accepted, ActorId, DocumentName, GateError, Op, Section};
+use crate::gate::{Accepted, ActorId, DocumentName, GateError, Op, Record, RecordId, Section};
+use crate::model::forgetting::about_nothing;
 use crate::store::{Store, Table, Transaction};
 
 /// How a log is read again.
@@ -32,6 +35,10 @@ pub(super) struct Again {
     /// Documents that are not here until it has ended.
     #[n(3)]
     pub(super) absent: Vec<Absent>,
+    /// It is read on from behind something that was forgotten and that this device could not read: what
+    /// it has to say about that goes, too.
+    #[n(4)]
+    pub(super) is_behind_cut: Option<bool>,
 }
 
 /// A document that is not here.
@@ -103,6 +110,16 @@ impl Space {
     #[must_use]
     pub const fn reads_again(&self) -> bool {
         self.again.is_some()
+    }
+
+    /// How many rows are put aside until the log is read, of what is in no entry yet.
+    pub(super) fn aside_unsealed(&self, store: &dyn Store) -> Result<usize, SpaceError> {
+        let prefix = keys::all_aside(self.number);
+        let mut unsealed = 0;
+        for (_, row) in store.scan(Table::Outbox, &prefix, None, usize::MAX)? {
+            unsealed += usize::from(!Aside::read(&row)?.sealed);
+        }
+        Ok(unsealed)
     }
 
     /// After which place of the log this device reads on.
@@ -242,10 +259,10 @@ impl Space {
         let again = self
             .again
             .take_if(|again| !again.waits && again.until.seq < seq);
-        if again.is_none() {
+        let Some(again) = again else {
             return Ok(());
-        }
-        let mut unfit = Vec::new();
+        };
+        let mut asides = Vec::new();
         let rows = store.scan(
             Table::Outbox,
             &keys::all_aside(self.number),
@@ -257,15 +274,23 @@ impl Space {
             let aside = Aside::read(&row)?;
             let author = ActorId(aside.author.0.try_into().map_err(|_| broken())?);
             let section = Section::parse(author, &aside.section.0).map_err(|_| broken())?;
-            if aside.is_over == Some(true) && self.has_shown(store, &section)? {
-                continue;
+            if aside.is_over != Some(true) || !self.has_shown(store, &section)? {
+                asides.push((section, aside.sealed));
             }
-            if !self.take_aside(store, page, &section, aside.sealed)? {
+        }
+        let mut gone = BTreeSet::new();
+        if again.is_behind_cut == Some(true) {
+            gone = self.give_up_aside(store, page, &asides)?;
+        }
+        let mut unfit = Vec::new();
+        for (section, sealed) in asides {
+            let is_gone = records_of(&section).any(|record| gone.contains(&record.id()));
+            if is_gone || !self.take_aside(store, page, &section, sealed)? {
                 unfit.push(section);
             }
         }
         for section in unfit {
-            self.put_records_of(store, page, &section)?;
+            self.put_records_of(store, page, &section, &gone)?;
         }
         page.transaction
             .delete(Table::Outbox, keys::again(self.number))
@@ -338,6 +363,28 @@ impl Space {
         }
     }
 
+    /// Finds what of this is about something that is here no more, and notes for the person how much.
+    fn give_up_aside(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        asides: &[(Section, bool)],
+    ) -> Result<BTreeSet<RecordId>, SpaceError> {
+        let own = self.actor();
+        let mut known = BTreeSet::new();
+        for name in self.documents.names().collect::<Vec<_>>() {
+            let document = self.documents.open(store, name, own)?;
+            known.extend(document.records().map(|record| record.id));
+            self.documents.evict();
+        }
+        let records = asides.iter().flat_map(|(section, _)| records_of(section));
+        let records: Vec<_> = records.map(|record| (record.id(), record.bytes())).collect();
+        let gone = about_nothing(&records, &|id| known.contains(&id));
+        let given_up = records.iter().filter(|(id, _)| gone.contains(id));
+        self.note_given_up(store, page, given_up.map(|(_, bytes)| *bytes))?;
+        Ok(gone)
+    }
+
     /// Writes the records of changes anew that stood on something that is lost: a record stands for
     /// itself.
     fn put_records_of(
@@ -345,17 +392,16 @@ impl Space {
         store: &dyn Store,
         page: &mut Page,
         section: &Section,
+        gone: &BTreeSet<RecordId>,
     ) -> Result<(), SpaceError> {
         let own = self.actor();
         let name = section.name();
         let document = self.documents.open(store, name, own)?;
-        let ops = section.changes().iter().flat_map(|change| &change.ops);
-        let records: Vec<&[u8]> = ops
-            .filter_map(|op| match op {
-                Op::Record(record) => Some(record.bytes()),
-                _ => None,
-            })
-            .collect();
+        let records = records_of(section).filter(|record| !gone.contains(&record.id()));
+        let records: Vec<&[u8]> = records.map(Record::bytes).collect();
+        if records.is_empty() {
+            return Ok(());
+        }
         let changes: Vec<_> = document.put_records(&records)?.into_iter().collect();
         for change in &changes {
             page.note_local(name, change.seq);
@@ -364,4 +410,13 @@ impl Space {
             .write_local(&mut page.transaction, name, &changes);
         Ok(())
     }
+}
+
+/// The records that changes put.
+fn records_of(section: &Section) -> impl Iterator<Item = &Record> {
+    let ops = section.changes().iter().flat_map(|change| &change.ops);
+    ops.filter_map(|op| match op {
+        Op::Record(record) => Some(record),
+        _ => None,
+    })
 }

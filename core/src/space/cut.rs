@@ -279,13 +279,20 @@ impl Space {
         page: &mut Page,
         places: &[u64],
     ) -> Result<(), SpaceError> {
-        self.state.lacks = Lacks::Nothing;
+        let lacked = std::mem::replace(&mut self.state.lacks, Lacks::Nothing);
         let at = |height: Height| {
             let index = usize::try_from(height.0).ok()?;
             Some((height, *places.get(index)?))
         };
         let cut = self.cut().and_then(at);
-        let Some((height, seq)) = cut.filter(|(_, seq)| self.state.forgot != Some(*seq)) else {
+        let cut = cut.filter(|(_, seq)| self.state.forgot != Some(*seq));
+        let number = self.number;
+        let is_unread = lacked == Lacks::Everything || cut.is_some();
+        if let Some(again) = self.again.as_mut().filter(|_| is_unread) {
+            again.is_behind_cut = Some(true);
+            again.save(&mut page.transaction, number);
+        }
+        let Some((height, seq)) = cut else {
             return Ok(());
         };
         self.let_go_of_keys_before(page, height);

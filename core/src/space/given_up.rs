@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 use waymark_wire::codec;
+use waymark_wire::entry::Entry;
 use waymark_wire::ids::DeviceNumber;
 
+use super::receive::Page;
 use super::{Space, SpaceError, damaged, keys};
 use crate::model::kind_number;
 use crate::store::{Store, Table, Transaction};
@@ -79,6 +81,30 @@ impl Space {
         let mut transaction = Transaction::new();
         transaction.delete_prefix(Table::Outbox, keys::all_given_up(self.number));
         Ok(store.commit(transaction.into())?)
+    }
+
+    /// Notes how much went of what this device has to say and stands about what it could not read as
+    /// forgotten.
+    pub(super) fn note_given_up<'a>(
+        &self,
+        store: &dyn Store,
+        page: &mut Page,
+        records: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<(), SpaceError> {
+        let given_up = GivenUp::of(records, 0);
+        let Some((seq, height)) = self.state.forgot.zip(self.cut()) else {
+            return Ok(());
+        };
+        let entry = store.get(Table::Membership, &keys::membership(self.number, height))?;
+        let entry = entry.and_then(|entry| Entry::parse(entry).ok());
+        if let Some(entry) = entry.filter(|_| !given_up.is_empty()) {
+            let by = entry.header().device;
+            let notice = Notice { seq, by, given_up };
+            self.put_notice(&mut page.transaction, &notice);
+            page.received.given_up = true;
+            page.received.forgot = true;
+        }
+        Ok(())
     }
 
     pub(super) fn put_notice(&self, transaction: &mut Transaction, notice: &Notice) {

@@ -75,14 +75,15 @@ pub(super) fn put_batch(transaction: &mut Transaction, number: u32, counter: u32
 
 impl Space {
     /// Changes that are in no entry yet; counted up to 4,096. A document whose unsent changes are to be
-    /// written again under new keys counts for one more.
+    /// written again under new keys counts for one more, and so do changes of one document that are put
+    /// aside until the log is read.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails.
     pub fn unsent(&self, store: &dyn Store) -> Result<usize, SpaceError> {
         let marks = keys::unsent(self.number);
         let marks = store.scan(Table::Outbox, &marks, None, limits::CHANGES)?;
-        Ok(marks.len() + self.unsettled.len())
+        Ok(marks.len() + self.unsettled.len() + self.aside_unsealed(store)?)
     }
 
     /// Entries that the log has not shown yet, in order of their counters.

@@ -519,6 +519,7 @@ impl Survey {
             below,
             waits: was_heard,
             absent,
+            is_behind_cut: None,
         };
         again.save(transaction, number);
         Space::forget_start(transaction, number);

@@ -105,6 +105,9 @@ struct Row {
     /// This device had read nothing of the log.
     #[n(8)]
     is_new: bool,
+    /// On trial, where the log was to be read again: the membership entries that were here.
+    #[n(9)]
+    members: Option<Vec<Bytes>>,
 }
 
 /// A document that is still to come.

@@ -130,7 +130,8 @@ impl Space {
             let is_ready = self.holds_the_log();
             open.retain(|wish| matches!(wish, Wish::Forget(_)) == is_ready);
         }
-        if open.iter().any(is_last) && self.may_seal() && self.unsent(store)? > 0 {
+        let has_unsent = self.unsent(store)? > 0 && self.may_seal();
+        if (has_unsent || self.aside_unsealed(store)? > 0) && open.iter().any(is_last) {
             // What was written before goes first: afterwards nobody would take it.
             open.retain(|wish| !is_last(wish));
         }

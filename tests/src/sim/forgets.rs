@@ -25,7 +25,10 @@ pub(super) fn forget(world: &mut World, number: usize, client: &Client, plan: Pl
         return;
     };
     let said = client.forgetting().forget(plan, &[item]);
-    if world.heard("have something forgotten", said).is_some() {
+    // A device that dies in the commit may have done it or not.
+    let is_perhaps = said.as_ref().is_err_and(|error| error.code() == "storage_failed");
+    let is_sure = world.heard("have something forgotten", said).is_some();
+    if is_sure || is_perhaps {
         let what = match item {
             Forgettable::CheckIn { check_in } => What::Record(check_in.into()),
             Forgettable::Goal { goal } => What::Record(goal.into()),
@@ -36,6 +39,7 @@ pub(super) fn forget(world: &mut World, number: usize, client: &Client, plan: Pl
             plan,
             device: number,
             what,
+            is_sure,
         });
     }
 }
@@ -123,7 +127,7 @@ impl World {
         let lasts = |forget: &Forget| {
             let device = &self.devices[forget.device];
             let is_in = members.contains(&forget.device) && device.copied_at.is_none();
-            is_in && !self.was_refused.contains(&forget.device)
+            forget.is_sure && is_in && !self.was_refused.contains(&forget.device)
         };
         let all = self
             .oracle

@@ -48,6 +48,8 @@ pub(super) struct Forget {
     /// The device that was told that it will be.
     pub(super) device: usize,
     pub(super) what: What,
+    /// It was told so; otherwise it died while it was.
+    pub(super) is_sure: bool,
 }
 
 /// What is to be forgotten.

@@ -89,7 +89,10 @@ impl Space {
         let known = self.book.take();
         let waited = self.again.as_ref().is_some_and(|again| again.waits);
         let mut page = Page::default();
+        let mut members = None;
         if waited {
+            let entries = self.membership_entries(store)?.into_iter();
+            members = Some(entries.map(|entry| Bytes(entry.into_bytes())).collect());
             self.forget_log(&mut page.transaction);
         }
         if let Some(again) = &mut self.again {
@@ -166,6 +169,7 @@ impl Space {
             is_dropped: offer.is_dropped,
             places,
             is_new,
+            members,
         };
         let mut start = Start::new(row, public);
         start.changed.row = true;

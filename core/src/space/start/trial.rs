@@ -57,7 +57,9 @@ impl Space {
         let leads = publisher.is_some_and(|by| by.rights.include(Rights::ADMIN));
         let own = self.own().map(|own| own.person);
         let is_trusted = leads || own == Some(told.publisher);
-        let is_believed = start.row.is_dropped && is_trusted;
+        // Where something was forgotten, this device has waited as long before it asked.
+        let is_silent = start.row.is_dropped || self.lacks_what_was_before();
+        let is_believed = is_silent && is_trusted;
         if !told.is_agreed && !accepts && !is_believed {
             return Err(start.faulty(StartFault::Quorum));
         }
@@ -69,6 +71,7 @@ impl Space {
         if let Some(start) = &mut self.start {
             start.row.stage = Stage::Agreed;
             start.row.before = None;
+            start.row.members = None;
             start.changed.row = true;
         }
         page.received.membership = true;
@@ -235,6 +238,11 @@ impl Space {
             });
             if let Some(again) = again {
                 again.save(&mut transaction, self.number);
+            }
+            transaction.delete_prefix(Table::Membership, keys::space(self.number));
+            for (height, entry) in (0..).zip(start.row.members.iter().flatten()) {
+                let place = keys::membership(self.number, Height(height));
+                transaction.put(Table::Membership, place, entry.0.as_slice());
             }
         }
         Self::forget_start(&mut transaction, self.number);
