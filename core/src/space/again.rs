@@ -152,7 +152,8 @@ impl Space {
     fn is_sound(&self, name: DocumentName) -> Result<(), SpaceError> {
         let mut absent = self.again.iter().flat_map(|again| &again.absent);
         if absent.any(|absent| (absent.kind, absent.part) == (name.kind, name.part)) {
-            if self.lacks_what_was_before() || self.start.is_some() {
+            let again = self.again.as_ref();
+            if again.is_some_and(|again| again.is_behind_cut == Some(true)) {
                 // Nothing is damaged: it comes as it is without what was forgotten.
                 return Err(SpaceError::OnItsWay);
             }

@@ -252,7 +252,7 @@ impl Space {
         entropy: &mut dyn Entropy,
     ) -> Result<(), SpaceError> {
         let mut transaction = Transaction::new();
-        doubt(store, &mut transaction, self.number, entropy)?;
+        doubt(store, &mut transaction, self.number, true, entropy)?;
         store.commit(transaction.into())?;
         self.distrust();
         self.refresh(store)

@@ -150,14 +150,17 @@ impl Space {
 }
 
 /// Has every document come back with the log, which is read from its first entry on: what they hold is
-/// not believed. What is unsent in them is put aside.
+/// not believed. What is unsent in them is put aside. `is_behind_cut` tells whether that is since
+/// something was forgotten that this device could not read.
 pub(super) fn doubt(
     store: &dyn Store,
     transaction: &mut Transaction,
     number: u32,
+    is_behind_cut: bool,
     entropy: &mut dyn Entropy,
 ) -> Result<(), SpaceError> {
     let mut survey = Survey::of(store, transaction, number)?;
+    survey.is_behind_cut = is_behind_cut;
     survey.broken = survey.space.documents.names().collect();
     survey.put_aside(store, transaction)?;
     // It may come to something else than what led here.
@@ -236,6 +239,8 @@ struct Survey {
     aside: Vec<Aside>,
     /// The place of the first of these.
     next_aside: u32,
+    /// Nothing is damaged: the documents are given up for what is left where something was forgotten.
+    is_behind_cut: bool,
 }
 
 impl Survey {
@@ -337,6 +342,7 @@ impl Survey {
             broken,
             aside: Vec::new(),
             next_aside: 0,
+            is_behind_cut: false,
         })
     }
 
@@ -519,7 +525,7 @@ impl Survey {
             below,
             waits: was_heard,
             absent,
-            is_behind_cut: None,
+            is_behind_cut: self.is_behind_cut.then_some(true),
         };
         again.save(transaction, number);
         Space::forget_start(transaction, number);

@@ -112,6 +112,11 @@ impl World {
             }
             self.check_came_back(&space, &standing);
             members.retain(|number| !stranded.contains(number) && !self.has_left(*number, &space));
+            let lacks = |number: &usize| standing.is_closed && self.lacks(*number, &space);
+            let lacking = members.extract_if(.., |number| lacks(number)).count();
+            let lacking = u64::try_from(lacking).unwrap_or(u64::MAX);
+            let why = "who could not read what was forgotten before the plan was closed";
+            self.tally.add(Group::Exempt, why, lacking);
             self.check_statuses(&space, &members);
             self.check_keys(&space, &standing, &members);
             if is_care {
@@ -290,6 +295,16 @@ impl World {
             }
         }
         stranded
+    }
+
+    /// Whether a device lacks what was before something was forgotten: in a closed plan nobody says any
+    /// more what is left.
+    fn lacks(&self, number: usize, space: &SpaceId) -> bool {
+        let client = self.devices[number].client.as_ref();
+        let lacks = |space: &Space| space.lacks_what_was_before();
+        client.is_some_and(|client| {
+            client.drive(|engine, _| engine.space(space).is_some_and(lacks))
+        })
     }
 
     /// Whether a device has left a space that a relay shows as before.

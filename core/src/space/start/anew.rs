@@ -31,7 +31,7 @@ impl Space {
             return Ok(());
         }
         let mut transaction = Transaction::new();
-        doubt(store, &mut transaction, self.number, entropy)?;
+        doubt(store, &mut transaction, self.number, false, entropy)?;
         store.commit(transaction.into())?;
         self.distrust();
         self.refresh(store)
