@@ -46,6 +46,7 @@ mod snapshot;
 mod texts;
 mod undone;
 mod varint;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -61,4 +62,5 @@ pub use self::rewrite::Again;
 pub use self::section::Section;
 pub use self::snapshot::{ChangesDigest, Merged, PartHeader, SnapshotSummary, inspect_snapshot};
 pub use self::undone::{IsUndone, RestoredText};
+pub use self::words::Words;
 pub use crate::ids::{IdError, RecordId, TextId};

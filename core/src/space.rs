@@ -50,6 +50,7 @@ mod state;
 mod twice;
 mod wanted;
 mod wishes;
+mod words;
 
 #[cfg(test)]
 mod membership_tests;

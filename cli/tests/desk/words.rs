@@ -273,7 +273,10 @@ fn two_who_share_read_what_they_decide_and_what_it_means() {
         (
             &[&nap[..], &["--preview"]].concat(),
             "",
-            &["2 records and 0 texts go, on 1 device beside this one", "Kim: "],
+            &[
+                "2 records and 0 texts go, on 1 device beside this one",
+                "Kim: ",
+            ],
         ),
         (
             &nap,

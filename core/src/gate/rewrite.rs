@@ -45,10 +45,20 @@ impl Again<'_> {
 }
 
 /// Characters that stand in one version of a text in the place of some in another.
-struct Hunk {
+pub(super) struct Hunk {
     position: usize,
     delete: usize,
     insert: String,
+}
+
+impl Hunk {
+    pub(super) const fn of(position: usize, delete: usize, insert: String) -> Self {
+        Self {
+            position,
+            delete,
+            insert,
+        }
+    }
 }
 
 impl Document {
@@ -225,7 +235,7 @@ impl Document {
         Ok(changes)
     }
 
-    fn splice_whole(
+    pub(super) fn splice_whole(
         &mut self,
         id: TextId,
         hunk: Hunk,
@@ -301,7 +311,7 @@ impl Document {
     }
 
     /// The characters of a text as it reads now, with the operations that inserted them.
-    fn elements(&self, id: TextId) -> Result<Vec<(OpId, String)>, GateError> {
+    pub(super) fn elements(&self, id: TextId) -> Result<Vec<(OpId, String)>, GateError> {
         let made = self.made_texts(id);
         let elements = made.iter().map(|text| self.elements_of(text));
         Ok(elements.collect::<Result<Vec<_>, _>>()?.concat())

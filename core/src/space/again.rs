@@ -279,9 +279,9 @@ impl Space {
                 asides.push((section, aside.sealed));
             }
         }
-        let mut gone = BTreeSet::new();
+        let (mut gone, mut given_up) = (BTreeSet::new(), Vec::new());
         if again.is_behind_cut == Some(true) {
-            gone = self.give_up_aside(store, page, &asides)?;
+            (gone, given_up) = self.about_nothing_here(store, &asides)?;
         }
         let mut unfit = Vec::new();
         for (section, sealed) in asides {
@@ -293,6 +293,8 @@ impl Space {
         for section in unfit {
             self.put_records_of(store, page, &section, &gone)?;
         }
+        let texts = self.say_words_again(store, page)?;
+        self.note_given_up(store, page, given_up, texts)?;
         page.transaction
             .delete(Table::Outbox, keys::again(self.number))
             .delete_prefix(Table::Outbox, keys::all_aside(self.number));
@@ -364,13 +366,12 @@ impl Space {
         }
     }
 
-    /// Finds what of this is about something that is here no more, and notes for the person how much.
-    fn give_up_aside(
+    /// What of this is about something that is here no more, with its bytes.
+    fn about_nothing_here(
         &mut self,
         store: &dyn Store,
-        page: &mut Page,
         asides: &[(Section, bool)],
-    ) -> Result<BTreeSet<RecordId>, SpaceError> {
+    ) -> Result<(BTreeSet<RecordId>, Vec<Vec<u8>>), SpaceError> {
         let own = self.actor();
         let mut known = BTreeSet::new();
         for name in self.documents.names().collect::<Vec<_>>() {
@@ -379,11 +380,13 @@ impl Space {
             self.documents.evict();
         }
         let records = asides.iter().flat_map(|(section, _)| records_of(section));
-        let records: Vec<_> = records.map(|record| (record.id(), record.bytes())).collect();
+        let records: Vec<_> = records
+            .map(|record| (record.id(), record.bytes()))
+            .collect();
         let gone = about_nothing(&records, &|id| known.contains(&id));
         let given_up = records.iter().filter(|(id, _)| gone.contains(id));
-        self.note_given_up(store, page, given_up.map(|(_, bytes)| *bytes))?;
-        Ok(gone)
+        let given_up = given_up.map(|(_, bytes)| bytes.to_vec()).collect();
+        Ok((gone, given_up))
     }
 
     /// Writes the records of changes anew that stood on something that is lost: a record stands for

@@ -252,6 +252,7 @@ impl Space {
         entropy: &mut dyn Entropy,
     ) -> Result<(), SpaceError> {
         let mut transaction = Transaction::new();
+        self.put_words_aside(store, &mut transaction)?;
         doubt(store, &mut transaction, self.number, true, entropy)?;
         store.commit(transaction.into())?;
         self.distrust();

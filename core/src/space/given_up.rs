@@ -85,13 +85,14 @@ impl Space {
 
     /// Notes how much went of what this device has to say and stands about what it could not read as
     /// forgotten.
-    pub(super) fn note_given_up<'a>(
+    pub(super) fn note_given_up(
         &self,
         store: &dyn Store,
         page: &mut Page,
-        records: impl Iterator<Item = &'a [u8]>,
+        records: Vec<Vec<u8>>,
+        texts: usize,
     ) -> Result<(), SpaceError> {
-        let given_up = GivenUp::of(records, 0);
+        let given_up = GivenUp::of(records.iter().map(Vec::as_slice), texts);
         let Some((seq, height)) = self.state.forgot.zip(self.cut()) else {
             return Ok(());
         };

@@ -95,6 +95,16 @@ pub(super) fn all_aside(number: u32) -> Vec<u8> {
     [number.to_be_bytes().as_slice(), &[4]].concat()
 }
 
+/// The prefix of the words in texts that were put aside with it.
+pub(super) fn all_words(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[21]].concat()
+}
+
+/// Those of one document.
+pub(super) fn words(number: u32, index: u32) -> Vec<u8> {
+    [all_words(number), index.to_be_bytes().to_vec()].concat()
+}
+
 /// Something that was put aside, in its order.
 pub(super) fn aside(number: u32, index: u32) -> Vec<u8> {
     [all_aside(number), index.to_be_bytes().to_vec()].concat()

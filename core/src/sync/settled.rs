@@ -57,7 +57,5 @@ impl Machine {
 fn is_sent(engine: &Engine, space: &Space) -> bool {
     let store = engine.store.as_ref();
     // What lacks what was before something was forgotten sends nothing until it has started behind that.
-    !space.holds_key()
-        || space.lacks_what_was_before()
-        || space.is_sent(store).unwrap_or_default()
+    !space.holds_key() || space.lacks_what_was_before() || space.is_sent(store).unwrap_or_default()
 }

@@ -302,9 +302,8 @@ impl World {
     fn lacks(&self, number: usize, space: &SpaceId) -> bool {
         let client = self.devices[number].client.as_ref();
         let lacks = |space: &Space| space.lacks_what_was_before();
-        client.is_some_and(|client| {
-            client.drive(|engine, _| engine.space(space).is_some_and(lacks))
-        })
+        client
+            .is_some_and(|client| client.drive(|engine, _| engine.space(space).is_some_and(lacks)))
     }
 
     /// Whether a device has left a space that a relay shows as before.

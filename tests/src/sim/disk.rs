@@ -103,7 +103,11 @@ impl Disk {
 
     pub(super) fn dump(&self) {
         let state = self.state();
-        for table in [Table::Outbox, Table::Intent] { for (k, v) in state.seen.get(&table).into_iter().flatten() { println!("{table:?} {k:?} {} {:?}", v.len(), &v[..v.len().min(40)]); } }
+        for table in [Table::Outbox, Table::Intent] {
+            for (k, v) in state.seen.get(&table).into_iter().flatten() {
+                println!("{table:?} {k:?} {} {:?}", v.len(), &v[..v.len().min(40)]);
+            }
+        }
     }
 
     /// Nothing goes wrong any more.

@@ -26,7 +26,9 @@ pub(super) fn forget(world: &mut World, number: usize, client: &Client, plan: Pl
     };
     let said = client.forgetting().forget(plan, &[item]);
     // A device that dies in the commit may have done it or not.
-    let is_perhaps = said.as_ref().is_err_and(|error| error.code() == "storage_failed");
+    let is_perhaps = said
+        .as_ref()
+        .is_err_and(|error| error.code() == "storage_failed");
     let is_sure = world.heard("have something forgotten", said).is_some();
     if is_sure || is_perhaps {
         let what = match item {

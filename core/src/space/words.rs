@@ -1,0 +1,90 @@
+//! Unsent words in texts, put aside beside the changes that they are of. Those changes stand on a past
+//! that is another one where something was forgotten; then their words are said again.
+
+use std::collections::BTreeSet;
+
+use minicbor::{Decode, Encode};
+use waymark_wire::codec;
+
+use super::receive::Page;
+use super::{Space, SpaceError, damaged, keys};
+use crate::gate::{ActorId, DocumentName, Words};
+use crate::store::{Store, Table, Transaction};
+
+/// The words of one document.
+#[derive(Decode, Encode)]
+#[cbor(map)]
+struct Row {
+    #[n(0)]
+    kind: u16,
+    #[n(1)]
+    part: u32,
+    #[n(2)]
+    words: Vec<Words>,
+}
+
+impl Space {
+    /// Puts the words aside that the log has not shown, of every document.
+    pub(super) fn put_words_aside(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+    ) -> Result<(), SpaceError> {
+        let own = self.actor();
+        let unconfirmed = self.unconfirmed(store)?;
+        let unsettled = self.unsettled.clone();
+        for (index, name) in (0..).zip(self.documents.names().collect::<Vec<_>>()) {
+            if self.comes_back(name) {
+                continue;
+            }
+            let from = unconfirmed.iter().find(|(of, _)| *of == name);
+            let from = from.map_or(u32::MAX, |(_, from)| *from);
+            let given_up = unsettled.get(&name);
+            let is_unsent = |actor: ActorId, seq: u32| {
+                let is_former = given_up.is_some_and(|given_up| given_up.holds(actor, seq));
+                is_former || (actor == own && seq >= from)
+            };
+            let document = self.documents.open(store, name, own)?;
+            let shown = document.without(&is_unsent)?;
+            let words = document.words_beyond(&shown)?;
+            self.documents.evict();
+            if !words.is_empty() {
+                let DocumentName { kind, part } = name;
+                let row = codec::encode(&Row { kind, part, words });
+                transaction.put(Table::Outbox, keys::words(self.number, index), row);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says the words again that are not in their documents. Counts the texts that are here no more.
+    pub(super) fn say_words_again(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+    ) -> Result<usize, SpaceError> {
+        let own = self.actor();
+        let mut gone = BTreeSet::new();
+        let prefix = keys::all_words(self.number);
+        for (place, row) in store.scan(Table::Outbox, &prefix, None, usize::MAX)? {
+            let broken = |_| damaged(Table::Outbox, "words that were put aside cannot be read");
+            let row: Row = codec::decode(&row, usize::MAX).map_err(broken)?;
+            let (kind, part) = (row.kind, row.part);
+            let name = DocumentName { kind, part };
+            for words in &row.words {
+                let document = self.documents.open(store, name, own)?;
+                let Some(changes) = document.say_words(words)? else {
+                    gone.insert(words.text());
+                    continue;
+                };
+                for change in &changes {
+                    page.note_local(name, change.seq);
+                }
+                self.documents
+                    .write_local(&mut page.transaction, name, &changes);
+            }
+            page.transaction.delete(Table::Outbox, place);
+        }
+        Ok(gone.len())
+    }
+}
