@@ -130,6 +130,22 @@ impl Space {
         transaction.put(Table::Space, keys::space(number), state.to_bytes());
     }
 
+    /// Prepares for another space that the card of this one was added to. Says whether it could: not
+    /// where this one was read, which may have other keys by now.
+    #[must_use]
+    pub fn join_too(
+        &self,
+        transaction: &mut Transaction,
+        number: u32,
+        welcome: &WelcomeSpace,
+    ) -> bool {
+        let is_card = self.book.is_none() && !self.is_enrolling();
+        if is_card {
+            Self::join(transaction, number, welcome, &self.keys);
+        }
+        is_card
+    }
+
     /// Prepares for a space that this device enters with `borrowed` keys, which are a member
     /// already, to become a member with its `own`.
     pub fn join_with(
