@@ -219,6 +219,7 @@ impl World {
         self.oracle.copied(number);
         let copy = self.add_device(person, disk);
         self.devices[copy].copied_at = at;
+        self.devices[copy].copy_of = Some(number);
         self.devices[copy].relay = self.devices[number].relay;
         let (keys, identities) = (
             self.devices[number].keys.clone(),

@@ -422,13 +422,15 @@ impl World {
         }
     }
 
-    /// Whether a device wrote something in a plan that another member does not have.
+    /// Whether a device wrote something in a plan that another member does not have, or the device whose
+    /// copy it is: what that had not sent is here too.
     fn holds_alone(&self, plan: PlanId, number: usize, members: &[usize]) -> bool {
         let all = members.iter().filter_map(|n| self.records(*n, plan));
         let all: Vec<BTreeSet<RecordId>> = all.collect();
+        let copy_of = self.devices[number].copy_of;
         let mut own = self.oracle.records.iter();
         own.any(|w| {
-            let is_own = w.plan == plan && w.device == number;
+            let is_own = w.plan == plan && (w.device == number || Some(w.device) == copy_of);
             is_own && all.iter().any(|there| !there.contains(&w.id))
         })
     }
