@@ -13,6 +13,7 @@ mod keys;
 mod leaving;
 mod letting_go;
 mod liars;
+mod lost;
 mod opening;
 mod property;
 mod relay;

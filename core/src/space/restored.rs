@@ -144,7 +144,16 @@ impl Space {
             let why = "it has no keys of its own here that it could give up";
             return Err(SpaceError::NotAllowed(why));
         }
-        for (name, from) in self.unconfirmed(store)? {
+        let mut unconfirmed = self.unconfirmed(store)?;
+        // What a relay has lost of this device's may never come back: the other one can have said
+        // something else in its place.
+        for (index, begins) in self.own_batches_lost(store)? {
+            unconfirmed.extend(begins);
+            transaction.delete(Table::Outbox, keys::lost_entry(self.number, index));
+        }
+        unconfirmed.sort_unstable();
+        unconfirmed.dedup_by_key(|(name, _)| *name);
+        for (name, from) in unconfirmed {
             let number = self
                 .documents
                 .number_of(name)

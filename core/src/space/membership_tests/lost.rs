@@ -1,0 +1,80 @@
+//! What a relay has lost of a device that turns out to be a copy of another.
+
+use waymark_wire::membership::Rights;
+
+use super::device::Device;
+use super::fleet::Fleet;
+use super::relay::Relay;
+use crate::space::{Space, SpaceError};
+use crate::store::Transaction;
+
+/// Reads everything, each entry whole: who signed its own ones is not known any more.
+fn read(device: &mut Device, relay: &Relay) -> Result<(), SpaceError> {
+    let (items, receipt, at_end) = relay.whole(device.space.cursor().seq, usize::MAX);
+    device.step(|space, store, _| space.receive(store, items.clone(), &receipt, at_end, 0))?;
+    device.caught_up = at_end;
+    Ok(())
+}
+
+fn renounce(device: &mut Device) {
+    let renounced = device.step(|space, store, entropy| {
+        let mut transaction = Transaction::new();
+        space.renounce(store, &mut transaction, entropy)?;
+        store.commit(transaction.into())?;
+        *space = Space::load(store, 0)?;
+        Ok(())
+    });
+    renounced.unwrap();
+}
+
+/// A phone and its copy, each of which has said something under the same number, the copy in a log that
+/// the relay has lost since; and how far both agree.
+fn stage() -> (Fleet, Device) {
+    let mut fleet = Fleet::of(&[(2, Rights::WRITE)]);
+    let mut copy = fleet.devices[0].copy();
+    let agreed = copy.space.cursor().seq;
+    copy.pull_all(&fleet.relay);
+    copy.note("the copy's");
+    copy.sync(&mut fleet.relay);
+    fleet.relay.lose_after(agreed);
+    fleet.devices[0].note("the phone's");
+    fleet.settle();
+    copy.step(|space, store, _| space.rewind(store, agreed))
+        .unwrap();
+    (fleet, copy)
+}
+
+/// Everybody would hold back for ever what one of both phones wrote, and no two would show the same.
+#[test]
+fn what_was_lost_of_a_copy_is_written_again_under_its_new_name() {
+    for is_rough in [false, true] {
+        let (mut fleet, mut copy) = stage();
+        copy.is_rough = is_rough;
+        let refused = read(&mut copy, &fleet.relay);
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, SpaceError::Restored { .. }), "{refused}");
+        renounce(&mut copy);
+        for _ in 0..4 {
+            read(&mut copy, &fleet.relay).unwrap();
+            copy.push(&mut fleet.relay);
+        }
+        copy.is_rough = false;
+        fleet.devices.push(copy);
+        fleet.settle();
+        fleet.assert_agree();
+        assert_eq!(fleet.devices[1].records().len(), 2);
+    }
+}
+
+/// The phone would say that all is sent, and be thrown away with what nobody else has.
+#[test]
+fn what_a_relay_has_lost_is_not_said_to_be_sent() {
+    let (_, mut copy) = stage();
+    let waits = |copy: &Device| {
+        let unsent = copy.space.unsent(copy.store()).unwrap();
+        (copy.space.own_words_lost(), unsent)
+    };
+    assert_eq!(waits(&copy), (1, 0));
+    renounce(&mut copy);
+    assert_eq!(waits(&copy), (0, 1));
+}
