@@ -165,7 +165,8 @@ impl World {
         let disk = self.devices[number].disk.copy();
         let written = self.oracle.len();
         let at = self.time();
-        let unsent = self.oracle.unsent_words(number);
+        let copy_of = self.devices[number].copy_of;
+        let unsent = self.oracle.unsent_words(number, copy_of);
         self.devices[number].backup = Some(Backup {
             disk,
             written,
