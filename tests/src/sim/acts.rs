@@ -250,7 +250,9 @@ impl World {
                 .devices
                 .iter()
                 .filter_map(|device| device.client.as_ref());
+            // At last of somebody who is known where it leads.
             let welcome = hosts
+                .filter(|host| !self.is_calm || is_everywhere(host))
                 .filter_map(|host| host.people().welcome(&card).ok().flatten())
                 .next();
             let Some(welcome) = welcome.filter(|welcome| before != Some(welcome)) else {
@@ -274,8 +276,9 @@ impl World {
     }
 }
 
-/// Whether a device can read wherever it is.
+/// Whether a device can read wherever it is, and relays know it there.
 fn is_everywhere(client: &Client) -> bool {
     let all = client.status().unwrap_or_default();
-    all.iter().all(|status| status.ready)
+    all.iter()
+        .all(|status| status.ready && status.problem.is_none())
 }

@@ -1,10 +1,12 @@
-//! What a relay has lost of a device that turns out to be a copy of another.
+//! What a relay has lost of a device that turns out to be a copy of another, or that has another number
+//! in what the log became.
 
 use waymark_wire::membership::Rights;
 
-use super::device::Device;
-use super::fleet::Fleet;
+use super::device::{Device, new_member};
+use super::fleet::{Fleet, keys_of};
 use super::relay::Relay;
+use crate::membership::Wish;
 use crate::space::{Space, SpaceError};
 use crate::store::Transaction;
 
@@ -77,4 +79,70 @@ fn what_a_relay_has_lost_is_not_said_to_be_sent() {
     assert_eq!(waits(&copy), (1, 0));
     renounce(&mut copy);
     assert_eq!(waits(&copy), (0, 1));
+}
+
+/// A therapist whom the client had to add once more, because the relay had lost that it did, would be
+/// asked for under the old number for ever.
+#[test]
+fn who_was_added_under_another_number_since_reads_on_with_it_and_loses_nothing() {
+    let mut fleet = Fleet::of(&[]);
+    let mut client = fleet.devices[0].copy();
+    let therapist = fleet.add(0, 2, Rights::WRITE);
+    fleet.devices[therapist].note("the therapist's");
+    fleet.settle();
+    fleet.devices[therapist].note("never sent");
+
+    // The relay has lost all of it, and somebody else comes first.
+    let mut relay = Relay::new();
+    let (log, ever) = (&fleet.relay.log[..1], &fleet.relay.ever);
+    relay.append(&[log[0].entry.clone()], ever).unwrap();
+    for (person, seed) in [(3, 9), (2, 2)] {
+        let member = new_member(person, &keys_of(seed), Rights::WRITE);
+        client.wish(&Wish::Add(member)).unwrap();
+        client.sync(&mut relay);
+    }
+    let key = fleet.devices[therapist].space.signing_key().verifying_key();
+    let welcome = client.space.welcome(&key).unwrap();
+    let old = fleet.number(therapist);
+    assert_ne!(welcome.device, old);
+
+    let device = &mut fleet.devices[therapist];
+    let take = |device: &mut Device| {
+        device.step(|space, store, _| {
+            let mut transaction = Transaction::new();
+            let is_taken = space.welcome_again(&mut transaction, &welcome);
+            store.commit(transaction.into())?;
+            *space = Space::load(store, 0)?;
+            Ok(is_taken)
+        })
+    };
+    assert_eq!(take(device), Ok(true));
+    assert_eq!(take(device), Ok(false), "it is known");
+    assert_ne!(
+        device.number(),
+        welcome.device,
+        "the relay has to say so first"
+    );
+    let before = device.space.parted_before(device.store()).unwrap();
+    device
+        .step(|space, store, _| space.rewind(store, before.unwrap()))
+        .unwrap();
+    // An old welcome would have led astray: it asks as one and as the other until it is known.
+    for asks_as in [welcome.device, old] {
+        assert_eq!(device.number(), asks_as);
+        device
+            .step(|space, store, _| space.ask_as_other(store))
+            .unwrap();
+    }
+    assert_eq!(device.number(), welcome.device);
+    device.pull_all(&relay);
+    while device.space.has_lost() {
+        device
+            .step(|space, store, entropy| space.take_up_lost(store, entropy))
+            .unwrap();
+    }
+    device.sync(&mut relay);
+    client.sync(&mut relay);
+    let both = ["never sent", "the therapist's"].map(|text| text.as_bytes().to_vec());
+    assert!(client.records().into_iter().eq(both));
 }
