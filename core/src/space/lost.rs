@@ -50,6 +50,9 @@ pub(super) struct LostRow {
     is_stranded: Option<bool>,
 }
 
+/// The documents in which a batch says something, with the first change of each.
+type Begins = Vec<(DocumentName, u32)>;
+
 impl LostRow {
     pub(super) fn new(entry: &Entry, at: EntryId, key: Option<Vec<u8>>, wishes: &[Wish]) -> Self {
         Self {
@@ -126,7 +129,7 @@ impl Space {
     pub(super) fn own_batches_lost(
         &mut self,
         store: &dyn Store,
-    ) -> Result<Vec<(u32, Vec<(DocumentName, u32)>)>, SpaceError> {
+    ) -> Result<Vec<(u32, Begins)>, SpaceError> {
         let own = self.actor();
         let is_meant = |lost: &Lost| lost.kind == Kind::Batch && self.is_own(lost.device);
         let lost: Vec<Lost> = self.lost.iter().copied().filter(is_meant).collect();

@@ -163,6 +163,16 @@ impl Space {
             let place = keys::unsettled(self.number, number);
             transaction.put(Table::Outbox, place, unsettled.to_bytes());
         }
+        // What it was to carry for others is carried by whom it becomes.
+        let known = self.book.as_ref().map(|book| book.membership().height());
+        let heights = known.map_or(0, |height| height.0 + 1);
+        let sealed = self.all_sealed(store)?.into_iter();
+        let carries = sealed.filter(|sealed| sealed.entry.header().kind == Kind::Carry);
+        for (index, sealed) in (self.next_lost()..).zip(carries) {
+            let row = self.lost_row(store, &sealed.entry, heights)?;
+            let place = keys::lost_entry(self.number, index);
+            transaction.put(Table::Outbox, place, row.to_bytes());
+        }
         transaction
             .delete_prefix(Table::Outbox, keys::sealed(self.number))
             .delete(Table::Outbox, keys::plan(self.number));

@@ -236,7 +236,7 @@ impl Space {
 
     /// An entry as it is kept while it is lost: with the key that opens it, which another branch may
     /// not lead to, and with what this device wanted by it, or of another's, who was to go.
-    fn lost_row(
+    pub(super) fn lost_row(
         &self,
         store: &dyn Store,
         entry: &Entry,

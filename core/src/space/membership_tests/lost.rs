@@ -68,6 +68,44 @@ fn what_was_lost_of_a_copy_is_written_again_under_its_new_name() {
     }
 }
 
+/// What somebody said who is not there any more would be gone with the name of the one who was to carry
+/// it.
+#[test]
+fn what_a_copy_was_to_carry_is_carried_under_its_new_name() {
+    let mut fleet = Fleet::of(&[(2, Rights::WRITE)]);
+    let mut copy = fleet.devices[0].copy();
+    copy.pull_all(&fleet.relay);
+    let agreed = copy.space.cursor().seq;
+    fleet.devices[1].note("the therapist's");
+    fleet.sync(1);
+    copy.pull_all(&fleet.relay);
+    fleet.relay.lose_after(agreed);
+    fleet.devices.pop();
+    copy.step(|space, store, _| space.rewind(store, agreed))
+        .unwrap();
+    copy.step(|space, store, entropy| space.take_up_lost(store, entropy))
+        .unwrap();
+    assert_eq!(copy.space.outbox(copy.store()).unwrap().len(), 1);
+
+    fleet.devices[0].note("the phone's");
+    fleet.sync(0);
+    let refused = read(&mut copy, &fleet.relay).unwrap_err();
+    assert!(matches!(refused, SpaceError::Restored { .. }), "{refused}");
+    renounce(&mut copy);
+    for _ in 0..4 {
+        read(&mut copy, &fleet.relay).unwrap();
+        copy.push(&mut fleet.relay);
+        copy.step(|space, store, entropy| space.take_up_lost(store, entropy))
+            .unwrap();
+        copy.step(|space, store, entropy| space.take_up_stranded(store, entropy))
+            .unwrap();
+    }
+    fleet.devices.push(copy);
+    fleet.settle();
+    let both = ["the phone's", "the therapist's"].map(|text| text.as_bytes().to_vec());
+    assert!(fleet.devices[0].records().into_iter().eq(both));
+}
+
 /// The phone would say that all is sent, and be thrown away with what nobody else has.
 #[test]
 fn what_a_relay_has_lost_is_not_said_to_be_sent() {
