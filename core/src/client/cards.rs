@@ -140,28 +140,45 @@ impl People<'_> {
         let mut next = engine.next_number()?;
         for space in &welcome.spaces {
             let has_key = |known: &Space| known.signing_key().verifying_key() == space.signing_key;
-            let mut known = engine.spaces().iter();
-            if let Some(known) = known.find(|k| k.id() == space.space || has_key(k)) {
+            if let Some(known) = engine.space(&space.space) {
                 if has_key(known) && known.welcome_again(&mut transaction, space) {
                     numbers.push(known.number());
                 }
                 continue;
             }
-            if engine.space(&space.space).is_some() || !joined.insert(space.space) {
-                let reason = "it names a space that this device is in already".into();
+            if !joined.insert(space.space) {
+                let reason = "it names a space twice".into();
                 return Err(WaymarkError::BadCard { reason });
+            }
+            // One card may be a member of several spaces. Only one that this welcome does not name can
+            // be what was damaged on its way.
+            let is_named = |known: &Space| welcome.spaces.iter().any(|s| s.space == known.id());
+            let is_free = |known: &Space| !is_named(known) && !numbers.contains(&known.number());
+            let mut of_card = engine.spaces().iter().filter(|known| has_key(known));
+            if let Some(known) = of_card.find(|known| is_free(known)) {
+                if known.welcome_again(&mut transaction, space) {
+                    numbers.push(known.number());
+                }
+                continue;
             }
             let home = home::home_of(engine).filter(|_| space.kind == SpaceKind::Home);
             if home.is_some_and(|home| home.cursor().seq > 0 || home.is_unheard_of()) {
                 let reason = "it leads into another home than this device's".into();
                 return Err(WaymarkError::BadCard { reason });
             }
-            let keys = cards::card_keys(engine.store.as_ref(), &space.signing_key)?;
-            let keys = keys.ok_or_else(|| WaymarkError::BadCard {
-                reason: "it is not for a card of this device".into(),
-            })?;
-            Space::join(&mut transaction, next, space, &keys);
-            transaction.delete(Table::Meta, cards::card_key(&space.signing_key));
+            let mut of_card = engine.spaces().iter().filter(|known| has_key(known));
+            if let Some(known) = of_card.next() {
+                if !known.join_too(&mut transaction, next, space) {
+                    continue;
+                }
+            } else {
+                let keys = cards::card_keys(engine.store.as_ref(), &space.signing_key)?;
+                let keys = keys.ok_or_else(|| WaymarkError::BadCard {
+                    reason: "it is not for a card of this device".into(),
+                })?;
+                Space::join(&mut transaction, next, space, &keys);
+                transaction.delete(Table::Meta, cards::card_key(&space.signing_key));
+            }
             numbers.push(next);
             next += 1;
         }
@@ -184,4 +201,100 @@ fn first_keys(card: &ContactCard) -> Result<KeySet, WaymarkError> {
         .first()
         .cloned()
         .ok_or_else(|| WaymarkError::BadCard { reason: reason() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use waymark_wire::chain::{ChainTag, Position};
+    use waymark_wire::ids::{DeviceNumber, EntryId, SpaceId};
+    use waymark_wire::signature::VerifyingKey;
+
+    use super::*;
+    use crate::client::{Client, Config};
+    use crate::crypto::SeededEntropy;
+    use crate::driver::{Clock, Http};
+    use crate::membership::{RelayAddress, WelcomeSpace};
+    use crate::store::MemoryDisk;
+    use crate::sync::Timestamp;
+
+    #[derive(Debug)]
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> Timestamp {
+            Timestamp(1_777_636_800_000)
+        }
+    }
+
+    /// A therapist's tablet, and the key of its card.
+    fn tablet() -> (Client, VerifyingKey) {
+        let store = Box::new(MemoryDisk::new().open().unwrap());
+        let entropy = Box::new(SeededEntropy::new([1; 32]));
+        let config = Config::new("/nowhere", "http://relay");
+        let (clock, http) = (Arc::new(Noon), Http::new(&[]).unwrap());
+        let client = Client::with_http(config, (store, entropy), clock, http).unwrap();
+        let card = client.people().card("Ada", "tablet").unwrap();
+        let card = ContactCard::parse(&card).unwrap();
+        (client, card.keys[0].signing_key)
+    }
+
+    /// Accepts a welcome to plans whose logs reach this far.
+    fn accept(client: &Client, key: VerifyingKey, plans: &[u8], seq: u64) {
+        let chain = ChainTag([1; 16]);
+        let space = |plan: &u8| WelcomeSpace {
+            space: SpaceId([*plan; 32]),
+            kind: SpaceKind::Care,
+            relay: RelayAddress {
+                url: "http://relay".into(),
+                key: None,
+            },
+            signing_key: key,
+            device: DeviceNumber(1),
+            added_by: EntryId([9; 32]),
+            reaches: Position { seq, chain },
+        };
+        let spaces = plans.iter().map(space).collect();
+        let accepted = client.people().accept(&Welcome { spaces }.to_bytes());
+        accepted.unwrap();
+    }
+
+    fn plans(client: &Client) -> Vec<u8> {
+        let mut plans: Vec<u8> = client.people().plans().iter().map(|p| p.0[0]).collect();
+        plans.sort_unstable();
+        plans
+    }
+
+    /// A plan that was never read became another one that the same card is in. What the therapist had
+    /// written there, and nobody had, was not to be seen any more.
+    #[test]
+    fn no_welcome_makes_one_plan_of_two() {
+        let (client, key) = tablet();
+        accept(&client, key, &[1, 2], 5);
+        assert_eq!(plans(&client), [1, 2]);
+        accept(&client, key, &[2], 7);
+        assert_eq!(plans(&client), [1, 2]);
+        accept(&client, key, &[2, 1], 9);
+        assert_eq!(plans(&client), [1, 2]);
+    }
+
+    /// Whoever was added to a second plan with the same card would never come into it, or lose the
+    /// first.
+    #[test]
+    fn a_card_that_is_in_two_plans_comes_into_both() {
+        let (client, key) = tablet();
+        accept(&client, key, &[1], 5);
+        accept(&client, key, &[1, 2], 7);
+        assert_eq!(plans(&client), [1, 2]);
+    }
+
+    /// Who carried a welcome may have damaged it: the next one has to lead on all the same.
+    #[test]
+    fn a_welcome_takes_the_place_of_one_that_led_nowhere() {
+        let (client, key) = tablet();
+        accept(&client, key, &[7], 5);
+        accept(&client, key, &[1, 2], 5);
+        assert_eq!(plans(&client), [1, 2]);
+    }
 }

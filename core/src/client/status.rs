@@ -35,7 +35,7 @@ pub struct Status {
     pub ended: bool,
     /// Changes that wait to be sealed, at most 4,096 are counted.
     pub unsent: u32,
-    /// Sealed entries that the log has not shown yet.
+    /// Sealed entries that the log has not shown yet, or that it showed and the relay has lost.
     pub on_the_way: u32,
     /// Sections that wait for others' changes.
     pub waiting: u32,
@@ -162,7 +162,7 @@ fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
             .map(|next| PlanId(next.0)),
         ended: space.has_ended(),
         unsent: count(space.unsent(store)?),
-        on_the_way: count(space.outbox(store)?.len()),
+        on_the_way: count(space.outbox(store)?.len() + space.own_words_lost()),
         waiting: count(space.waiting()),
         held: count(space.quarantined(store)?.len()),
         not_done: space.not_done(store)?,

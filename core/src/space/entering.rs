@@ -130,6 +130,22 @@ impl Space {
         transaction.put(Table::Space, keys::space(number), state.to_bytes());
     }
 
+    /// Prepares for another space that the card of this one was added to. Says whether it could: not
+    /// where this one was read, which may have other keys by now.
+    #[must_use]
+    pub fn join_too(
+        &self,
+        transaction: &mut Transaction,
+        number: u32,
+        welcome: &WelcomeSpace,
+    ) -> bool {
+        let is_card = self.book.is_none() && !self.is_enrolling();
+        if is_card {
+            Self::join(transaction, number, welcome, &self.keys);
+        }
+        is_card
+    }
+
     /// Prepares for a space that this device enters with `borrowed` keys, which are a member
     /// already, to become a member with its `own`.
     pub fn join_with(
@@ -234,8 +250,9 @@ impl Space {
     }
 
     /// Takes another welcome for the same membership, as long as the first has led nowhere: it may
-    /// have been damaged on its way, or the relay has lost the entry that it names. Says whether it was
-    /// taken; then the space is to be loaded again.
+    /// have been damaged on its way, or the relay has lost the entry that it names. Of a welcome under
+    /// another number only that is noted, since only the relay can tell which of both logs it goes on
+    /// with. Says whether it was taken; then the space is to be loaded again.
     #[must_use]
     pub fn welcome_again(&self, transaction: &mut Transaction, welcome: &WelcomeSpace) -> bool {
         let mut state = self.state.clone();
@@ -244,10 +261,17 @@ impl Space {
             state.kind = welcome.kind;
             state.relay = welcome.relay.clone();
             state.cursor = Cursor::start(&welcome.space);
-        } else if self.state.id != welcome.space
-            || (self.state.device.is_some() && self.reaches_welcome())
-        {
+        } else if self.state.id != welcome.space {
             return false;
+        } else if self.state.device.is_some() && self.reaches_welcome() {
+            // Where the relay does not know this device any more, it is to go by that.
+            let is_other = self.state.device != Some(welcome.device) && !self.is_enrolling();
+            let is_news = is_other && self.state.named != Some(welcome.device);
+            if is_news {
+                state.named = Some(welcome.device);
+                transaction.put(Table::Space, keys::space(self.number), state.to_bytes());
+            }
+            return is_news;
         }
         state.welcomed_as = Some(welcome.device);
         state.welcome = Some((welcome.added_by, welcome.reaches));

@@ -158,6 +158,7 @@ impl Space {
                 ));
             }
             self.state.device = Some(own.device);
+            self.state.named = None;
         }
         Ok(())
     }

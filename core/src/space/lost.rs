@@ -13,9 +13,10 @@ use waymark_wire::padding;
 use zeroize::Zeroizing;
 
 use super::heal::Returned;
+use super::reseal::is_like_batch;
 use super::{Space, SpaceError, actor, damaged, keys, outbox};
 use crate::crypto::{Entropy, EpochKey, open};
-use crate::gate::{ActorId, Section, decode_batch};
+use crate::gate::{ActorId, DocumentName, Section, decode_batch};
 use crate::membership::Wish;
 use crate::store::{Store, Table, Transaction};
 
@@ -49,6 +50,9 @@ pub(super) struct LostRow {
     #[n(4)]
     is_stranded: Option<bool>,
 }
+
+/// The documents in which a batch says something, with the first change of each.
+type Begins = Vec<(DocumentName, u32)>;
 
 impl LostRow {
     pub(super) fn new(entry: &Entry, at: EntryId, key: Option<Vec<u8>>, wishes: &[Wish]) -> Self {
@@ -107,6 +111,52 @@ impl Space {
     pub(crate) fn first_lost(&self) -> Option<u32> {
         let mut waiting = self.lost.iter().filter(|lost| !lost.is_stranded);
         waiting.next().map(|lost| lost.index)
+    }
+
+    /// How many entries of this device with what a person wrote a relay has lost, so that nobody may
+    /// have them until they are in the log again.
+    #[must_use]
+    pub fn own_words_lost(&self) -> usize {
+        let own = self.lost.iter().filter(|lost| {
+            let is_own = Some(lost.device) == self.state.device;
+            is_own && is_like_batch(lost.kind)
+        });
+        own.count()
+    }
+
+    /// Where in its documents the batches of this device begin that a relay has lost, with the number
+    /// under which each is kept. Nothing where somebody else has built on one of them: then all of
+    /// them stay what they are.
+    pub(super) fn own_batches_lost(
+        &mut self,
+        store: &dyn Store,
+    ) -> Result<Vec<(u32, Begins)>, SpaceError> {
+        let own = self.actor();
+        let is_meant = |lost: &Lost| lost.kind == Kind::Batch && self.is_own(lost.device);
+        let lost: Vec<Lost> = self.lost.iter().copied().filter(is_meant).collect();
+        let mut batches = Vec::new();
+        for lost in lost {
+            let (row, entry) = self.stored_lost(store, &lost)?;
+            let Some(key) = &row.key else { continue };
+            let key = EpochKey::from_slice(&key.0)?;
+            let header = entry.header().to_bytes();
+            let padded = open(&key, &self.state.id.0, &row.at.0, &header, entry.body())?;
+            let text = padding::unpad(&padded).ok_or_else(broken)?;
+            let sections = decode_batch(own, text)?;
+            let begins = sections
+                .iter()
+                .map(|section| (section.name(), section.first_seq()));
+            let begins: Vec<_> = begins.collect();
+            for (name, from) in &begins {
+                let document = self.documents.open(store, *name, own)?;
+                let without = document.without(&|actor, seq| actor == own && seq >= *from);
+                if without.is_err() {
+                    return Ok(Vec::new());
+                }
+            }
+            batches.push((lost.index, begins));
+        }
+        Ok(batches)
     }
 
     /// The lost entries to append again next.

@@ -15,6 +15,7 @@ mod leaving;
 mod left;
 mod letting_go;
 mod liars;
+mod lost;
 mod opening;
 mod property;
 mod relay;

@@ -151,7 +151,16 @@ impl Space {
             let why = "it has no keys of its own here that it could give up";
             return Err(SpaceError::NotAllowed(why));
         }
-        for (name, from) in self.unconfirmed(store)? {
+        let mut unconfirmed = self.unconfirmed(store)?;
+        // What a relay has lost of this device's may never come back: the other one can have said
+        // something else in its place.
+        for (index, begins) in self.own_batches_lost(store)? {
+            unconfirmed.extend(begins);
+            transaction.delete(Table::Outbox, keys::lost_entry(self.number, index));
+        }
+        unconfirmed.sort_unstable();
+        unconfirmed.dedup_by_key(|(name, _)| *name);
+        for (name, from) in unconfirmed {
             let number = self
                 .documents
                 .number_of(name)
@@ -160,6 +169,16 @@ impl Space {
             unsettled.leave(self.actor(), from);
             let place = keys::unsettled(self.number, number);
             transaction.put(Table::Outbox, place, unsettled.to_bytes());
+        }
+        // What it was to carry for others is carried by whom it becomes.
+        let known = self.book.as_ref().map(|book| book.membership().height());
+        let heights = known.map_or(0, |height| height.0 + 1);
+        let sealed = self.all_sealed(store)?.into_iter();
+        let carries = sealed.filter(|sealed| sealed.entry.header().kind == Kind::Carry);
+        for (index, sealed) in (self.next_lost()..).zip(carries) {
+            let row = self.lost_row(store, &sealed.entry, heights)?;
+            let place = keys::lost_entry(self.number, index);
+            transaction.put(Table::Outbox, place, row.to_bytes());
         }
         transaction
             .delete_prefix(Table::Outbox, keys::sealed(self.number))

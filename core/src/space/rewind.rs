@@ -38,6 +38,53 @@ impl Space {
         gone_back
     }
 
+    /// The place of the log before the entry that made this device a member, where it was welcomed
+    /// under another number since: up to there at most the log that it has read and the one in which
+    /// it has that number are one. `None` where there is no such welcome, or that place is not kept
+    /// here.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn parted_before(&self, store: &dyn Store) -> Result<Option<u64>, SpaceError> {
+        let named = self.state.named;
+        let own = self.own().filter(|_| !self.is_enrolling());
+        let own = own.filter(|own| own.since.0 > 0 && named.is_some_and(|n| n != own.device));
+        let Some(own) = own else {
+            return Ok(None);
+        };
+        let mut height = self.state.base.as_ref().map_or(0, |base| base.heights);
+        let mut before = None;
+        self.walk(store, |(entry, _), cursor| {
+            if entry.header().kind == Kind::Membership {
+                if height == own.since.0 {
+                    before = cursor.seq.checked_sub(1);
+                }
+                height += 1;
+            }
+        })?;
+        Ok(before)
+    }
+
+    /// Has this device, which is no member as far as it has read, ask as the other one of the two that
+    /// it was welcomed as: a welcome may be older than what it had read.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails.
+    pub fn ask_as_other(&mut self, store: &mut dyn Store) -> Result<(), SpaceError> {
+        if self.state.device.is_some() || self.state.named.is_none() {
+            return Ok(());
+        }
+        let before = self.state.clone();
+        std::mem::swap(&mut self.state.named, &mut self.state.welcomed_as);
+        let mut transaction = Transaction::new();
+        self.save(&mut transaction);
+        if let Err(error) = store.commit(transaction.into()) {
+            self.state = before;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
     fn try_rewind(&mut self, store: &mut dyn Store, seq: u64) -> Result<(), SpaceError> {
         if let Some(forgot) = self.state.forgot.filter(|forgot| seq < *forgot) {
             return Err(SpaceError::Forgotten { seq: forgot });
@@ -121,7 +168,11 @@ impl Space {
         let stays = |own: &DeviceNumber| since(*own).is_none_or(|at| at.0 == 0 || is_kept(at));
         // Where its entering is appended as it was, it has its number again.
         let gone = state.device.filter(|own| !stays(own));
-        state.welcomed_as = gone.or(state.welcomed_as);
+        if gone.is_some() {
+            let named = state.named.take();
+            state.welcomed_as = named.or(gone);
+            state.named = named.and(gone);
+        }
         state.device = state.device.filter(stays);
         // What the welcome promised was there once, and need not come again in this form.
         let reached = kept.cursor.position();
@@ -188,7 +239,7 @@ impl Space {
 
     /// An entry as it is kept while it is lost: with the key that opens it, which another branch may
     /// not lead to, and with what this device wanted by it, or of another's, who was to go.
-    fn lost_row(
+    pub(super) fn lost_row(
         &self,
         store: &dyn Store,
         entry: &Entry,

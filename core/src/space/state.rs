@@ -33,6 +33,8 @@ pub(crate) struct SpaceState {
     pub(super) welcome: Option<(EntryId, Position)>,
     /// The number that the welcome said we have.
     pub(super) welcomed_as: Option<DeviceNumber>,
+    /// Another number that a later welcome said we have: in a log that goes on otherwise.
+    pub(super) named: Option<DeviceNumber>,
     /// The relay's history that the last receipt was of.
     pub(super) generation: Option<Generation>,
     /// Counters of every membership's last entry, by number.
@@ -226,6 +228,8 @@ struct Row {
     accepts_unconfirmed: Option<bool>,
     #[n(33)]
     rests_on_one: Option<bool>,
+    #[n(34)]
+    named: Option<DeviceNumber>,
 }
 
 #[derive(Decode, Encode)]
@@ -323,6 +327,7 @@ impl SpaceState {
             counter: 0,
             welcome: None,
             welcomed_as: None,
+            named: None,
             generation: None,
             counters: Vec::new(),
             renewed: None,
@@ -366,6 +371,7 @@ impl SpaceState {
             generation: self.generation,
             counters: self.counters.clone(),
             welcomed_as: self.welcomed_as,
+            named: self.named,
             renewed: self.renewed.as_ref().map(|keys| Bytes(keys.to_vec())),
             becomes: self.becomes.as_ref().map(|keys| Bytes(keys.to_vec())),
             left: self.left.then_some(true),
@@ -427,6 +433,7 @@ impl SpaceState {
             generation: row.generation,
             counters: row.counters,
             welcomed_as: row.welcomed_as,
+            named: row.named,
             renewed: row.renewed.map(|keys| Zeroizing::new(keys.0)),
             becomes: row.becomes.map(|keys| Zeroizing::new(keys.0)),
             left: row.left.unwrap_or_default(),

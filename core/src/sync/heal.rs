@@ -133,6 +133,15 @@ impl Machine {
         let Some((space, store, _)) = engine.parts(number) else {
             return false;
         };
+        // It was added once more, in a log that goes on otherwise.
+        if let Ok(Some(seq)) = space.parted_before(store) {
+            self.go_back(engine, number, seq, now);
+            return true;
+        }
+        if let Err(error) = space.ask_as_other(store) {
+            self.space_failed(engine, number, error.into(), now);
+            return true;
+        }
         if !space.heals()
             || !space.has_all_after(0)
             || !matches!(space.may_return(store, now.0, DAY_MS), Ok(true))

@@ -171,7 +171,8 @@ impl World {
         let disk = self.devices[number].disk.copy();
         let written = self.oracle.len();
         let at = self.time();
-        let unsent = self.oracle.unsent_words(number);
+        let copy_of = self.devices[number].copy_of;
+        let unsent = self.oracle.unsent_words(number, copy_of);
         self.devices[number].backup = Some(Backup {
             disk,
             written,
@@ -225,6 +226,7 @@ impl World {
         self.oracle.copied(number);
         let copy = self.add_device(person, disk);
         self.devices[copy].copied_at = at;
+        self.devices[copy].copy_of = Some(number);
         self.devices[copy].relay = self.devices[number].relay;
         let (keys, identities) = (
             self.devices[number].keys.clone(),
@@ -254,7 +256,9 @@ impl World {
                 .devices
                 .iter()
                 .filter_map(|device| device.client.as_ref());
+            // At last of somebody who is known where it leads.
             let welcome = hosts
+                .filter(|host| !self.is_calm || is_everywhere(host))
                 .filter_map(|host| host.people().welcome(&card).ok().flatten())
                 .next();
             let Some(welcome) = welcome.filter(|welcome| before != Some(welcome)) else {
@@ -278,8 +282,9 @@ impl World {
     }
 }
 
-/// Whether a device can read wherever it is.
+/// Whether a device can read wherever it is, and relays know it there.
 fn is_everywhere(client: &Client) -> bool {
     let all = client.status().unwrap_or_default();
-    all.iter().all(|status| status.ready)
+    all.iter()
+        .all(|status| status.ready && status.problem.is_none())
 }

@@ -62,6 +62,8 @@ pub(super) struct Device {
     /// The time from which it has a database that was another device's then, or that it is again as it
     /// was.
     pub(super) copied_at: Option<i64>,
+    /// The device whose database it began with.
+    pub(super) copy_of: Option<usize>,
     /// Every epoch key that it ever held, by space.
     pub(super) keys: BTreeMap<SpaceId, BTreeSet<[u8; 32]>>,
     /// Every key that it ever signed with, by space.
@@ -95,6 +97,7 @@ impl Device {
             apart_until: i64::MIN,
             backup: None,
             copied_at: None,
+            copy_of: None,
             keys: BTreeMap::new(),
             identities: BTreeMap::new(),
             busy: (0, 0),

@@ -68,8 +68,9 @@ pub(super) struct Word {
     pub(super) word: String,
     pub(super) place: usize,
     pub(super) fate: Fate,
-    /// Two copies of its device had it unsent, or its device and a backup of it: each may write it.
-    pub(super) is_copied: bool,
+    /// Copies of its device that had it unsent, and backups with it that were put back although the
+    /// device had written it under other keys since: each may write it once more.
+    pub(super) copies: usize,
 }
 
 /// What is known of something written.
@@ -130,7 +131,7 @@ impl Oracle {
             word,
             place,
             fate: Fate::Kept,
-            is_copied: false,
+            copies: 0,
         });
     }
 
@@ -154,14 +155,18 @@ impl Oracle {
     pub(super) fn copied(&mut self, device: usize) {
         let words = self.words.iter_mut();
         for word in words.filter(|w| w.device == device && w.fate == Fate::Kept) {
-            word.is_copied = true;
+            word.copies += 1;
         }
     }
 
-    /// The words that a device has not sent, by their places.
-    pub(super) fn unsent_words(&self, device: usize) -> Vec<usize> {
-        let words = self.words.iter();
-        let unsent = words.filter(|w| w.device == device && w.fate == Fate::Kept);
+    /// The words that a device has not sent, by their places, with those that it may have from the
+    /// device whose copy it is.
+    pub(super) fn unsent_words(&self, device: usize, copy_of: Option<usize>) -> Vec<usize> {
+        let is_unsent = |word: &&Word| {
+            let is_own = word.device == device && word.fate == Fate::Kept;
+            is_own || (Some(word.device) == copy_of && word.copies > 0)
+        };
+        let unsent = self.words.iter().filter(is_unsent);
         unsent.map(|word| word.place).collect()
     }
 
@@ -169,7 +174,7 @@ impl Oracle {
     pub(super) fn unsent_again(&mut self, places: &[usize]) {
         let words = self.words.iter_mut();
         for word in words.filter(|word| places.contains(&word.place)) {
-            word.is_copied = true;
+            word.copies += 1;
         }
     }
 

@@ -1,0 +1,186 @@
+//! What a relay has lost of a device that turns out to be a copy of another, or that has another number
+//! in what the log became.
+
+use waymark_wire::membership::Rights;
+
+use super::device::{Device, new_member};
+use super::fleet::{Fleet, keys_of};
+use super::relay::Relay;
+use crate::membership::Wish;
+use crate::space::{Space, SpaceError};
+use crate::store::Transaction;
+
+/// Reads everything, each entry whole: who signed its own ones is not known any more.
+fn read(device: &mut Device, relay: &Relay) -> Result<(), SpaceError> {
+    let (items, receipt, at_end) = relay.whole(device.space.cursor().seq, usize::MAX);
+    device.step(|space, store, _| space.receive(store, items.clone(), &receipt, at_end, 0))?;
+    device.caught_up = at_end;
+    Ok(())
+}
+
+fn renounce(device: &mut Device) {
+    let renounced = device.step(|space, store, entropy| {
+        let mut transaction = Transaction::new();
+        space.renounce(store, &mut transaction, entropy)?;
+        store.commit(transaction.into())?;
+        *space = Space::load(store, 0)?;
+        Ok(())
+    });
+    renounced.unwrap();
+}
+
+/// A phone and its copy, each of which has said something under the same number, the copy in a log that
+/// the relay has lost since; and how far both agree.
+fn stage() -> (Fleet, Device) {
+    let mut fleet = Fleet::of(&[(2, Rights::WRITE)]);
+    let mut copy = fleet.devices[0].copy();
+    let agreed = copy.space.cursor().seq;
+    copy.pull_all(&fleet.relay);
+    copy.note("the copy's");
+    copy.sync(&mut fleet.relay);
+    fleet.relay.lose_after(agreed);
+    fleet.devices[0].note("the phone's");
+    fleet.settle();
+    copy.step(|space, store, _| space.rewind(store, agreed))
+        .unwrap();
+    (fleet, copy)
+}
+
+/// Everybody would hold back for ever what one of both phones wrote, and no two would show the same.
+#[test]
+fn what_was_lost_of_a_copy_is_written_again_under_its_new_name() {
+    for is_rough in [false, true] {
+        let (mut fleet, mut copy) = stage();
+        copy.is_rough = is_rough;
+        let refused = read(&mut copy, &fleet.relay);
+        let refused = refused.unwrap_err();
+        assert!(matches!(refused, SpaceError::Restored { .. }), "{refused}");
+        renounce(&mut copy);
+        for _ in 0..4 {
+            read(&mut copy, &fleet.relay).unwrap();
+            copy.push(&mut fleet.relay);
+        }
+        copy.is_rough = false;
+        fleet.devices.push(copy);
+        fleet.settle();
+        fleet.assert_agree();
+        assert_eq!(fleet.devices[1].records().len(), 2);
+    }
+}
+
+/// What somebody said who is not there any more would be gone with the name of the one who was to carry
+/// it.
+#[test]
+fn what_a_copy_was_to_carry_is_carried_under_its_new_name() {
+    let mut fleet = Fleet::of(&[(2, Rights::WRITE)]);
+    let mut copy = fleet.devices[0].copy();
+    copy.pull_all(&fleet.relay);
+    let agreed = copy.space.cursor().seq;
+    fleet.devices[1].note("the therapist's");
+    fleet.sync(1);
+    copy.pull_all(&fleet.relay);
+    fleet.relay.lose_after(agreed);
+    fleet.devices.pop();
+    copy.step(|space, store, _| space.rewind(store, agreed))
+        .unwrap();
+    copy.step(|space, store, entropy| space.take_up_lost(store, entropy))
+        .unwrap();
+    assert_eq!(copy.space.outbox(copy.store()).unwrap().len(), 1);
+
+    fleet.devices[0].note("the phone's");
+    fleet.sync(0);
+    let refused = read(&mut copy, &fleet.relay).unwrap_err();
+    assert!(matches!(refused, SpaceError::Restored { .. }), "{refused}");
+    renounce(&mut copy);
+    for _ in 0..4 {
+        read(&mut copy, &fleet.relay).unwrap();
+        copy.push(&mut fleet.relay);
+        copy.step(|space, store, entropy| space.take_up_lost(store, entropy))
+            .unwrap();
+        copy.step(|space, store, entropy| space.take_up_stranded(store, entropy))
+            .unwrap();
+    }
+    fleet.devices.push(copy);
+    fleet.settle();
+    let both = ["the phone's", "the therapist's"].map(|text| text.as_bytes().to_vec());
+    assert!(fleet.devices[0].records().into_iter().eq(both));
+}
+
+/// The phone would say that all is sent, and be thrown away with what nobody else has.
+#[test]
+fn what_a_relay_has_lost_is_not_said_to_be_sent() {
+    let (_, mut copy) = stage();
+    let waits = |copy: &Device| {
+        let unsent = copy.space.unsent(copy.store()).unwrap();
+        (copy.space.own_words_lost(), unsent)
+    };
+    assert_eq!(waits(&copy), (1, 0));
+    renounce(&mut copy);
+    assert_eq!(waits(&copy), (0, 1));
+}
+
+/// A therapist whom the client had to add once more, because the relay had lost that it did, would be
+/// asked for under the old number for ever.
+#[test]
+fn who_was_added_under_another_number_since_reads_on_with_it_and_loses_nothing() {
+    let mut fleet = Fleet::of(&[]);
+    let mut client = fleet.devices[0].copy();
+    let therapist = fleet.add(0, 2, Rights::WRITE);
+    fleet.devices[therapist].note("the therapist's");
+    fleet.settle();
+    fleet.devices[therapist].note("never sent");
+
+    // The relay has lost all of it, and somebody else comes first.
+    let mut relay = Relay::new();
+    let (log, ever) = (&fleet.relay.log[..1], &fleet.relay.ever);
+    relay.append(&[log[0].entry.clone()], ever).unwrap();
+    for (person, seed) in [(3, 9), (2, 2)] {
+        let member = new_member(person, &keys_of(seed), Rights::WRITE);
+        client.wish(&Wish::Add(member)).unwrap();
+        client.sync(&mut relay);
+    }
+    let key = fleet.devices[therapist].space.signing_key().verifying_key();
+    let welcome = client.space.welcome(&key).unwrap();
+    let old = fleet.number(therapist);
+    assert_ne!(welcome.device, old);
+
+    let device = &mut fleet.devices[therapist];
+    let take = |device: &mut Device| {
+        device.step(|space, store, _| {
+            let mut transaction = Transaction::new();
+            let is_taken = space.welcome_again(&mut transaction, &welcome);
+            store.commit(transaction.into())?;
+            *space = Space::load(store, 0)?;
+            Ok(is_taken)
+        })
+    };
+    assert_eq!(take(device), Ok(true));
+    assert_eq!(take(device), Ok(false), "it is known");
+    assert_ne!(
+        device.number(),
+        welcome.device,
+        "the relay has to say so first"
+    );
+    let before = device.space.parted_before(device.store()).unwrap();
+    device
+        .step(|space, store, _| space.rewind(store, before.unwrap()))
+        .unwrap();
+    // An old welcome would have led astray: it asks as one and as the other until it is known.
+    for asks_as in [welcome.device, old] {
+        assert_eq!(device.number(), asks_as);
+        device
+            .step(|space, store, _| space.ask_as_other(store))
+            .unwrap();
+    }
+    assert_eq!(device.number(), welcome.device);
+    device.pull_all(&relay);
+    while device.space.has_lost() {
+        device
+            .step(|space, store, entropy| space.take_up_lost(store, entropy))
+            .unwrap();
+    }
+    device.sync(&mut relay);
+    client.sync(&mut relay);
+    let both = ["never sent", "the therapist's"].map(|text| text.as_bytes().to_vec());
+    assert!(client.records().into_iter().eq(both));
+}
