@@ -11,6 +11,7 @@ mod fleet;
 mod held;
 mod keys;
 mod leaving;
+mod left_out;
 mod letting_go;
 mod liars;
 mod opening;
