@@ -4,6 +4,7 @@
 mod acks;
 mod carries;
 mod checkpoints;
+mod copies;
 mod crashes;
 mod device;
 mod ending;

@@ -216,12 +216,13 @@ impl Space {
         store: &dyn Store,
     ) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
         let mut first: Vec<(DocumentName, u32)> = Vec::new();
+        let own = self.actor();
         let is_own = |sealed: &Sealed| sealed.entry.header().kind == Kind::Batch;
         for sealed in self.all_sealed(store)?.into_iter().filter(is_own) {
             let padded = self.text_of(&sealed.entry)?;
             let broken = || damaged(Table::Outbox, "a batch on its way cannot be read");
             let text = padding::unpad(&padded).ok_or_else(broken)?;
-            for section in decode_batch(self.actor(), text)? {
+            for section in decode_batch(own, text)? {
                 first.push((section.name(), section.first_seq()));
             }
         }
@@ -233,10 +234,14 @@ impl Space {
                 .documents
                 .name_of(document)
                 .ok_or_else(|| damaged(Table::Document, "a document's row is missing"))?;
-            // The rows of a document are in the order of their changes.
+            // The rows of a document are in the order of their changes. Some may be of keys that were
+            // given up, with numbers of their own.
             if first.iter().all(|(known, _)| *known != name) {
-                for stored in self.documents.row(store, &mut ahead, document, row)? {
-                    first.push((name, PlainChange::from_stored(&stored)?.seq));
+                let row = self.documents.row(store, &mut ahead, document, row)?;
+                let changes = row.iter().map(|stored| PlainChange::from_stored(stored));
+                for change in changes {
+                    let change = change?;
+                    first.extend(Some((name, change.seq)).filter(|_| change.actor == own));
                 }
             }
         }
