@@ -548,9 +548,11 @@ impl World {
                         "{number} lacks the word {} of {}",
                         word.word, word.device
                     )),
-                    2 if word.is_copied => exempt.push("words that two copies had unsent, twice"),
+                    _ if times <= 1 + word.copies => {
+                        exempt.push("words that several copies had unsent, several times");
+                    }
                     _ => wrong.push(format!(
-                        "{number} has the word {} of {} twice",
+                        "{number} has the word {} of {} {times} times",
                         word.word, word.device
                     )),
                 }

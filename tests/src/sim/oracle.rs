@@ -34,8 +34,9 @@ pub(super) struct Word {
     pub(super) word: String,
     pub(super) place: usize,
     pub(super) fate: Fate,
-    /// Two copies of its device had it unsent, or its device and a backup of it: each may write it.
-    pub(super) is_copied: bool,
+    /// How many copies of its device had it unsent too: a clone, or a backup as often as the device was
+    /// restored from it. Each may write it, since none knows which of the others did.
+    pub(super) copies: usize,
 }
 
 /// What is known of something written.
@@ -77,7 +78,7 @@ impl Oracle {
             word,
             place,
             fate: Fate::Kept,
-            is_copied: false,
+            copies: 0,
         });
     }
 
@@ -101,7 +102,7 @@ impl Oracle {
     pub(super) fn copied(&mut self, device: usize) {
         let words = self.words.iter_mut();
         for word in words.filter(|w| w.device == device && w.fate == Fate::Kept) {
-            word.is_copied = true;
+            word.copies += 1;
         }
     }
 
@@ -116,7 +117,7 @@ impl Oracle {
     pub(super) fn unsent_again(&mut self, places: &[usize]) {
         let words = self.words.iter_mut();
         for word in words.filter(|word| places.contains(&word.place)) {
-            word.is_copied = true;
+            word.copies += 1;
         }
     }
 
