@@ -140,7 +140,8 @@ impl Space {
     ) -> Result<(), SpaceError> {
         self.refresh(store)?;
         let is_enrolling = self.is_enrolling();
-        if !is_enrolling && self.state.device.is_none() {
+        let is_welcomed = self.state.welcomed_as.is_some();
+        if !is_enrolling && self.state.device.is_none() && !is_welcomed {
             let why = "it has no keys of its own here that it could give up";
             return Err(SpaceError::NotAllowed(why));
         }
@@ -165,6 +166,9 @@ impl Space {
             let unknown = SpaceError::NotAllowed("what it is here cannot be read");
             let newcomer = self.newcomer_again().ok_or(unknown)?;
             Self::wish_to_enrol(transaction, self.number, newcomer);
+        } else if !is_enrolling {
+            // It was welcomed, and has read nothing yet.
+            Self::wish_to_enrol(transaction, self.number, Newcomer::as_before());
         }
         // An agreement key that is on its way may be in the log already: what comes is sealed to it.
         let mut state = self.state.clone();

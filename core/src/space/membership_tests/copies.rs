@@ -74,3 +74,29 @@ fn what_was_written_under_keys_that_were_given_up_twice_is_sent() {
     again.pull_all(&fleet.relay);
     assert_eq!(again.records(), records);
 }
+
+/// A phone that is put back to the moment in which it was welcomed would have to be invited anew, and
+/// what was written on it meanwhile would stay there.
+#[test]
+fn a_copy_from_before_it_read_anything_comes_in() {
+    let mut fleet = Fleet::of(&[]);
+    let new = fleet.add(0, 2, WRITE);
+    fleet.devices[new].note("before it read");
+    let mut copy = fleet.devices[new].copy();
+    fleet.settle();
+    fleet.devices[new].note("of the first");
+    fleet.settle();
+    copy.note("of the copy");
+    give_up(&mut copy, &fleet.relay);
+    become_a_member(&mut copy, &mut fleet.relay);
+    fleet.settle();
+    let records = fleet.devices[0].records();
+    assert_eq!(records.len(), 3);
+    copy.pull_all(&fleet.relay);
+    assert_eq!(copy.records(), records);
+    let book = fleet.devices[0].space.book().unwrap();
+    let names = [fleet.number(new), copy.number()].map(|number| book.roster(number).cloned());
+    let [first, second] = names.map(Option::unwrap);
+    assert_ne!(first.device, second.device);
+    assert_eq!((first.name, first.role), (second.name, second.role));
+}
