@@ -33,6 +33,7 @@ mod heard;
 mod held;
 mod keys;
 mod learn;
+mod left_out;
 mod lost;
 mod open;
 mod outbox;

@@ -188,6 +188,22 @@ impl Desk {
         self.run(&["sync"]).done();
     }
 
+    /// Proposes another wording of a goal, and sends nothing.
+    pub(crate) fn propose(&self, statement: &str, other: &str) {
+        let client = self.open();
+        let plan = client.people().plans()[0];
+        let goals = client.goals().list(plan).unwrap();
+        let mut goals = goals.iter().filter(|goal| goal.statement == statement);
+        let goal = goals.next().unwrap();
+        let held = goal.in_force.iter().map(|held| held.id);
+        let revision = NewRevision {
+            goal: goal.id,
+            replaces: held.collect(),
+            ..NewRevision::first(other, Schedule::daily())
+        };
+        client.goals().propose(plan, &revision).unwrap();
+    }
+
     /// What `show` shows of every plan.
     pub(crate) fn goals(&self) -> Vec<String> {
         let directory = self.directory();

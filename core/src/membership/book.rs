@@ -109,6 +109,21 @@ impl Book {
         own: DeviceNumber,
         sealed: &[Vec<u8>],
     ) -> Result<Option<(Height, EpochKey)>, BookError> {
+        let height = self.membership.height();
+        self.take_key_at((entry, height), keys, own, sealed)
+    }
+
+    /// The same from an entry at any height of the epoch in force.
+    ///
+    /// # Errors
+    /// As [`take_key`](Self::take_key).
+    pub fn take_key_at(
+        &mut self,
+        (entry, height): (&Entry, Height),
+        keys: &MembershipKeys,
+        own: DeviceNumber,
+        sealed: &[Vec<u8>],
+    ) -> Result<Option<(Height, EpochKey)>, BookError> {
         let core = MembershipBody::parse(entry.body())
             .map_err(MembershipError::from)?
             .core;
@@ -119,7 +134,6 @@ impl Book {
             .iter()
             .find(|bytes| AttachmentHash::of(bytes) == named.sealed)
             .ok_or(BookError::KeyRefused)?;
-        let height = self.membership.height();
         let start = self.membership.epoch_start();
         let epoch = self.membership.epoch();
         let epoch = (start != height).then_some(&epoch.0);

@@ -82,7 +82,8 @@ pub struct Succession {
     pub height: Height,
 }
 
-/// What a device calls itself where it enrols.
+/// What a device calls itself where it enrols. One of level 0, which there is not, is called as the
+/// membership whose keys it borrows: what that is called could not be read when this was wanted.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq)]
 #[cbor(map)]
 pub struct Newcomer {
@@ -98,6 +99,19 @@ pub struct Newcomer {
     /// Today's local date, in days since 1970-01-01.
     #[n(3)]
     pub since: i32,
+}
+
+impl Newcomer {
+    /// One that is called as the membership whose keys it borrows.
+    #[must_use]
+    pub const fn as_before() -> Self {
+        Self {
+            name: String::new(),
+            device_name: String::new(),
+            level: 0,
+            since: 0,
+        }
+    }
 }
 
 impl Wish {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::forgotten::Forgotten;
-use crate::model::ids::{MeasureId, RecordId, TextId};
+use crate::model::ids::{GoalId, MeasureId, RecordId, TextId};
 use crate::model::kinds::Record;
 use crate::model::kinds::check_in::CheckIn;
 use crate::model::kinds::measure::Measure;
@@ -63,8 +63,8 @@ pub(crate) fn belonging<'a>(
 
 /// Those of some records that are about something which is neither among them nor known otherwise: it was
 /// forgotten while they were written.
-pub(crate) fn about_nothing<'a>(
-    records: &[(RecordId, &'a [u8])],
+pub(crate) fn about_nothing(
+    records: &[(RecordId, &[u8])],
     is_known: &dyn Fn(RecordId) -> bool,
 ) -> BTreeSet<RecordId> {
     let own: BTreeSet<RecordId> = records.iter().map(|(id, _)| *id).collect();
@@ -85,7 +85,7 @@ fn about(record: &Record) -> Vec<RecordId> {
     match record {
         Record::CheckIn(check_in) => {
             let corrected = check_in.replaces.iter().map(|id| id.record());
-            let goal = check_in.goal.map(|goal| goal.record());
+            let goal = check_in.goal.map(GoalId::record);
             corrected.chain(goal).collect()
         }
         Record::GoalRevision(revision) => vec![revision.goal.record()],

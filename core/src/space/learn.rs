@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 
 use super::receive::Page;
 use super::state::Doubtful;
-use super::{Item, Space, SpaceError, damaged, keys};
+use super::{Space, SpaceError, damaged, keys};
 use crate::crypto::MembershipKeys;
 use crate::membership::{Book, BookError, Wish};
-use crate::store::{Store, Table, Transaction};
+use crate::store::{Store, Table};
 
 /// Agreement keys beside the one in force that are kept: a relay that loses renewals brings an older one
 /// back into force, and one that shows them again a newer one.
@@ -40,7 +40,7 @@ impl Space {
         self.forget_fulfilled(page, entry, own.is_some())?;
         attachments.extend(own.into_iter().flat_map(|own| own.attachments));
         self.keep_agreement_keys(page, entry, &attachments)?;
-        self.enter(height, id)?;
+        self.enter(page, height, id)?;
         self.renew()?;
         self.take_key(store, page, entry, height, &attachments)
     }
@@ -76,32 +76,6 @@ impl Space {
         Ok(())
     }
 
-    /// Keeps agreement keys of members that the relay left out before. Says whether there were any.
-    ///
-    /// # Errors
-    /// [`SpaceError`] where the store fails.
-    pub fn keep_left_out(&self, store: &mut dyn Store, items: &[Item]) -> Result<bool, SpaceError> {
-        let mut transaction = Transaction::new();
-        for item in items {
-            let (Item::Attachment(bytes), Some(book)) = (item, &self.book) else {
-                continue;
-            };
-            let hash = AttachmentHash::of(bytes);
-            let place = keys::attachment(self.number, &hash);
-            let is_named = book
-                .people()
-                .any(|(member, _)| member.agreement_key == hash);
-            if is_named && store.get(Table::Attachment, &place)?.is_none() {
-                transaction.put(Table::Attachment, place, bytes.as_slice());
-            }
-        }
-        let is_some = !transaction.is_empty();
-        if is_some {
-            store.commit(transaction.into())?;
-        }
-        Ok(is_some)
-    }
-
     /// Forgets what was wanted and has happened, where the membership itself does not tell that it
     /// has: a new key by this device's own entry, a key that was handed out by anybody's.
     fn forget_fulfilled(
@@ -126,7 +100,7 @@ impl Space {
     }
 
     /// Finds this device among those whom the entry adds.
-    fn enter(&mut self, height: Height, id: EntryId) -> Result<(), SpaceError> {
+    fn enter(&mut self, page: &mut Page, height: Height, id: EntryId) -> Result<(), SpaceError> {
         let Some(book) = &self.book else {
             return Ok(());
         };
@@ -134,7 +108,8 @@ impl Space {
         if let Some(becomes) = &self.state.becomes
             && let Some(own) = membership.member_with_key(&self.own_key)
         {
-            // From here on this device is itself.
+            // From here on this device is itself, and the page is still another one's.
+            page.read_as_another = true;
             let keys = MembershipKeys::from_bytes(becomes)?;
             self.signing = SigningKey::from_seed(keys.signing_seed())
                 .ok_or_else(|| damaged(Table::Space, "a signing key is missing"))?;
@@ -224,6 +199,21 @@ impl Space {
                 }
             }
         }
+        self.take_sealed(store, page, (entry, height), attachments)
+    }
+
+    /// Takes the key of the epoch in force from an entry of it that hands this device one, if it has
+    /// none yet.
+    pub(super) fn take_sealed(
+        &mut self,
+        store: &dyn Store,
+        page: &mut Page,
+        at: (&Entry, Height),
+        attachments: &[Vec<u8>],
+    ) -> Result<(), SpaceError> {
+        let Some(start) = self.book.as_ref().map(|b| b.membership().epoch_start()) else {
+            return Ok(());
+        };
         let Some(own) = self.state.device.filter(|_| !self.holds_key()) else {
             return Ok(());
         };
@@ -231,11 +221,11 @@ impl Space {
         let Some(book) = &mut self.book else {
             return Ok(());
         };
-        let mut taken = book.take_key(entry, &self.keys, own, attachments);
+        let mut taken = book.take_key_at(at, &self.keys, own, attachments);
         for former in &self.state.former {
             if taken == Err(BookError::KeyRefused) {
                 let keys = MembershipKeys::from_bytes(former)?;
-                taken = book.take_key(entry, &keys, own, attachments);
+                taken = book.take_key_at(at, &keys, own, attachments);
             }
         }
         match taken {
@@ -257,7 +247,7 @@ impl Space {
             Ok(None) => {}
             Err(BookError::KeyRefused) => {
                 page.key_refused = true;
-                page.key_missing = is_left_out(entry, own, attachments);
+                page.key_missing = is_left_out(at.0, own, attachments);
             }
             Err(error) => return Err(error.into()),
         }

@@ -4,6 +4,7 @@
 mod acks;
 mod carries;
 mod checkpoints;
+mod copies;
 mod crashes;
 mod device;
 mod ending;
@@ -13,6 +14,7 @@ mod held;
 mod keys;
 mod leaving;
 mod left;
+mod left_out;
 mod letting_go;
 mod liars;
 mod lost;

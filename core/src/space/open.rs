@@ -79,13 +79,6 @@ impl Space {
         Ok(true)
     }
 
-    /// Whether what is verified is to be opened still: the device died in between. What was said before
-    /// and behind an entry by which something is forgotten is stored in steps.
-    pub(super) fn goes_on_opening(&self) -> bool {
-        let is_open = self.state.opened == self.state.cursor.seq;
-        !is_open && (self.journal().is_some() || self.holds_key())
-    }
-
     /// The next entry that is verified and not opened yet, as far as the keys reach.
     pub(super) fn next_to_open(
         &self,

@@ -98,6 +98,13 @@ impl Space {
         self.journal
     }
 
+    /// Whether there is something to open that no page has to bring any more: the process ended while it
+    /// was opened, or the key for it came by itself.
+    pub(super) fn has_more_to_open(&self) -> bool {
+        let can_open = self.journal.is_some() || self.holds_key();
+        can_open && self.state.opened < self.state.cursor.seq
+    }
+
     fn opens_others(&self, page: &Page) -> bool {
         let is_others = |kind: Kind, own: bool| kind == Kind::Batch && !own;
         let mut headers = page.entries.values().map(|entry| *entry.header());

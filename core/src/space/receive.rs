@@ -83,6 +83,9 @@ pub(super) struct Page {
     pub(super) key_refused: bool,
     /// The newest such one did not come.
     pub(super) key_missing: bool,
+    /// It came as to the membership whose keys this device had borrowed, and shows that it became one of
+    /// its own: what others sealed to that one is not in it.
+    pub(super) read_as_another: bool,
     /// Sections go into their documents one at a time, so that one that breaks takes no other along.
     pub(super) one_by_one: bool,
     /// A place was agreed on up to which this device keeps nothing of the log any more.
@@ -134,7 +137,7 @@ impl Space {
             && self.again.is_none()
             && self.start.is_none()
             && self.unsettled.is_empty()
-            && !self.goes_on_opening()
+            && !self.has_more_to_open()
         {
             self.check_receipt(receipt)?;
             return Ok(Received::default());

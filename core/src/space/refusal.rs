@@ -235,13 +235,15 @@ impl Space {
 
     /// Whether a page may be kept that leaves this device without the key of the epoch in force: it
     /// will ask the others. Where it has asked, and the relay leaves out what one of them answered,
-    /// the relay is asked again instead.
+    /// the relay is asked again instead. A page in which this device becomes itself is kept in any case:
+    /// asked for again as another one, it would be the same.
     pub(super) fn goes_on_without_key(&self, page: &Page) -> Result<(), SpaceError> {
         let is_answer = page.key_missing && self.has_refused_key();
         let may_ask = self.lacks_key() && !self.is_closed() && !self.is_rotation_due();
         // Whoever entered with borrowed keys and was removed before it read that needs none any more.
         let needs_none = self.holds_key() || self.has_ended();
-        if needs_none || !page.key_refused || (may_ask && !is_answer) {
+        let may_go_on = (may_ask && !is_answer) || page.read_as_another;
+        if needs_none || !page.key_refused || may_go_on {
             Ok(())
         } else {
             Err(BookError::KeyRefused.into())

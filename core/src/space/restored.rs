@@ -147,7 +147,8 @@ impl Space {
     ) -> Result<(), SpaceError> {
         self.refresh(store)?;
         let is_enrolling = self.is_enrolling();
-        if !is_enrolling && self.state.device.is_none() {
+        let is_welcomed = self.state.welcomed_as.is_some();
+        if !is_enrolling && self.state.device.is_none() && !is_welcomed {
             let why = "it has no keys of its own here that it could give up";
             return Err(SpaceError::NotAllowed(why));
         }
@@ -191,6 +192,9 @@ impl Space {
             let unknown = SpaceError::NotAllowed("what it is here cannot be read");
             let newcomer = self.newcomer_again().ok_or(unknown)?;
             Self::wish_to_enrol(transaction, self.number, newcomer);
+        } else if !is_enrolling {
+            // It was welcomed, and has read nothing yet.
+            Self::wish_to_enrol(transaction, self.number, Newcomer::as_before());
         }
         // An agreement key that is on its way may be in the log already: what comes is sealed to it.
         let mut state = self.state.clone();
@@ -242,6 +246,7 @@ impl Space {
         store: &dyn Store,
     ) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
         let mut first: Vec<(DocumentName, u32)> = Vec::new();
+        let own = self.actor();
         let mut batches = self.all_sealed(store)?;
         batches.retain(|sealed| sealed.entry.header().kind == Kind::Batch);
         // What the page that is being taken lets go of is still in the store, too.
@@ -255,7 +260,7 @@ impl Space {
             let padded = self.text_of(&sealed.entry)?;
             let broken = || damaged(Table::Outbox, "a batch on its way cannot be read");
             let text = padding::unpad(&padded).ok_or_else(broken)?;
-            for section in decode_batch(self.actor(), text)? {
+            for section in decode_batch(own, text)? {
                 first.push((section.name(), section.first_seq()));
             }
         }
@@ -267,10 +272,14 @@ impl Space {
                 .documents
                 .name_of(document)
                 .ok_or_else(|| damaged(Table::Document, "a document's row is missing"))?;
-            // The rows of a document are in the order of their changes.
+            // The rows of a document are in the order of their changes. Some may be of keys that were
+            // given up, with numbers of their own.
             if first.iter().all(|(known, _)| *known != name) {
-                for stored in self.documents.row(store, &mut ahead, document, row)? {
-                    first.push((name, PlainChange::from_stored(&stored)?.seq));
+                let row = self.documents.row(store, &mut ahead, document, row)?;
+                let changes = row.iter().map(|stored| PlainChange::from_stored(stored));
+                for change in changes {
+                    let change = change?;
+                    first.extend(Some((name, change.seq)).filter(|_| change.actor == own));
                 }
             }
         }

@@ -407,8 +407,10 @@ impl Space {
             return Ok(None);
         };
         let known = self.book.as_ref().and_then(|book| book.roster(own.device));
-        let role = known.map(|known| known.role);
-        let role = role.ok_or(SpaceError::NotAllowed("what it is here cannot be read"))?;
+        let unknown = SpaceError::NotAllowed("what it is here cannot be read");
+        let role = known.map(|known| known.role).ok_or(unknown)?;
+        let before = self.newcomer_again().filter(|_| as_.level == 0);
+        let as_ = before.as_ref().unwrap_or(as_);
         // The phrase's mark is its own.
         let rights = if own.rights.include(Rights::ADMIN) {
             Rights::ADMIN

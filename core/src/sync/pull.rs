@@ -137,6 +137,7 @@ impl Machine {
             });
             readings.push(Reading {
                 number,
+                device,
                 page: Vec::new(),
                 ask,
                 offered: None,
@@ -405,6 +406,15 @@ impl Machine {
         };
         let (id, reaches) = (space.id(), space.reaches_welcome());
         let lacks_key = space.lacks_key();
+        let misses_key = match space.misses_key(engine.store.as_ref()) {
+            Ok(misses_key) => misses_key,
+            Err(error) => {
+                self.space_failed(engine, number, error.into(), now);
+                return false;
+            }
+        };
+        // What others seal to this device comes only where it is asked for by its own number.
+        let is_another = space.device_to_read_as() != Some(reading.device);
         let in_home = space.kind() == SpaceKind::Home && !received.changes.is_empty();
         self.upkeep_due |= received.membership || in_home;
         if !received.changes.is_empty() {
@@ -447,7 +457,9 @@ impl Machine {
             return false;
         }
         if !at_end {
-            return true;
+            let sync = self.spaces.entry(number).or_default();
+            sync.wants_pull |= is_another;
+            return !is_another;
         }
         if let Some((space, store, _)) = engine.parts(number)
             && let Err(error) = space.rest_checkpoints(store, now.0)
@@ -493,10 +505,14 @@ impl Machine {
         // where a part of what waited is there, it is the next part's turn.
         sync.wants_push |= first || received.membership || received.asked || problem.is_some();
         sync.wants_push |= received.confirmed > 0 || received.checkpoints || received.wrote;
+        let misses_key = misses_key && !std::mem::replace(&mut sync.asked_for_keys, true);
+        sync.lacks_keys |= misses_key;
+        let asks_anew = misses_key || (is_another && self.live.is_some());
+        sync.wants_pull |= asks_anew;
         if first || problem.is_some() || received.confirmed > 0 {
             self.events.push_back(Event::Status { space: id });
         }
-        true
+        !asks_anew
     }
 }
 

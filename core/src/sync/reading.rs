@@ -4,6 +4,7 @@
 //! it than relays that keep to the protocol send.
 
 use waymark_wire::codec::SequenceReader;
+use waymark_wire::ids::DeviceNumber;
 use waymark_wire::limits;
 use waymark_wire::message::{Frame, PlacedEntry};
 
@@ -34,6 +35,8 @@ pub(super) struct Pull {
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) number: u32,
+    /// The membership as which it was asked for.
+    pub(super) device: DeviceNumber,
     pub(super) page: Vec<Item>,
     /// How far the log reaches at least, by what the relay said before this was asked.
     pub(super) expects: Option<u64>,

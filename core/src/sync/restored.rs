@@ -81,14 +81,17 @@ impl Machine {
         let Some((space, store, _)) = engine.parts(number) else {
             return;
         };
-        let kept = space.keep_left_out(store, items);
+        let taken = space.take_left_out(store, items);
         let sync = self.spaces.entry(number).or_default();
         if at_end {
             sync.lacks_keys = false;
             sync.wants_pull = true;
         }
-        match kept {
-            Ok(kept) => sync.wants_push |= kept,
+        match taken {
+            Ok(taken) => {
+                sync.wants_push |= taken;
+                self.upkeep_due |= taken;
+            }
             Err(error) => self.space_failed(engine, number, error.into(), now),
         }
     }

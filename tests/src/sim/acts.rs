@@ -165,7 +165,7 @@ impl World {
     }
 
     fn back_up(&mut self, number: usize) {
-        if !self.devices[number].is_ready() {
+        if !self.devices[number].has_begun() {
             return;
         }
         let disk = self.devices[number].disk.copy();
@@ -216,7 +216,7 @@ impl World {
             .iter()
             .filter(|device| device.copied_at.is_some())
             .count();
-        if !self.options.clones || copies > 0 || !self.devices[number].is_ready() {
+        if !self.options.clones || copies > 0 || !self.devices[number].has_begun() {
             return;
         }
         let disk = self.devices[number].disk.copy();

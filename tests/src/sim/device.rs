@@ -138,15 +138,6 @@ impl Device {
         client.is_some_and(|client| client.drive(|engine, _| !engine.spaces().is_empty()))
     }
 
-    /// Whether it has read every space that it is in. Only then it is backed up and cloned: a copy of
-    /// a device that was welcomed and has read nothing does not come in any more, and says so, which
-    /// is a known limit (`docs/reliability.md`).
-    pub(super) fn is_ready(&self) -> bool {
-        let all = self.client.as_ref().map(Client::status);
-        let all = all.and_then(Result::ok).unwrap_or_default();
-        !all.is_empty() && all.iter().all(|status| status.ready)
-    }
-
     /// The plans that it is in.
     pub(super) fn plans(&self) -> Vec<PlanId> {
         let client = self.client.as_ref();

@@ -101,15 +101,6 @@ impl Disk {
         self.state().full = commits;
     }
 
-    pub(super) fn dump(&self) {
-        let state = self.state();
-        for table in [Table::Outbox, Table::Intent] {
-            for (k, v) in state.seen.get(&table).into_iter().flatten() {
-                println!("{table:?} {k:?} {} {:?}", v.len(), &v[..v.len().min(40)]);
-            }
-        }
-    }
-
     /// Nothing goes wrong any more.
     pub(super) fn calm(&self) {
         let mut state = self.state();

@@ -203,7 +203,6 @@ impl World {
         let running = running.filter(|(_, device)| device.is_running);
         let says = running.map(|(number, device)| {
             let status = device.client.as_ref().map(Client::status);
-            if std::env::var("DBG").is_ok() { if let Some(c) = &device.client { c.drive(|engine, machine| { println!("{machine:#?}"); for s in engine.spaces() { println!("SPACE {} {:?} {:?} ready {} newcomer {} trial {} lacks {} holdsback {} started {}", s.number(), s.kind(), s.cursor().position(), s.is_ready(), s.is_newcomer(), s.is_on_trial(), s.lacks_what_was_before(), s.holds_back(), s.starts_behind_cut()); } }); } device.disk.dump(); }
             format!("{number}: {status:?}")
         });
         says.collect::<Vec<_>>().join("; ")

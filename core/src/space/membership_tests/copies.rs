@@ -1,0 +1,102 @@
+//! A device that was restored from a backup, more than once: each time it gives up keys, and what it
+//! wrote under all of them is written once more.
+
+use waymark_wire::membership::Rights;
+
+use super::device::{Device, Pushed};
+use super::fleet::Fleet;
+use super::relay::Relay;
+use crate::crypto::SeededEntropy;
+use crate::space::SpaceError;
+use crate::store::Transaction;
+
+const WRITE: Rights = Rights::WRITE;
+
+/// Reads as one who takes what its keys signed like anybody's.
+fn read(device: &mut Device, relay: &Relay) -> Result<(), SpaceError> {
+    let (items, receipt, _) = relay.whole(device.space.cursor().seq, usize::MAX);
+    device.step(|space, store, _| space.receive(store, items.clone(), &receipt, true, 0))?;
+    device.caught_up = true;
+    Ok(())
+}
+
+/// Finds out that it is a copy, and gives up its keys.
+fn give_up(device: &mut Device, relay: &Relay) {
+    let found = read(device, relay);
+    assert!(matches!(found, Err(SpaceError::Restored { .. })));
+    let given_up = device.step(|space, store, entropy| {
+        let mut transaction = Transaction::new();
+        space.renounce(store, &mut transaction, entropy)?;
+        Ok(store.commit(transaction.into())?)
+    });
+    given_up.unwrap();
+    device.crash();
+    assert!(device.space.is_enrolling());
+}
+
+/// Becomes a member with keys of its own, and sends what waited for that.
+fn become_a_member(device: &mut Device, relay: &mut Relay) {
+    read(device, relay).unwrap();
+    assert_eq!(device.push(relay), Pushed::Taken);
+    read(device, relay).unwrap();
+    assert!(!device.space.is_enrolling());
+    device.sync(relay);
+}
+
+/// Words of a phone that was restored twice would stand on something that was never sent: nobody else
+/// would see them, and nothing that it writes after them.
+#[test]
+fn what_was_written_under_keys_that_were_given_up_twice_is_sent() {
+    let mut fleet = Fleet::of(&[(2, WRITE)]);
+    for text in ["one", "two", "three"] {
+        fleet.devices[1].note(text);
+    }
+    fleet.settle();
+    let mut copy = fleet.devices[1].copy();
+    fleet.devices[1].note("of the first");
+    fleet.settle();
+    copy.note("of the copy");
+    give_up(&mut copy, &fleet.relay);
+    copy.note("under its new keys");
+    // It is backed up, goes on, and is put back to that.
+    let mut again = copy.copy();
+    again.entropy = SeededEntropy::new([0x78; 32]);
+    become_a_member(&mut copy, &mut fleet.relay);
+    give_up(&mut again, &fleet.relay);
+    become_a_member(&mut again, &mut fleet.relay);
+    again.note("and on");
+    again.sync(&mut fleet.relay);
+    fleet.settle();
+    let first = &mut fleet.devices[0];
+    assert_eq!(first.space.waiting(), 0);
+    let records = first.records();
+    assert_eq!(records.len(), 7);
+    again.pull_all(&fleet.relay);
+    assert_eq!(again.records(), records);
+}
+
+/// A phone that is put back to the moment in which it was welcomed would have to be invited anew, and
+/// what was written on it meanwhile would stay there.
+#[test]
+fn a_copy_from_before_it_read_anything_comes_in() {
+    let mut fleet = Fleet::of(&[]);
+    let new = fleet.add(0, 2, WRITE);
+    fleet.devices[new].note("before it read");
+    let mut copy = fleet.devices[new].copy();
+    fleet.settle();
+    fleet.devices[new].note("of the first");
+    fleet.settle();
+    copy.note("of the copy");
+    give_up(&mut copy, &fleet.relay);
+    become_a_member(&mut copy, &mut fleet.relay);
+    fleet.settle();
+    let records = fleet.devices[0].records();
+    assert_eq!(records.len(), 3);
+    copy.pull_all(&fleet.relay);
+    assert_eq!(copy.records(), records);
+    let book = fleet.devices[0].space.book().unwrap();
+    let names = [fleet.number(new), copy.number()].map(|number| book.roster(number).cloned());
+    let [first, second] = names.map(Option::unwrap);
+    assert_ne!(first.device, second.device);
+    assert_eq!((first.name, first.role), (second.name, second.role));
+}
