@@ -159,6 +159,9 @@ fn kinds(kinds: &[KindCount]) -> String {
 fn spoken(kind: String) -> String {
     match kind.as_str() {
         "CheckIn" => "check-in".into(),
+        "GoalRevision" => "wording".into(),
+        "GoalStatus" => "status".into(),
+        "PlanSettings" => "setting".into(),
         _ => kind.to_lowercase(),
     }
 }

@@ -274,8 +274,8 @@ fn two_who_share_read_what_they_decide_and_what_it_means() {
             &[&nap[..], &["--preview"]].concat(),
             "",
             &[
-                "2 records and 0 texts go, on 1 device beside this one",
-                "Kim: ",
+                "3 records and 0 texts go, on 1 device beside this one",
+                "Kim: 1 goal, 1 wording, 1 verdict",
             ],
         ),
         (

@@ -344,6 +344,41 @@ mod tests {
         assert_eq!(all(&space, &[another]).records, [another].into());
     }
 
+    /// What was written offline about something forgotten would come back, or what is about something
+    /// else go with it.
+    #[test]
+    fn what_is_about_what_is_not_here_is_told_from_all_else() {
+        let mut space = Space::default();
+        let goal = space.goal(client());
+        let known = check_in(&mut space, on(goal, 1));
+        let missing = GoalId([9; 16]);
+        let orphan = NewCheckIn::new(missing, Outcome::Done);
+        let orphan = put(&mut space, |space| {
+            let plan = space.plan();
+            let at = Space::stamp(client(), space.clock);
+            let mut record = on(goal, 2).record(&plan, Some(&space.log()), &at).unwrap();
+            let named = |id: GoalId| id.record().0;
+            let (from, to) = (named(goal), named(orphan.goal.unwrap()));
+            let at = record.bytes.windows(16).position(|w| w == from).unwrap();
+            record.bytes[at..at + 16].copy_from_slice(&to);
+            record.id = RecordId::of(&record.bytes);
+            space.store(record, client())
+        });
+        let records: Vec<_> = space
+            .records
+            .iter()
+            .map(|stored| (stored.record.id, stored.record.bytes.as_slice()))
+            .collect();
+        let unsent: Vec<_> = records
+            .iter()
+            .copied()
+            .filter(|(id, _)| *id == known || *id == orphan)
+            .collect();
+        let is_here = |id: RecordId| id == goal.record();
+        assert_eq!(about_nothing(&unsent, &is_here), [orphan].into());
+        assert_eq!(about_nothing(&records, &|_| false), [orphan].into());
+    }
+
     /// A newer app's words about a goal would stay, because an older one forgets it.
     #[test]
     fn what_cannot_be_read_and_names_it_goes_along() {

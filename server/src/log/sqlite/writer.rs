@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use rusqlite::hooks::Wal;
 use tokio::sync::{mpsc, oneshot};
 use waymark_wire::ids::SpaceId;
@@ -217,8 +217,8 @@ impl Work {
     fn write(&mut self, group: Vec<Job>) -> Result<Vec<Answer>, Fault> {
         let mut changes = Changes::default();
         let mut answers = Vec::with_capacity(group.len());
-        // Rolls back when dropped early.
-        let db = self.db.unchecked_transaction()?;
+        // Rolls back when dropped early. One that began by reading would not wait for another process.
+        let db = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
         for job in group {
             answers.push(match job.task {
                 Task::Append(prepared, reply) => {
