@@ -9,9 +9,9 @@
 //!
 //! - `world`, `net`, `play`: the run, event by event.
 //! - `device`, `disk`, `relays`: what it is made of; `lies`: what relays make of it.
-//! - `acts`, `edits`, `membership`: what people do; `checkpoints`: what goes by itself.
-//! - `oracle`, `ledger`, `standing`, `checks`: what must be true at the end, by code that shares nothing with what
-//!   it checks but the formats of the wire.
+//! - `acts`, `edits`, `membership`, `forgets`: what people do; `checkpoints`: what goes by itself.
+//! - `oracle`, `ledger`, `standing`, `checks`, `written`: what must be true at the end, by code that shares
+//!   nothing with what it checks but the formats of the wire.
 //! - `chance`: where all of it comes from.
 
 mod acts;
@@ -32,6 +32,7 @@ mod relays;
 mod report;
 mod standing;
 mod world;
+mod written;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

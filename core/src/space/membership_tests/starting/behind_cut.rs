@@ -6,7 +6,7 @@ use crate::ids::TextId;
 use crate::membership::Wish;
 use crate::space::membership_tests::checkpoints;
 use crate::space::membership_tests::device::{Device, PLAN};
-use crate::space::membership_tests::fleet::{Fleet, PLAN};
+use crate::space::membership_tests::fleet::Fleet;
 use crate::space::membership_tests::forgetting::{CANARY, assert_gone, fleet, forget, gone};
 
 /// Somebody without the key of before would see an old plan for ever, and never write again.
@@ -98,7 +98,8 @@ fn who_was_away_says_again_what_was_sealed_and_typed_before() {
     let mut offer = relay.offer(seq);
     offer.is_dropped = true;
     away.start(&offer).unwrap();
-    away.step(|space, store, _| space.undo_start(store)).unwrap();
+    away.step(|space, store, _| space.undo_start(store))
+        .unwrap();
     assert_eq!(entries(away), before);
     assert!(away.space.starts_behind_cut());
 
@@ -134,9 +135,8 @@ fn where_nobody_can_confirm_what_is_left_a_month_is_enough() {
     away.step(|space, store, _| space.rest_checkpoints(store, DAY))
         .unwrap();
     for (day, starts) in [(2, false), (31, false), (32, true)] {
-        let asks = away.step(|space, store, entropy| {
-            space.start_behind_cut(store, entropy, day * DAY)
-        });
+        let asks =
+            away.step(|space, store, entropy| space.start_behind_cut(store, entropy, day * DAY));
         assert_eq!(asks, Ok(starts), "on day {day}");
     }
 }
