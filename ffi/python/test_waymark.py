@@ -729,7 +729,11 @@ class Sharing(Case):
         self.assertEqual(phone.forgetting().given_up(plan), [])
         (given_up,) = tablet.forgetting().given_up(plan)
         self.assertEqual(given_up.by, "Kim")
-        self.assertEqual([(k.kind, k.records) for k in given_up.kinds], [(Kind.GOAL_REVISION, 1)])
+        # Whoever proposes agrees with it.
+        self.assertEqual(
+            [(k.kind, k.records) for k in given_up.kinds],
+            [(Kind.GOAL_REVISION, 1), (Kind.VERDICT, 1)],
+        )
         tablet.forgetting().dismiss_given_up(plan)
         self.assertEqual(tablet.forgetting().given_up(plan), [])
 

@@ -278,11 +278,7 @@ fn two_who_share_read_what_they_decide_and_what_it_means() {
                 "Kim: 1 goal, 1 wording, 1 verdict",
             ],
         ),
-        (
-            &nap,
-            "no\n",
-            &["asked to forget it", "cannot be undone", "Forget it?"],
-        ),
+        (&nap, "no\n", &["asked to forget it", "cannot be undone"]),
         (&nap, "yes\n", &["it is forgotten here"]),
         (&["forget", "given-up"], "", &["nothing was given up"]),
     ];

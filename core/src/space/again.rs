@@ -5,17 +5,21 @@
 //! others' as far as the log had confirmed them before. Nothing is sent before the log was read to its
 //! end. Then what had been put aside, because it stood on what was damaged, takes its place again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 use waymark_wire::chain::{Cursor, Position};
 use waymark_wire::codec::{self, Bytes};
-use waymark_wire::entry::Header;
+use waymark_wire::entry::{Header, Kind};
+use waymark_wire::ids::Height;
+use waymark_wire::padding;
 
 use super::receive::Page;
 use super::{Item, Space, SpaceError, damaged, keys};
 use crate::crypto::EpochKey;
-use crate::gate::{Accepted, ActorId, DocumentName, GateError, Op, Record, RecordId, Section};
+use crate::gate::{
+    Accepted, ActorId, DocumentName, GateError, Op, Record, RecordId, Section, decode_batch,
+};
 use crate::model::forgetting::about_nothing;
 use crate::store::{Store, Table, Transaction};
 
@@ -85,6 +89,13 @@ impl Aside {
             sealed,
             is_over: None,
         }
+    }
+
+    fn section(&self) -> Result<Section, SpaceError> {
+        let broken = || damaged(Table::Outbox, "what was put aside cannot be read");
+        let author = self.author.0.as_slice().try_into();
+        let author = ActorId(author.map_err(|_| broken())?);
+        Section::parse(author, &self.section.0).map_err(|_| broken())
     }
 
     fn read(row: &[u8]) -> Result<Self, SpaceError> {
@@ -271,10 +282,8 @@ impl Space {
             usize::MAX,
         )?;
         for (_, row) in rows {
-            let broken = || damaged(Table::Outbox, "what was put aside cannot be read");
             let aside = Aside::read(&row)?;
-            let author = ActorId(aside.author.0.try_into().map_err(|_| broken())?);
-            let section = Section::parse(author, &aside.section.0).map_err(|_| broken())?;
+            let section = aside.section()?;
             if aside.is_over != Some(true) || !self.has_shown(store, &section)? {
                 asides.push((section, aside.sealed));
             }
@@ -306,6 +315,62 @@ impl Space {
         let own = self.actor();
         let document = self.documents.open(store, section.name(), own)?;
         Ok(document.last_seq_of(section.author())? >= section.last_seq())
+    }
+
+    /// Puts aside what this device has sealed before something was forgotten that it cannot read: the
+    /// entries can count no more, and its documents will be given up.
+    pub(super) fn put_sealed_aside(
+        &self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        cut: Height,
+    ) -> Result<(), SpaceError> {
+        let rows = store.scan(
+            Table::Outbox,
+            &keys::all_aside(self.number),
+            None,
+            usize::MAX,
+        )?;
+        let last = rows
+            .last()
+            .map(|(key, _)| keys::number_at(key, 5, Table::Outbox));
+        let mut index = last.transpose()?.map_or(0, |last| last + 1);
+        for sealed in self.all_sealed(store)? {
+            let header = sealed.entry.header();
+            if header.kind != Kind::Batch || header.height >= cut {
+                continue;
+            }
+            let padded = self.text_of(&sealed.entry)?;
+            let broken = || damaged(Table::Outbox, "a batch on its way cannot be read");
+            let text = padding::unpad(&padded).ok_or_else(broken)?;
+            for section in decode_batch(self.actor(), text)? {
+                let aside = Aside {
+                    is_over: Some(true),
+                    ..Aside::new(&section, false)
+                };
+                let place = keys::aside(self.number, index);
+                transaction.put(Table::Outbox, place, codec::encode(&aside));
+                index += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The first change of each document that this device has put aside.
+    pub(super) fn first_aside(
+        &self,
+        store: &dyn Store,
+    ) -> Result<BTreeMap<DocumentName, u32>, SpaceError> {
+        let mut first = BTreeMap::new();
+        let prefix = keys::all_aside(self.number);
+        for (_, row) in store.scan(Table::Outbox, &prefix, None, usize::MAX)? {
+            let section = Aside::read(&row)?.section()?;
+            if section.author() == self.actor() {
+                let from = first.entry(section.name()).or_insert(u32::MAX);
+                *from = section.first_seq().min(*from);
+            }
+        }
+        Ok(first)
     }
 
     /// Has what was put aside wait for an entry of its own: those that it was in can count no more.

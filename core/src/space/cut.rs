@@ -93,6 +93,9 @@ impl Space {
         height: Height,
     ) -> Result<(), SpaceError> {
         let number = self.number;
+        if self.state.lacks == Lacks::Everything {
+            self.put_sealed_aside(store, &mut page.transaction, height)?;
+        }
         self.drop_entries_before(store, page, cut.seq)?;
         self.let_go_of_keys_before(page, height);
         let was_held = self.drop_held_before(store, page, cut.seq)?;

@@ -32,13 +32,18 @@ impl Space {
     ) -> Result<(), SpaceError> {
         let own = self.actor();
         let unconfirmed = self.unconfirmed(store)?;
+        let aside = self.first_aside(store)?;
         let unsettled = self.unsettled.clone();
-        for (index, name) in (0..).zip(self.documents.names().collect::<Vec<_>>()) {
+        for name in self.documents.names().collect::<Vec<_>>() {
+            let Some(index) = self.documents.number_of(name) else {
+                continue;
+            };
             if self.comes_back(name) {
                 continue;
             }
             let from = unconfirmed.iter().find(|(of, _)| *of == name);
             let from = from.map_or(u32::MAX, |(_, from)| *from);
+            let from = aside.get(&name).map_or(from, |aside| from.min(*aside));
             let given_up = unsettled.get(&name);
             let is_unsent = |actor: ActorId, seq: u32| {
                 let is_former = given_up.is_some_and(|given_up| given_up.holds(actor, seq));
