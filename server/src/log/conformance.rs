@@ -33,6 +33,7 @@ macro_rules! log_conformance {
             forgetting::a_bad_stops_that_too
             forgetting::a_checkpoint_behind_it_names_nothing_of_before
             forgetting::keys_of_before_stay_as_long_as_what_they_open
+            forgetting::newcomers_are_not_sent_to_before_it
             forgetting::nothing_goes_where_nothing_holds_the_rest
             forgetting::what_stood_before_goes_at_quorum
             forgetting::whoever_is_silent_keeps_it_for_thirty_days

@@ -96,6 +96,21 @@ pub(crate) async fn what_stood_before_goes_at_quorum(log: impl Log) {
     assert_eq!(oldest(&log, &space).await, end + 1);
 }
 
+/// Somebody invited between the forgetting and what is left would be told that the relay lies.
+pub(crate) async fn newcomers_are_not_sent_to_before_it(log: impl Log) {
+    let (mut space, second, _) = grown(&log).await;
+    let batch = space.batch(0);
+    taken(&log, &space, NOW, batch).await;
+    let end = read(&log, &space, 0).await.len() as u64;
+    let public = checkpoint(&log, &space, end).await;
+    let id = publish(&log, &mut space, 0, &public).await;
+    let ok = say(&mut space, second, Ack::CheckpointOk(id));
+    taken(&log, &space, NOW, ok).await;
+    assert!(log.start(space.id).await.unwrap().is_some());
+    forget(&log, &mut space).await;
+    assert_eq!(log.start(space.id).await.unwrap(), None);
+}
+
 /// One who never looks would keep it there for ever.
 pub(crate) async fn whoever_is_silent_keeps_it_for_thirty_days(log: impl Log) {
     let (mut space, _) = forgotten(&log).await;

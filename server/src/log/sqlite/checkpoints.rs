@@ -158,6 +158,11 @@ pub(super) fn note(
                 hear(db, number, &about, (place, by, is_ok), now)?;
             }
         }
+        Kind::Membership if membership.cut() == Some(membership.height()) => {
+            // Nobody goes on from before something that is forgotten: newcomers would refuse it.
+            db.prepare_cached("UPDATE checkpoint SET agreed = NULL WHERE place BETWEEN ?1 AND ?2")?
+                .execute([number.place(0), place])?;
+        }
         _ => {}
     }
     Ok(())
