@@ -18,6 +18,7 @@
 //! - `cut`, `forget`, `given_up`: something is forgotten, and everything before goes.
 
 mod again;
+mod aside;
 mod carry;
 mod checkpoint;
 mod cut;

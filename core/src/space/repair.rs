@@ -16,7 +16,8 @@ use waymark_wire::padding;
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
-use super::again::{Absent, Again, Aside};
+use super::again::{Absent, Again};
+use super::aside::Aside;
 use super::checkpoint::Checkpoints;
 use super::documents::Documents;
 use super::outbox::sealed;
