@@ -8,13 +8,10 @@ use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::Kind;
 use waymark_wire::ids::Height;
-use waymark_wire::padding;
 
 use super::receive::Page;
 use super::{Space, SpaceError, damaged, keys};
-use crate::gate::{
-    Accepted, ActorId, DocumentName, GateError, Op, Record, RecordId, Section, decode_batch,
-};
+use crate::gate::{Accepted, ActorId, DocumentName, GateError, Op, Record, RecordId, Section};
 use crate::model::forgetting::about_nothing;
 use crate::store::{Store, Table, Transaction};
 
@@ -140,10 +137,7 @@ impl Space {
             if header.kind != Kind::Batch || header.height >= cut {
                 continue;
             }
-            let padded = self.text_of(&sealed.entry)?;
-            let broken = || damaged(Table::Outbox, "a batch on its way cannot be read");
-            let text = padding::unpad(&padded).ok_or_else(broken)?;
-            for section in decode_batch(self.actor(), text)? {
+            for section in self.own_sections(&sealed.entry)? {
                 let aside = Aside {
                     is_over: Some(true),
                     ..Aside::new(&section, false)

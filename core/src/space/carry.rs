@@ -15,7 +15,7 @@ use super::lost::LostRow;
 use super::receive::Page;
 use super::twice::Written;
 use super::{Space, SpaceError, actor, outbox};
-use crate::crypto::{Entropy, EpochKey, open};
+use crate::crypto::{Entropy, EpochKey};
 use crate::gate::{Section, decode_batch};
 use crate::membership::Book;
 use crate::store::{Store, Transaction};
@@ -53,9 +53,7 @@ impl Space {
         };
         if entry.header().kind == Kind::Carry {
             // Its text is as good as new under this device's name.
-            let key = EpochKey::from_slice(&key.0)?;
-            let header = entry.header().to_bytes();
-            let text = open(&key, &self.state.id.0, &row.at.0, &header, entry.body())?;
+            let text = self.open_body(&EpochKey::from_slice(&key.0)?, &row.at, entry)?;
             self.put_carry(transaction, text, entropy)?;
             return Ok(true);
         }
@@ -151,9 +149,8 @@ impl Space {
         &self,
         batch: &Written,
     ) -> Result<(EntryId, Vec<Section>), &'static str> {
-        let (space, at) = (&self.state.id, &batch.at);
-        let header = batch.entry.header().to_bytes();
-        let opened = open(&batch.key, &space.0, &at.0, &header, batch.entry.body());
+        let space = &self.state.id;
+        let opened = self.open_body(&batch.key, &batch.at, &batch.entry);
         let padded = Zeroizing::new(opened.map_err(|_| "not_opened")?);
         let text = padding::unpad(&padded).ok_or("not_padded")?;
         let book = self.book.as_ref().ok_or("no_membership")?;

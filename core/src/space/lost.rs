@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::heal::Returned;
 use super::reseal::is_like_batch;
 use super::{Space, SpaceError, actor, damaged, keys, outbox};
-use crate::crypto::{Entropy, EpochKey, open};
+use crate::crypto::{Entropy, EpochKey};
 use crate::gate::{ActorId, DocumentName, Section, decode_batch};
 use crate::membership::Wish;
 use crate::store::{Store, Table, Transaction};
@@ -137,10 +137,10 @@ impl Space {
         let mut batches = Vec::new();
         for lost in lost {
             let (row, entry) = self.stored_lost(store, &lost)?;
-            let Some(key) = &row.key else { continue };
-            let key = EpochKey::from_slice(&key.0)?;
-            let header = entry.header().to_bytes();
-            let padded = open(&key, &self.state.id.0, &row.at.0, &header, entry.body())?;
+            let Some(padded) = self.text_of_lost(&row, &entry)? else {
+                continue;
+            };
+            let padded = Zeroizing::new(padded);
             let text = padding::unpad(&padded).ok_or_else(broken)?;
             let sections = decode_batch(own, text)?;
             let begins = sections
@@ -211,13 +211,9 @@ impl Space {
         let mut all = Vec::new();
         for lost in &self.lost {
             let (row, entry) = self.stored_lost(store, lost)?;
-            let is_meant = matches!(lost.kind, Kind::Batch | Kind::Carry);
-            let Some(key) = row.key.as_ref().filter(|_| is_meant) else {
+            let Some(padded) = self.text_of_lost(&row, &entry)? else {
                 continue;
             };
-            let key = EpochKey::from_slice(&key.0)?;
-            let header = entry.header().to_bytes();
-            let padded = open(&key, &self.state.id.0, &row.at.0, &header, entry.body())?;
             let padded = Zeroizing::new(padded);
             let text = padding::unpad(&padded).ok_or_else(broken)?;
             // What cannot be read is in no document.
@@ -234,6 +230,16 @@ impl Space {
             });
         }
         Ok(all)
+    }
+
+    /// The padded text of a lost entry that says something of documents, where this device had its key.
+    fn text_of_lost(&self, row: &LostRow, entry: &Entry) -> Result<Option<Vec<u8>>, SpaceError> {
+        let says = is_like_batch(entry.header().kind);
+        let Some(key) = row.key.as_ref().filter(|_| says) else {
+            return Ok(None);
+        };
+        let key = EpochKey::from_slice(&key.0)?;
+        Ok(Some(self.open_body(&key, &row.at, entry)?))
     }
 
     fn author_of(&self, entry: &Entry, at: &EntryId) -> Option<ActorId> {
@@ -427,10 +433,7 @@ impl Space {
             let (row, entry) = self.stored_lost(store, &lost)?;
             transaction.delete(Table::Outbox, keys::lost_entry(self.number, lost.index));
             self.want_again(transaction, &row)?;
-            if let (Kind::Batch | Kind::Carry, Some(key)) = (lost.kind, &row.key) {
-                let key = EpochKey::from_slice(&key.0)?;
-                let header = entry.header().to_bytes();
-                let text = open(&key, &self.state.id.0, &row.at.0, &header, entry.body())?;
+            if let Some(text) = self.text_of_lost(&row, &entry)? {
                 texts.push((lost.kind, text));
             }
         }

@@ -4,10 +4,13 @@
 
 use waymark_wire::ack::Ack;
 use waymark_wire::entry::{Entry, Header, Kind};
-use waymark_wire::ids::Height;
+use waymark_wire::ids::{EntryId, Height};
+use waymark_wire::padding;
+use zeroize::Zeroizing;
 
 use super::{Sealed, Space, SpaceError, damaged, keys, outbox};
-use crate::crypto::{Entropy, open, seal};
+use crate::crypto::{CryptoError, Entropy, EpochKey, open, seal};
+use crate::gate::{Section, decode_batch};
 use crate::membership::{Book, BookError};
 use crate::store::{Store, Table, Transaction};
 
@@ -134,14 +137,26 @@ impl Space {
         let header = entry.header();
         let key = book.key_at(header.height).ok_or_else(lost)?;
         let at = book.membership().id_at(header.height).ok_or_else(lost)?;
-        let space = self.state.id;
-        Ok(open(
-            key,
-            &space.0,
-            &at.0,
-            &header.to_bytes(),
-            entry.body(),
-        )?)
+        Ok(self.open_body(key, &at, entry)?)
+    }
+
+    /// The padded text of an entry that was sealed under a key, over a membership entry.
+    pub(super) fn open_body(
+        &self,
+        key: &EpochKey,
+        at: &EntryId,
+        entry: &Entry,
+    ) -> Result<Vec<u8>, CryptoError> {
+        let (space, header) = (&self.state.id, entry.header().to_bytes());
+        open(key, &space.0, &at.0, &header, entry.body())
+    }
+
+    /// What a batch that this device has sealed says.
+    pub(super) fn own_sections(&self, entry: &Entry) -> Result<Vec<Section>, SpaceError> {
+        let padded = Zeroizing::new(self.text_of(entry)?);
+        let broken = || damaged(Table::Outbox, "a batch on its way cannot be read");
+        let text = padding::unpad(&padded).ok_or_else(broken)?;
+        Ok(decode_batch(self.actor(), text)?)
     }
 
     /// The entry of a batch with this padded text, under the key in force.

@@ -12,15 +12,12 @@ use std::collections::BTreeMap;
 
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::membership::{MembershipBody, Op, Rights};
-use waymark_wire::padding;
 use zeroize::Zeroizing;
 
 use super::receive::Page;
 use super::{Space, SpaceError, damaged, keys};
 use crate::crypto::{Entropy, MembershipKeys};
-use crate::gate::{
-    ActorId, Again, DocumentName, PlainChange, RecordView, Section, TextId, decode_batch,
-};
+use crate::gate::{ActorId, Again, DocumentName, PlainChange, RecordView, Section, TextId};
 use crate::membership::{Newcomer, SpaceKind, Wish};
 use crate::store::{Store, Table, Transaction};
 
@@ -257,10 +254,7 @@ impl Space {
             batches.retain(|sealed| sealed.counter >= shown.unwrap_or_default());
         }
         for sealed in batches {
-            let padded = self.text_of(&sealed.entry)?;
-            let broken = || damaged(Table::Outbox, "a batch on its way cannot be read");
-            let text = padding::unpad(&padded).ok_or_else(broken)?;
-            for section in decode_batch(own, text)? {
+            for section in self.own_sections(&sealed.entry)? {
                 first.push((section.name(), section.first_seq()));
             }
         }
