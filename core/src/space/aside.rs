@@ -58,12 +58,19 @@ impl Aside {
 impl Space {
     /// How many rows are put aside until the log is read, of what is in no entry yet.
     pub(super) fn aside_unsealed(&self, store: &dyn Store) -> Result<usize, SpaceError> {
+        let asides = self.asides(store)?.into_iter();
+        Ok(asides.filter(|(_, aside)| !aside.sealed).count())
+    }
+
+    /// What is put aside, with the number under which each is kept, in the order of those.
+    fn asides(&self, store: &dyn Store) -> Result<Vec<(u32, Aside)>, SpaceError> {
         let prefix = keys::all_aside(self.number);
-        let mut unsealed = 0;
-        for (_, row) in store.scan(Table::Outbox, &prefix, None, usize::MAX)? {
-            unsealed += usize::from(!Aside::read(&row)?.sealed);
-        }
-        Ok(unsealed)
+        let rows = store.scan(Table::Outbox, &prefix, None, usize::MAX)?;
+        let read = |(place, row): (Vec<u8>, Vec<u8>)| {
+            let index = keys::number_at(&place, 5, Table::Outbox)?;
+            Ok((index, Aside::read(&row)?))
+        };
+        rows.into_iter().map(read).collect()
     }
 
     /// Says again what was put aside, where it is not said by now. Where it `is_behind_cut`, what is about
@@ -75,14 +82,7 @@ impl Space {
         is_behind_cut: bool,
     ) -> Result<(), SpaceError> {
         let mut asides = Vec::new();
-        let rows = store.scan(
-            Table::Outbox,
-            &keys::all_aside(self.number),
-            None,
-            usize::MAX,
-        )?;
-        for (_, row) in rows {
-            let aside = Aside::read(&row)?;
+        for (_, aside) in self.asides(store)? {
             let section = aside.section()?;
             if aside.is_over != Some(true) || !self.has_shown(store, &section)? {
                 asides.push((section, aside.sealed));
@@ -103,8 +103,7 @@ impl Space {
             self.put_records_of(store, page, &section, &gone)?;
         }
         let texts = self.say_words_again(store, page)?;
-        self.note_given_up(store, page, given_up, texts)?;
-        Ok(())
+        self.note_given_up(store, page, given_up, texts)
     }
 
     /// Whether a document has changes of an author up to the number of these.
@@ -122,16 +121,7 @@ impl Space {
         transaction: &mut Transaction,
         cut: Height,
     ) -> Result<(), SpaceError> {
-        let rows = store.scan(
-            Table::Outbox,
-            &keys::all_aside(self.number),
-            None,
-            usize::MAX,
-        )?;
-        let last = rows
-            .last()
-            .map(|(key, _)| keys::number_at(key, 5, Table::Outbox));
-        let mut index = last.transpose()?.map_or(0, |last| last + 1);
+        let mut index = self.asides(store)?.last().map_or(0, |(last, _)| last + 1);
         for sealed in self.all_sealed(store)? {
             let header = sealed.entry.header();
             if header.kind != Kind::Batch || header.height >= cut {
@@ -156,9 +146,8 @@ impl Space {
         store: &dyn Store,
     ) -> Result<BTreeMap<DocumentName, u32>, SpaceError> {
         let mut first = BTreeMap::new();
-        let prefix = keys::all_aside(self.number);
-        for (_, row) in store.scan(Table::Outbox, &prefix, None, usize::MAX)? {
-            let section = Aside::read(&row)?.section()?;
+        for (_, aside) in self.asides(store)? {
+            let section = aside.section()?;
             if section.author() == self.actor() {
                 let from = first.entry(section.name()).or_insert(u32::MAX);
                 *from = section.first_seq().min(*from);
@@ -173,15 +162,14 @@ impl Space {
         store: &dyn Store,
         transaction: &mut Transaction,
     ) -> Result<(), SpaceError> {
-        let prefix = keys::all_aside(self.number);
-        for (place, row) in store.scan(Table::Outbox, &prefix, None, usize::MAX)? {
-            let aside = Aside::read(&row)?;
+        for (index, aside) in self.asides(store)? {
             if aside.sealed {
                 let aside = Aside {
                     sealed: false,
                     is_over: Some(true),
                     ..aside
                 };
+                let place = keys::aside(self.number, index);
                 transaction.put(Table::Outbox, place, codec::encode(&aside));
             }
         }
