@@ -252,6 +252,16 @@ impl Space {
         entries.map_err(|_| damaged(Table::Membership, "a membership entry is damaged"))
     }
 
+    /// The membership entry at a height, where it is stored.
+    fn membership_entry(
+        &self,
+        store: &dyn Store,
+        height: Height,
+    ) -> Result<Option<Entry>, SpaceError> {
+        let bytes = store.get(Table::Membership, &keys::membership(self.number, height))?;
+        Ok(bytes.and_then(|bytes| Entry::parse(bytes).ok()))
+    }
+
     /// Edits a document: `f` makes the changes, which are durable when this returns.
     ///
     /// # Errors

@@ -208,8 +208,7 @@ impl Space {
         if self.has_checkpoint_from(seq) {
             return Ok(false);
         }
-        let entry = store.get(Table::Membership, &keys::membership(self.number, height))?;
-        let entry = entry.and_then(|entry| Entry::parse(entry).ok());
+        let entry = self.membership_entry(store, height)?;
         if entry.is_some_and(|entry| self.is_own(entry.header().device)) {
             return Ok(true);
         }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 use waymark_wire::codec;
-use waymark_wire::entry::Entry;
 use waymark_wire::ids::DeviceNumber;
 
 use super::receive::Page;
@@ -96,8 +95,7 @@ impl Space {
         let Some((seq, height)) = self.state.forgot.zip(self.cut()) else {
             return Ok(());
         };
-        let entry = store.get(Table::Membership, &keys::membership(self.number, height))?;
-        let entry = entry.and_then(|entry| Entry::parse(entry).ok());
+        let entry = self.membership_entry(store, height)?;
         if let Some(entry) = entry.filter(|_| !given_up.is_empty()) {
             let by = entry.header().device;
             let notice = Notice { seq, by, given_up };

@@ -264,8 +264,7 @@ impl Space {
         if let Some(entry) = page.epochs.get(&height) {
             return Ok(entry.clone());
         }
-        let bytes = store.get(Table::Membership, &keys::membership(self.number, height))?;
-        let entry = bytes.and_then(|bytes| Entry::parse(bytes).ok());
+        let entry = self.membership_entry(store, height)?;
         entry.ok_or_else(|| damaged(Table::Membership, "an entry is missing"))
     }
 

@@ -119,9 +119,7 @@ impl Space {
         };
         let heights = membership.epoch_start().0..=membership.height().0;
         let stored = heights.map(|height| {
-            let place = keys::membership(self.number, Height(height));
-            let bytes = store.get(Table::Membership, &place)?;
-            let entry = bytes.and_then(|bytes| Entry::parse(bytes).ok());
+            let entry = self.membership_entry(store, Height(height))?;
             let entry = entry.ok_or_else(|| damaged(Table::Membership, "an entry is missing"))?;
             Ok((Height(height), entry))
         });
