@@ -3,7 +3,8 @@
 //! that stands before: the entries, the keys that open them, and whatever was made of them on its way.
 //! All of that is one transaction, and the file is cleaned behind it.
 
-use waymark_wire::entry::{Entry, Header};
+use waymark_wire::checkpoint::DAY;
+use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::Height;
 use waymark_wire::membership::Membership;
 
@@ -20,7 +21,7 @@ use crate::store::{CLEANING, Store, Table, Transaction};
 const ROWS: usize = 64;
 /// How long another device than the one that had something forgotten waits for its checkpoint, in
 /// milliseconds.
-const PATIENCE: i64 = 24 * 60 * 60 * 1_000;
+const PATIENCE: i64 = DAY;
 
 impl Space {
     /// Notes the place before an entry by which something is forgotten. It is verified, and not taken
@@ -179,7 +180,7 @@ impl Space {
             if header.height < height && header.seen.seq > 0 {
                 let place = keys::sealed_entry(self.number, sealed.counter);
                 page.transaction.delete(Table::Outbox, place);
-                if changes_membership(&sealed.entry) && sealed.counter >= next {
+                if header.kind == Kind::Membership && sealed.counter >= next {
                     self.state.renewed = None;
                 }
             } else {
@@ -200,8 +201,7 @@ impl Space {
     /// [`SpaceError`] where the store fails or is damaged.
     pub fn owes_checkpoint(&mut self, store: &mut dyn Store, now: i64) -> Result<bool, SpaceError> {
         self.refresh(store)?;
-        let membership = self.book.as_ref().map(Book::membership);
-        let cut = self.state.forgot.zip(membership.and_then(Membership::cut));
+        let cut = self.state.forgot.zip(self.cut());
         let Some((seq, height)) = cut.filter(|_| self.may_seal() && self.holds_the_log()) else {
             return Ok(false);
         };
@@ -291,6 +291,7 @@ impl Space {
         let cut = cut.filter(|(_, seq)| self.state.forgot != Some(*seq));
         let number = self.number;
         let is_unread = lacked == Lacks::Everything || cut.is_some();
+        // It may be for another reason that the log is read again.
         if let Some(again) = self.again.as_mut().filter(|_| is_unread) {
             again.is_behind_cut = Some(true);
             again.save(&mut page.transaction, number);
@@ -324,8 +325,4 @@ impl Space {
     pub fn lacks_what_was_before(&self) -> bool {
         self.state.lacks == Lacks::Everything
     }
-}
-
-const fn changes_membership(entry: &Entry) -> bool {
-    matches!(entry.header().kind, waymark_wire::entry::Kind::Membership)
 }

@@ -17,7 +17,8 @@ use crate::ids::{EntryId, Height};
 use crate::strict::is_strict_map;
 use crate::{limits, padding};
 
-const DAY: i64 = 24 * 60 * 60 * 1_000;
+/// A day, in milliseconds.
+pub const DAY: i64 = 24 * 60 * 60 * 1_000;
 /// How long a checkpoint rests after its quorum before anything goes for it, in milliseconds.
 pub const REST: i64 = 30 * DAY;
 /// How long nobody has to have called a checkpoint bad before it begins to rest, where there is no

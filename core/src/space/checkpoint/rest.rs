@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use waymark_wire::checkpoint::{Checkpoint, CheckpointBody, REST, SILENCE};
+use waymark_wire::checkpoint::{Checkpoint, CheckpointBody, DAY, REST, SILENCE};
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::membership::Rights;
 
@@ -15,8 +15,6 @@ use crate::space::state::Base;
 use crate::space::{Space, SpaceError, damaged, keys};
 use crate::store::{Store, Table, Transaction};
 
-/// A day, in milliseconds.
-const DAY: i64 = 24 * 60 * 60 * 1_000;
 /// Entries that are looked at in one transaction.
 const ROWS: usize = 256;
 
