@@ -34,13 +34,14 @@ impl Space {
         let prefix = keys::all_unknown(self.number);
         let rows = store.scan(Table::Evidence, &prefix, None, usize::MAX)?;
         let places: Result<Vec<u64>, _> = rows.iter().map(|(_, row)| place(row)).collect();
-        Ok(self.not_forgotten(places?))
+        let mut places = places?;
+        places.retain(|place| self.is_behind_forgotten(*place));
+        Ok(places)
     }
 
-    /// The places of these that are behind what was let go of because something was forgotten.
-    fn not_forgotten(&self, mut places: Vec<u64>) -> Vec<u64> {
-        places.retain(|place| self.state.forgot.is_none_or(|forgot| *place > forgot));
-        places
+    /// Whether a place is behind what was let go of because something was forgotten.
+    fn is_behind_forgotten(&self, place: u64) -> bool {
+        self.state.forgot.is_none_or(|forgot| place > forgot)
     }
 
     /// The place of a snapshot that the log has shown.
@@ -51,7 +52,7 @@ impl Space {
     ) -> Result<Option<u64>, SpaceError> {
         let row = store.get(Table::Evidence, &keys::snapshot(self.number, id))?;
         let place = row.map(|row| place(&row)).transpose()?;
-        Ok(self.not_forgotten(place.into_iter().collect()).pop())
+        Ok(place.filter(|place| self.is_behind_forgotten(*place)))
     }
 
     /// Forgets everything about checkpoints: the log is read again from its start.
