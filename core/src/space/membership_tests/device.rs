@@ -9,7 +9,7 @@ use waymark_wire::membership::Rights;
 
 use super::relay::{Refused, Relay};
 use crate::crypto::{Entropy, EpochKey, MembershipKeys, SeededEntropy};
-use crate::gate::DocumentName;
+use crate::gate::{DocumentName, TextId};
 use crate::membership::{KeySet, NewMember, WelcomeSpace, Wish};
 use crate::role::Role;
 use crate::space::{Space, SpaceError, Unfulfilled};
@@ -201,13 +201,50 @@ impl Device {
 
     /// Writes a record; it is safe when this returns.
     pub(super) fn note(&mut self, text: &str) {
+        self.put(PLAN, &[text.as_bytes()]);
+        self.notes.insert(text.into());
+    }
+
+    /// Writes records in a document, as one change.
+    pub(super) fn put(&mut self, name: DocumentName, records: &[&[u8]]) {
         self.step(|space, store, _| {
-            space.edit(store, PLAN, |document| {
-                Ok(document.put_record(text.as_bytes())?.into_iter().collect())
+            space.edit(store, name, |document| {
+                Ok(document.put_records(records)?.into_iter().collect())
             })
         })
         .unwrap();
-        self.notes.insert(text.into());
+    }
+
+    /// Makes a text that says something.
+    pub(super) fn write_text(&mut self, id: TextId, words: &str) {
+        self.step(|space, store, _| {
+            space.edit(store, PLAN, |document| {
+                let made = document.make_text(id)?;
+                let said = document.splice_text(id, 0, 0, words)?;
+                Ok([made].into_iter().chain(said).collect())
+            })
+        })
+        .unwrap();
+    }
+
+    /// Writes words in a text, at a place of it.
+    pub(super) fn type_at(&mut self, id: TextId, at: usize, words: &str) {
+        self.step(|space, store, _| {
+            space.edit(store, PLAN, |document| {
+                Ok(document
+                    .splice_text(id, at, 0, words)?
+                    .into_iter()
+                    .collect())
+            })
+        })
+        .unwrap();
+    }
+
+    /// What a text says here.
+    pub(super) fn text(&mut self, id: TextId) -> Option<String> {
+        let store = self.store.as_ref().unwrap();
+        let document = self.space.document(store, PLAN).unwrap();
+        document.text(&id)
     }
 
     /// The records it shows.

@@ -18,12 +18,19 @@ use crate::store::{Store, Table};
 /// What must be nowhere.
 pub(super) const CANARY: &str = "a canary in the diary";
 pub(super) const WRITE: Rights = Rights::WRITE;
-const TEXT: TextId = TextId([5; 16]);
+pub(super) const TEXT: TextId = TextId([5; 16]);
 
 pub(super) fn forget(text: &str) -> Wish {
+    forget_all([RecordId::of(text.as_bytes())], [])
+}
+
+fn forget_all(
+    records: impl IntoIterator<Item = RecordId>,
+    texts: impl IntoIterator<Item = TextId>,
+) -> Wish {
     let named = Forgotten {
-        records: [RecordId::of(text.as_bytes())].into(),
-        ..Forgotten::default()
+        records: records.into_iter().collect(),
+        texts: texts.into_iter().collect(),
     };
     let all = named.clone();
     Wish::Forget(ToForget { named, all })
@@ -32,16 +39,6 @@ pub(super) fn forget(text: &str) -> Wish {
 /// A record that names another one.
 fn about(text: &str) -> Vec<u8> {
     [b"about ", RecordId::of(text.as_bytes()).0.as_slice()].concat()
-}
-
-fn put(device: &mut Device, bytes: &[u8]) {
-    device
-        .step(|space, store, _| {
-            space.edit(store, PLAN, |document| {
-                Ok(document.put_record(bytes)?.into_iter().collect())
-            })
-        })
-        .unwrap();
 }
 
 /// A client's phone and tablet, a therapist, and a diary with a canary that the therapist wrote.
@@ -53,6 +50,19 @@ pub(super) fn fleet() -> Fleet {
     fleet.devices[1].note("after");
     fleet.settle();
     fleet
+}
+
+/// The client replaces the key, and the relay loses the new one that is for the therapist.
+pub(super) fn rotate_without_therapist(fleet: &mut Fleet) {
+    fleet.wish(1, Wish::Rotate);
+    fleet.sync(1);
+    lose_key_of_therapist(fleet);
+}
+
+/// The relay loses the therapist's key of the epoch in force.
+fn lose_key_of_therapist(fleet: &mut Fleet) {
+    let start = fleet.membership().epoch_start();
+    fleet.relay.lose_sealed_key(start, DeviceNumber(2));
 }
 
 /// Nobody wants to find it any more.
@@ -118,6 +128,16 @@ pub(super) fn assert_gone(fleet: &Fleet, index: usize, what: &[u8]) {
     }
 }
 
+/// Once everybody has read and sent, all agree, and nobody holds what was forgotten.
+fn assert_forgotten(fleet: &mut Fleet) {
+    gone(fleet, CANARY);
+    fleet.settle();
+    assert_agree(fleet);
+    for device in 0..fleet.devices.len() {
+        assert_gone(fleet, device, CANARY.as_bytes());
+    }
+}
+
 fn notices(device: &Device) -> Vec<(u16, usize, u32)> {
     let notices = device.space.notices(device.store()).unwrap();
     let told = |notice: &crate::space::Notice| {
@@ -137,11 +157,11 @@ fn everybody_forgets_alike_and_keeps_what_is_not_about_it() {
         fleet.devices[2].is_rough = is_rough;
         // Not sent; sealed and not sent; sent and refused.
         fleet.devices[1].note("offline, on the tablet");
-        put(&mut fleet.devices[1], &about(CANARY));
+        fleet.devices[1].put(PLAN, &[&about(CANARY)]);
         fleet.devices[2].note("offline, of the therapist");
         fleet.devices[2].prepare();
         fleet.devices[2].note("and more");
-        put(&mut fleet.devices[2], CANARY.as_bytes());
+        fleet.devices[2].put(PLAN, &[CANARY.as_bytes()]);
         fleet.wish(0, forget(CANARY));
         fleet.devices[0].note("what the client wrote meanwhile");
         fleet.sync(0);
@@ -222,15 +242,12 @@ fn what_comes_between_the_wish_and_its_place_goes_too() {
     let mut fleet = fleet();
     fleet.devices[0].wish(&forget(CANARY)).unwrap();
     fleet.devices[0].pull_all(&fleet.relay);
-    put(&mut fleet.devices[2], &about(CANARY));
+    fleet.devices[2].put(PLAN, &[&about(CANARY)]);
     fleet.sync(2);
     fleet.devices[0].push(&mut fleet.relay);
-    gone(&mut fleet, CANARY);
-    fleet.settle();
-    assert_agree(&mut fleet);
-    for device in 0..3 {
-        assert!(!fleet.devices[device].records().contains(&about(CANARY)));
-        assert_gone(&fleet, device, CANARY.as_bytes());
+    assert_forgotten(&mut fleet);
+    for device in &mut fleet.devices {
+        assert!(!device.records().contains(&about(CANARY)));
     }
     assert_eq!(fleet.membership().cuts().len(), 2);
 }
@@ -249,41 +266,20 @@ fn only_who_leads_wants_it() {
 fn texts_are_forgotten_and_edits_of_others_go_on() {
     const KEPT: TextId = TextId([6; 16]);
     let mut fleet = fleet();
-    let write = |device: &mut Device, id: TextId, at: usize, words: &str, makes: bool| {
-        device
-            .step(|space, store, _| {
-                space.edit(store, PLAN, |document| {
-                    let mut changes = Vec::new();
-                    if makes {
-                        changes.push(document.make_text(id)?);
-                    }
-                    changes.extend(document.splice_text(id, at, 0, words)?);
-                    Ok(changes)
-                })
-            })
-            .unwrap();
-    };
-    write(&mut fleet.devices[2], TEXT, 0, "the canary text", true);
-    write(&mut fleet.devices[2], KEPT, 0, "one three", true);
+    for (id, words) in [(TEXT, "the canary text"), (KEPT, "one three")] {
+        fleet.devices[2].write_text(id, words);
+    }
     fleet.settle();
-    write(&mut fleet.devices[1], TEXT, 4, "whole ", false);
-    write(&mut fleet.devices[1], KEPT, 4, "two ", false);
-    write(&mut fleet.devices[2], KEPT, 9, " four", false);
-    let named = Forgotten {
-        texts: [TEXT].into(),
-        ..Forgotten::default()
-    };
-    let all = named.clone();
-    fleet.wish(0, Wish::Forget(ToForget { named, all }));
+    fleet.devices[1].type_at(TEXT, 4, "whole ");
+    fleet.devices[1].type_at(KEPT, 4, "two ");
+    fleet.devices[2].type_at(KEPT, 9, " four");
+    fleet.wish(0, forget_all([], [TEXT]));
     fleet.sync(0);
     fleet.settle();
     fleet.assert_agree();
     for device in &mut fleet.devices {
-        let store = device.store.as_ref().unwrap();
-        let document = device.space.document(store, PLAN).unwrap();
-        let read = document.text(&KEPT);
-        assert_eq!(read.as_deref(), Some("one two three four"));
-        assert_eq!(document.text(&TEXT), None);
+        assert_eq!(device.text(KEPT).as_deref(), Some("one two three four"));
+        assert_eq!(device.text(TEXT), None);
     }
     assert_eq!(notices(&fleet.devices[1]), [(0, 0, 1)]);
     for device in 0..3 {
@@ -334,10 +330,7 @@ fn those_who_had_gone_keep_their_names_for_whoever_comes_later() {
 #[test]
 fn who_cannot_read_what_is_forgotten_waits_for_what_is_left() {
     let mut fleet = fleet();
-    fleet.wish(1, Wish::Rotate);
-    fleet.sync(1);
-    let start = fleet.membership().epoch_start();
-    fleet.relay.lose_sealed_key(start, DeviceNumber(2));
+    rotate_without_therapist(&mut fleet);
     fleet.devices[2].note("unsent, of one who was away");
     fleet.wish(0, forget(CANARY));
     fleet.sync(0);
@@ -368,16 +361,10 @@ fn who_gets_the_new_key_later_forgets_then() {
     fleet.devices[2].note("unsent");
     fleet.wish(0, forget(CANARY));
     fleet.sync(0);
-    let start = fleet.membership().epoch_start();
-    fleet.relay.lose_sealed_key(start, DeviceNumber(2));
+    lose_key_of_therapist(&mut fleet);
     fleet.devices[2].pull_all(&fleet.relay);
     assert!(fleet.devices[2].records().contains(CANARY.as_bytes()));
-    gone(&mut fleet, CANARY);
-    fleet.settle();
-    assert_agree(&mut fleet);
-    for device in 0..3 {
-        assert_gone(&fleet, device, CANARY.as_bytes());
-    }
+    assert_forgotten(&mut fleet);
 }
 
 /// Somebody could otherwise make everybody throw away their keys, and forget nothing.
@@ -471,12 +458,7 @@ fn what_a_relay_had_lost_is_said_again_by_whoever_said_it() {
     fleet.wish(0, forget(CANARY));
     fleet.sync(0);
     assert!(fleet.membership().cut().is_some());
-    gone(&mut fleet, CANARY);
-    fleet.settle();
-    assert_agree(&mut fleet);
-    for device in 0..3 {
-        assert_gone(&fleet, device, CANARY.as_bytes());
-    }
+    assert_forgotten(&mut fleet);
 }
 
 /// Documents beside the one that holds it are touched as little as can be.
@@ -486,12 +468,7 @@ fn it_is_forgotten_in_every_document_and_others_stay_as_they_are() {
     const THIRD: DocumentName = DocumentName { kind: 9, part: 0 };
     let mut fleet = fleet();
     for (name, text) in [(OTHER, "alone"), (THIRD, CANARY)] {
-        let put = fleet.devices[0].step(|space, store, _| {
-            space.edit(store, name, |document| {
-                Ok(document.put_record(text.as_bytes())?.into_iter().collect())
-            })
-        });
-        put.unwrap();
+        fleet.devices[0].put(name, &[text.as_bytes()]);
     }
     fleet.settle();
     let heads = |device: &mut Device, name| {
@@ -521,24 +498,12 @@ fn as_much_as_is_wanted_is_forgotten() {
     let texts: Vec<String> = (0..2_100).map(|n| format!("{CANARY} {n}")).collect();
     for texts in texts.chunks(300) {
         let records: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
-        let put = fleet.devices[0].step(|space, store, _| {
-            space.edit(store, PLAN, |document| {
-                Ok(document.put_records(&records)?.into_iter().collect())
-            })
-        });
-        put.unwrap();
+        fleet.devices[0].put(PLAN, &records);
     }
     fleet.devices[1].note("kept");
     fleet.settle();
-    let named = Forgotten {
-        records: texts
-            .iter()
-            .map(|text| RecordId::of(text.as_bytes()))
-            .collect(),
-        ..Forgotten::default()
-    };
-    let all = named.clone();
-    fleet.wish(0, Wish::Forget(ToForget { named, all }));
+    let records = texts.iter().map(|text| RecordId::of(text.as_bytes()));
+    fleet.wish(0, forget_all(records, []));
     fleet.settle();
     assert_agree(&mut fleet);
     assert_eq!(fleet.membership().cuts().len(), 2);

@@ -1,22 +1,17 @@
 //! A device that could not read what was forgotten starts at a checkpoint of what is left.
 
-use waymark_wire::ids::DeviceNumber;
-
-use crate::ids::TextId;
-use crate::membership::Wish;
 use crate::space::membership_tests::checkpoints;
-use crate::space::membership_tests::device::{Device, PLAN};
+use crate::space::membership_tests::device::Device;
 use crate::space::membership_tests::fleet::Fleet;
-use crate::space::membership_tests::forgetting::{CANARY, assert_gone, fleet, forget, gone};
+use crate::space::membership_tests::forgetting::{
+    CANARY, TEXT, assert_gone, fleet, forget, gone, rotate_without_therapist,
+};
 
 /// Somebody without the key of before would see an old plan for ever, and never write again.
 #[test]
 fn who_could_not_read_it_starts_at_what_is_left_and_goes_on() {
     let mut fleet = fleet();
-    fleet.wish(1, Wish::Rotate);
-    fleet.sync(1);
-    let start = fleet.membership().epoch_start();
-    fleet.relay.lose_sealed_key(start, DeviceNumber(2));
+    rotate_without_therapist(&mut fleet);
     fleet.devices[2].note("unsent, of one who was away");
     fleet.wish(0, forget(CANARY));
     fleet.sync(0);
@@ -51,38 +46,18 @@ fn who_could_not_read_it_starts_at_what_is_left_and_goes_on() {
     assert!(fleet.devices[0].records().contains(unsent));
 }
 
-const TEXT: TextId = TextId([5; 16]);
-
-fn edit_text(device: &mut Device, at: usize, words: &str, makes: bool) {
-    device
-        .step(|space, store, _| {
-            space.edit(store, PLAN, |document| {
-                let mut changes = Vec::new();
-                if makes {
-                    changes.push(document.make_text(TEXT)?);
-                }
-                changes.extend(document.splice_text(TEXT, at, 0, words)?);
-                Ok(changes)
-            })
-        })
-        .unwrap();
-}
-
 /// What somebody had written before they were away, in a note and between others' words, would be lost or
 /// keep them from everything after; and a start that comes to nothing would take the plan from them.
 #[test]
 fn who_was_away_says_again_what_was_sealed_and_typed_before() {
     let mut fleet = fleet();
-    edit_text(&mut fleet.devices[2], 0, "one three", true);
+    fleet.devices[2].write_text(TEXT, "one three");
     fleet.settle();
-    fleet.wish(1, Wish::Rotate);
-    fleet.sync(1);
-    let start = fleet.membership().epoch_start();
-    fleet.relay.lose_sealed_key(start, DeviceNumber(2));
+    rotate_without_therapist(&mut fleet);
     let away = &mut fleet.devices[2];
     away.note("sealed before");
     away.prepare();
-    edit_text(away, 4, "two ", false);
+    away.type_at(TEXT, 4, "two ");
     fleet.wish(0, forget(CANARY));
     fleet.sync(0);
     gone(&mut fleet, CANARY);
@@ -110,9 +85,7 @@ fn who_was_away_says_again_what_was_sealed_and_typed_before() {
     fleet.assert_agree();
     for device in &mut fleet.devices {
         assert!(device.records().contains(b"sealed before".as_slice()));
-        let store = device.store.as_ref().unwrap();
-        let document = device.space.document(store, PLAN).unwrap();
-        assert_eq!(document.text(&TEXT).as_deref(), Some("one two three"));
+        assert_eq!(device.text(TEXT).as_deref(), Some("one two three"));
     }
 }
 
@@ -122,10 +95,7 @@ fn who_was_away_says_again_what_was_sealed_and_typed_before() {
 fn where_nobody_can_confirm_what_is_left_a_month_is_enough() {
     const DAY: i64 = 86_400_000;
     let mut fleet = fleet();
-    fleet.wish(1, Wish::Rotate);
-    fleet.sync(1);
-    let start = fleet.membership().epoch_start();
-    fleet.relay.lose_sealed_key(start, DeviceNumber(2));
+    rotate_without_therapist(&mut fleet);
     fleet.wish(0, forget(CANARY));
     fleet.sync(0);
     fleet.devices[2].pull_all(&fleet.relay);

@@ -36,12 +36,7 @@ pub(super) fn published(fleet: &mut Fleet, by: usize) -> u64 {
 impl Device {
     /// Writes a record in some document.
     pub(super) fn note_in(&mut self, name: DocumentName, text: &str) {
-        self.step(|space, store, _| {
-            space.edit(store, name, |document| {
-                Ok(document.put_record(text.as_bytes())?.into_iter().collect())
-            })
-        })
-        .unwrap();
+        self.put(name, &[text.as_bytes()]);
     }
 
     /// The records of a document, which is here.
