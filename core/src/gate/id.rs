@@ -3,6 +3,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use minicbor::{Decode, Encode};
 
 use super::error::GateError;
 pub use crate::ids::{ActorId, OpId};
@@ -13,11 +14,14 @@ use crate::ids::{RecordId, TextId};
 pub struct ChangeHash(pub [u8; 32]);
 
 /// Which document inside a space.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Decode, Encode, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cbor(map)]
 pub struct DocumentName {
     /// What the document holds (plan, log, …); numbers are the model's.
+    #[n(0)]
     pub kind: u16,
     /// Which one of its kind: 0 where there is one, `year * 12 + month - 1` for a month's log.
+    #[n(1)]
     pub part: u32,
 }
 

@@ -31,30 +31,11 @@ pub(super) struct Again {
     pub(super) waits: bool,
     /// Documents that are not here until it has ended.
     #[n(3)]
-    pub(super) absent: Vec<Absent>,
+    pub(super) absent: Vec<DocumentName>,
     /// It is read on from behind something that was forgotten and that this device could not read: what
     /// it has to say about that goes, too.
     #[n(4)]
     pub(super) is_behind_cut: Option<bool>,
-}
-
-/// A document that is not here.
-#[derive(Clone, Copy, Debug, Decode, Encode)]
-#[cbor(map)]
-pub(super) struct Absent {
-    #[n(0)]
-    kind: u16,
-    #[n(1)]
-    part: u32,
-}
-
-impl From<DocumentName> for Absent {
-    fn from(name: DocumentName) -> Self {
-        Self {
-            kind: name.kind,
-            part: name.part,
-        }
-    }
 }
 
 impl Again {
@@ -104,17 +85,16 @@ impl Space {
     }
 
     fn is_sound(&self, name: DocumentName) -> Result<(), SpaceError> {
-        let mut absent = self.again.iter().flat_map(|again| &again.absent);
-        if absent.any(|absent| (absent.kind, absent.part) == (name.kind, name.part)) {
-            let again = self.again.as_ref();
-            if again.is_some_and(|again| again.is_behind_cut == Some(true)) {
-                // Nothing is damaged: it comes as it is without what was forgotten.
-                return Err(SpaceError::OnItsWay);
-            }
-            let what = "it was damaged, and comes back with the next sync";
-            return Err(damaged(Table::Document, what));
+        let again = self.again.as_ref();
+        let Some(again) = again.filter(|again| again.absent.contains(&name)) else {
+            return Ok(());
+        };
+        if again.is_behind_cut == Some(true) {
+            // Nothing is damaged: it comes as it is without what was forgotten.
+            return Err(SpaceError::OnItsWay);
         }
-        Ok(())
+        let what = "it was damaged, and comes back with the next sync";
+        Err(damaged(Table::Document, what))
     }
 
     /// Whether an entry is this device's own, and was confirmed before the log was read again, or is

@@ -50,15 +50,6 @@ struct Loaded {
     used: u64,
 }
 
-#[derive(Decode, Encode)]
-#[cbor(map)]
-struct Row {
-    #[n(0)]
-    kind: u16,
-    #[n(1)]
-    part: u32,
-}
-
 /// What there is at least, so that rows that a damaged page has made disappear are missed: a document
 /// that lost its last changes would give their numbers to others.
 #[derive(Decode, Default, Encode)]
@@ -111,7 +102,8 @@ impl Documents {
     ) -> Result<Self, SpaceError> {
         let sifted = store.sift(Table::Document, &keys::space(space))?;
         let is_readable = |(key, value): &store::Row| {
-            key.len() == keys::space(space).len() || codec::decode::<Row>(value, usize::MAX).is_ok()
+            key.len() == keys::space(space).len()
+                || codec::decode::<DocumentName>(value, usize::MAX).is_ok()
         };
         let rows = sifted.rows.into_iter().filter(is_readable).collect();
         let (mut documents, tally) = Self::of(rows, space)?;
@@ -123,8 +115,7 @@ impl Documents {
             let slot = Slot::stored(counted.number, counted.rows);
             let name = DocumentName { kind, part };
             if documents.name_of(counted.number).is_none() && !documents.slots.contains_key(&name) {
-                let key = keys::document(space, counted.number);
-                transaction.put(Table::Document, key, codec::encode(&Row { kind, part }));
+                put_name(transaction, space, counted.number, name);
                 documents.slots.insert(name, slot);
             }
             documents.next_number = documents.next_number.max(counted.number + 1);
@@ -141,12 +132,8 @@ impl Documents {
                     .map_err(|_| damaged(Table::Document, "the list of documents is damaged"))?;
                 continue;
             }
-            let row: Row = codec::decode(&value, usize::MAX)
+            let name: DocumentName = codec::decode(&value, usize::MAX)
                 .map_err(|_| damaged(Table::Document, "a document's row cannot be read"))?;
-            let name = DocumentName {
-                kind: row.kind,
-                part: row.part,
-            };
             let number = keys::number_at(&key, 4, Table::Document)?;
             let mut counted = tally.documents.iter();
             let least = counted.find(|counted| counted.number == number);
@@ -561,12 +548,8 @@ pub(super) fn first_unsent(
 
 /// Writes down that there is a document.
 fn put_name(transaction: &mut Transaction, space: u32, number: u32, name: DocumentName) {
-    let row = Row {
-        kind: name.kind,
-        part: name.part,
-    };
     let key = keys::document(space, number);
-    transaction.put(Table::Document, key, codec::encode(&row));
+    transaction.put(Table::Document, key, codec::encode(&name));
 }
 
 /// Several stored changes in one row.

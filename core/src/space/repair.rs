@@ -16,7 +16,7 @@ use waymark_wire::padding;
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
-use super::again::{Absent, Again};
+use super::again::Again;
 use super::aside::Aside;
 use super::checkpoint::Checkpoints;
 use super::documents::Documents;
@@ -520,7 +520,7 @@ impl Survey {
         let until = before.as_ref().map(|again| again.until);
         let now = self.until;
         let mut absent = before.map(|again| again.absent).unwrap_or_default();
-        absent.extend(self.broken.iter().map(|name| Absent::from(*name)));
+        absent.extend(&self.broken);
         let again = Again {
             until: until.filter(|until| until.seq > now.seq).unwrap_or(now),
             below,

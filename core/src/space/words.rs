@@ -16,10 +16,8 @@ use crate::store::{Store, Table, Transaction};
 #[cbor(map)]
 struct Row {
     #[n(0)]
-    kind: u16,
+    document: DocumentName,
     #[n(1)]
-    part: u32,
-    #[n(2)]
     words: Vec<Words>,
 }
 
@@ -54,8 +52,8 @@ impl Space {
             let words = document.words_beyond(&shown)?;
             self.documents.evict();
             if !words.is_empty() {
-                let DocumentName { kind, part } = name;
-                let row = codec::encode(&Row { kind, part, words });
+                let document = name;
+                let row = codec::encode(&Row { document, words });
                 transaction.put(Table::Outbox, keys::words(self.number, index), row);
             }
         }
@@ -74,8 +72,7 @@ impl Space {
         for (place, row) in store.scan(Table::Outbox, &prefix, None, usize::MAX)? {
             let broken = |_| damaged(Table::Outbox, "words that were put aside cannot be read");
             let row: Row = codec::decode(&row, usize::MAX).map_err(broken)?;
-            let (kind, part) = (row.kind, row.part);
-            let name = DocumentName { kind, part };
+            let name = row.document;
             for words in &row.words {
                 let document = self.documents.open(store, name, own)?;
                 let Some(changes) = document.say_words(words)? else {
