@@ -7,6 +7,7 @@ pub(crate) mod begin_anew;
 pub(crate) mod checkpoint;
 pub(crate) mod close;
 mod comparing;
+mod decision;
 pub(crate) mod devices;
 pub(crate) mod evidence;
 pub(crate) mod follow_relay;

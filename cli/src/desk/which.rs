@@ -4,7 +4,8 @@ use clap::Args;
 use waymark_core::client::{Client, PlanId, WaymarkError};
 use waymark_core::membership::SpaceKind;
 
-use super::{Desk, DeskError};
+use super::{Desk, DeskError, Place};
+use crate::talk::Talk;
 
 /// Which plan is meant.
 #[derive(Args, Debug)]
@@ -33,6 +34,16 @@ impl Which {
             }
         }
         choose(&desk.client, &known, Some(begins)).map(Some)
+    }
+
+    /// Opens the desk at a place, and finds it there.
+    ///
+    /// # Errors
+    /// [`DeskError`], as of [`Desk::open`] and [`Which::of`].
+    pub(crate) fn open(&self, place: &Place, talk: Talk) -> Result<(Desk, PlanId), DeskError> {
+        let desk = Desk::open(place, talk)?;
+        let plan = self.of(&desk)?;
+        Ok((desk, plan))
     }
 
     /// Finds it.

@@ -6,8 +6,9 @@ use serde_json::json;
 use waymark_core::client::{Keep, PlanId};
 use waymark_core::model::{GoalId, GoalView};
 
+use super::decision::Decision;
 use super::{carry_out, goals, not_done};
-use crate::desk::{Desk, DeskError, Place, Which, short};
+use crate::desk::{Desk, DeskError, short};
 use crate::page::count;
 use crate::talk::Talk;
 
@@ -27,14 +28,7 @@ pub(crate) struct BeginAnew {
     check_ins_from: Option<NaiveDate>,
 
     #[command(flatten)]
-    which: Which,
-
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-
-    #[command(flatten)]
-    place: Place,
+    decision: Decision,
 }
 
 /// Begins anew.
@@ -47,8 +41,7 @@ pub(crate) fn run(args: &BeginAnew, talk: Talk) -> Result<(), DeskError> {
         let text = "--check-ins-from needs --goal or --all-goals: check-ins come with their goals";
         return Err(DeskError::Wrong(text.into()));
     }
-    let desk = Desk::open(&args.place, talk)?;
-    let old = args.which.of(&desk)?;
+    let (desk, old) = args.decision.open(talk)?;
     let keep = Keep {
         goals: chosen(args, &desk.client.goals().list(old)?)?,
         check_ins_from: args.check_ins_from,
@@ -65,7 +58,7 @@ pub(crate) fn run(args: &BeginAnew, talk: Talk) -> Result<(), DeskError> {
         short(&old.to_string()),
         count(keep.goals.len(), "goal"),
     ));
-    talk.consent(args.yes, "Begin anew?")?;
+    talk.consent(args.decision.yes, "Begin anew?")?;
     let new = desk.client.people().begin_anew(old, &keep)?;
     let fields = json!({
         "plan": new, "follows": old, "goals": keep.goals,

@@ -4,22 +4,16 @@ use clap::Args;
 use serde_json::json;
 use waymark_core::client::Status;
 
+use super::decision::Decision;
 use super::{carry_out, ends};
-use crate::desk::{Desk, DeskError, Place, Which};
+use crate::desk::DeskError;
 use crate::talk::Talk;
 
 /// What is closed.
 #[derive(Args, Debug)]
 pub(crate) struct Close {
     #[command(flatten)]
-    which: Which,
-
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-
-    #[command(flatten)]
-    place: Place,
+    decision: Decision,
 }
 
 /// Closes it.
@@ -27,10 +21,9 @@ pub(crate) struct Close {
 /// # Errors
 /// [`DeskError`]; [`DeskError::Pending`] where it has not happened yet.
 pub(crate) fn run(args: &Close, talk: Talk) -> Result<(), DeskError> {
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.decision.open(talk)?;
     talk.note("Everybody who is in it keeps what is there. Nothing more is written, by anybody.");
-    talk.consent(args.yes, "Close it for good?")?;
+    talk.consent(args.decision.yes, "Close it for good?")?;
     desk.client.people().close(plan)?;
     carry_out(&desk)?;
     let closed = |space: &Status| space.closed;

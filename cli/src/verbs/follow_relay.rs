@@ -4,21 +4,15 @@ use clap::Args;
 use serde_json::json;
 
 use super::carry_out;
-use crate::desk::{Desk, DeskError, Place, Which};
+use super::decision::Decision;
+use crate::desk::DeskError;
 use crate::talk::Talk;
 
 /// Where the relay is followed.
 #[derive(Args, Debug)]
 pub(crate) struct FollowRelay {
     #[command(flatten)]
-    which: Which,
-
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-
-    #[command(flatten)]
-    place: Place,
+    decision: Decision,
 }
 
 /// Follows it.
@@ -26,14 +20,13 @@ pub(crate) struct FollowRelay {
 /// # Errors
 /// [`DeskError`]: `not_allowed` where the log goes on as this device knows it.
 pub(crate) fn run(args: &FollowRelay, talk: Talk) -> Result<(), DeskError> {
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.decision.open(talk)?;
     talk.note(
         "The relay's log goes on from before somebody was removed, with an entry of whoever it was.\n\
          To follow it reads what was written there meanwhile, and removes them once more. What this\n\
          device writes can be read by them until that is done. The other way is `begin-anew`.",
     );
-    talk.consent(args.yes, "Follow the relay?")?;
+    talk.consent(args.decision.yes, "Follow the relay?")?;
     desk.client.people().follow_relay(plan)?;
     carry_out(&desk)?;
     talk.tell("relay_followed", json!({ "plan": plan }), |page| {

@@ -7,6 +7,7 @@ use waymark_core::client::{
 };
 use waymark_core::model::{CheckInId, TextId};
 
+use super::decision::Decision;
 use super::{carry_out, goals};
 use crate::desk::{Desk, DeskError, Place, Which};
 use crate::page::count;
@@ -34,14 +35,7 @@ pub(crate) struct Forget {
     preview: bool,
 
     #[command(flatten)]
-    which: Which,
-
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-
-    #[command(flatten)]
-    place: Place,
+    decision: Decision,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -75,8 +69,7 @@ pub(crate) fn run(args: &Forget, talk: Talk) -> Result<(), DeskError> {
     if let Some(Command::GivenUp(given_up)) = &args.command {
         return show_given_up(given_up, talk);
     }
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.decision.open(talk)?;
     let items = items(args, &desk, plan)?;
     let preview = desk.client.forgetting().preview(plan, &items)?;
     let fields = json!({ "plan": plan, "what": preview });
@@ -94,7 +87,7 @@ pub(crate) fn run(args: &Forget, talk: Talk) -> Result<(), DeskError> {
          its backups.\nWhat somebody has read, copied or exported, they may have kept. This cannot be \
          undone.",
     );
-    talk.consent(args.yes, "Forget it?")?;
+    talk.consent(args.decision.yes, "Forget it?")?;
     desk.client.forgetting().forget(plan, &items)?;
     carry_out(&desk)?;
     if desk.client.forgetting().is_pending(plan)? {
@@ -167,8 +160,7 @@ fn spoken(kind: String) -> String {
 }
 
 fn show_given_up(args: &GivenUp, talk: Talk) -> Result<(), DeskError> {
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.which.open(&args.place, talk)?;
     let all = desk.client.forgetting().given_up(plan)?;
     for given_up in &all {
         let fields = json!({ "plan": plan, "given_up": given_up });

@@ -53,8 +53,7 @@ pub(crate) struct Grant {
 /// [`DeskError`]; [`DeskError::Pending`] where somebody whose grant was withdrawn can still read,
 /// [`DeskError::NotDone`] where nothing can change that any more.
 pub(crate) fn run(args: &Grant, talk: Talk) -> Result<(), DeskError> {
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.which.open(&args.place, talk)?;
     match (&args.person, &args.purpose, &args.withdraw) {
         (_, _, Some(id)) => withdraw(&desk, plan, id, args.yes),
         (Some(person), Some(purpose), _) => give(&desk, plan, person, purpose, args.until),

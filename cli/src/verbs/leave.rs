@@ -4,22 +4,16 @@ use clap::Args;
 use serde_json::json;
 use waymark_core::client::Status;
 
+use super::decision::Decision;
 use super::{carry_out, ends};
-use crate::desk::{Desk, DeskError, Place, Which};
+use crate::desk::DeskError;
 use crate::talk::Talk;
 
 /// What is left.
 #[derive(Args, Debug)]
 pub(crate) struct Leave {
     #[command(flatten)]
-    which: Which,
-
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-
-    #[command(flatten)]
-    place: Place,
+    decision: Decision,
 }
 
 /// Leaves it.
@@ -27,13 +21,12 @@ pub(crate) struct Leave {
 /// # Errors
 /// [`DeskError`]; [`DeskError::Pending`] where it has not happened yet.
 pub(crate) fn run(args: &Leave, talk: Talk) -> Result<(), DeskError> {
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.decision.open(talk)?;
     talk.note(
         "What is here stays here. The others replace the key: what they write from then on, no \
          device of yours can read.",
     );
-    talk.consent(args.yes, "Leave it with all of your devices?")?;
+    talk.consent(args.decision.yes, "Leave it with all of your devices?")?;
     desk.client.people().leave(plan)?;
     carry_out(&desk)?;
     let left = |space: &Status| space.ended;

@@ -4,8 +4,9 @@ use clap::Args;
 use serde_json::json;
 use waymark_core::client::{MemberView, PlanId};
 
+use super::decision::Decision;
 use super::{carry_out, not_done, people};
-use crate::desk::{Desk, DeskError, Place, Which};
+use crate::desk::{Desk, DeskError};
 use crate::talk::Talk;
 
 /// Whose access ends.
@@ -21,14 +22,7 @@ pub(crate) struct Revoke {
     number: Option<u16>,
 
     #[command(flatten)]
-    which: Which,
-
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
-
-    #[command(flatten)]
-    place: Place,
+    decision: Decision,
 }
 
 /// Takes it back.
@@ -37,11 +31,10 @@ pub(crate) struct Revoke {
 /// [`DeskError`]; [`DeskError::Pending`] where it has not happened yet, [`DeskError::NotDone`] where it
 /// cannot any more.
 pub(crate) fn run(args: &Revoke, talk: Talk) -> Result<(), DeskError> {
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.decision.open(talk)?;
     match (args.number, args.person.as_deref()) {
-        (Some(number), _) => one(&desk, plan, number, args.yes),
-        (None, Some(meant)) => person(&desk, plan, meant, args.yes),
+        (Some(number), _) => one(&desk, plan, number, args.decision.yes),
+        (None, Some(meant)) => person(&desk, plan, meant, args.decision.yes),
         (None, None) => Err(DeskError::Wrong("PERSON or --number is needed".into())),
     }
 }

@@ -28,8 +28,7 @@ pub(crate) struct Rotate {
 /// # Errors
 /// [`DeskError`].
 pub(crate) fn run(args: &Rotate, talk: Talk) -> Result<(), DeskError> {
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.which.open(&args.place, talk)?;
     if let Some(number) = args.hand {
         return hand(&desk, plan, number);
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::desk::{Desk, DeskError, Place, Which};
+use crate::desk::{DeskError, Place, Which};
 use crate::talk::Talk;
 
 /// Which plan's.
@@ -21,8 +21,7 @@ pub(crate) struct SafetyNumber {
 /// # Errors
 /// [`DeskError`].
 pub(crate) fn run(args: &SafetyNumber, talk: Talk) -> Result<(), DeskError> {
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.which.open(&args.place, talk)?;
     let number = desk.client.people().safety_number(plan)?;
     let fields = json!({ "plan": plan, "safety_number": number });
     talk.tell("safety_number", fields, |page| {

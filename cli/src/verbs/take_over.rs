@@ -32,8 +32,7 @@ pub(crate) struct TakeOver {
 /// # Errors
 /// [`DeskError`].
 pub(crate) fn run(args: &TakeOver, talk: Talk) -> Result<(), DeskError> {
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.which.open(&args.place, talk)?;
     let offers = desk.client.people().offers(plan)?;
     match &args.person {
         Some(person) => {

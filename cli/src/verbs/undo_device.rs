@@ -43,8 +43,7 @@ pub(crate) struct UndoDevice {
 /// # Errors
 /// [`DeskError`].
 pub(crate) fn run(args: &UndoDevice, talk: Talk) -> Result<(), DeskError> {
-    let desk = Desk::open(&args.place, talk)?;
-    let plan = args.which.of(&desk)?;
+    let (desk, plan) = args.which.open(&args.place, talk)?;
     let Some(device) = &args.device else {
         return list(&desk, plan);
     };
