@@ -7,9 +7,10 @@
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::{Entry, Kind};
-use waymark_wire::ids::{DeviceNumber, EntryId, Height};
+use waymark_wire::ids::{EntryId, Height};
 use waymark_wire::membership::{Op, Rights};
 use waymark_wire::padding;
+use waymark_wire::signature::VerifyingKey;
 use zeroize::Zeroizing;
 
 use super::heal::Returned;
@@ -25,7 +26,8 @@ use crate::store::{Store, Table, Transaction};
 pub(super) struct Lost {
     index: u32,
     pub(super) id: EntryId,
-    pub(super) device: DeviceNumber,
+    /// Whose signature it has; `None` where that is nobody's who is known.
+    by: Option<VerifyingKey>,
     pub(super) kind: Kind,
     pub(super) height: Height,
     /// The relay refuses it, and it cannot be said again here yet: the key is missing, or nobody in the
@@ -49,13 +51,21 @@ pub(super) struct LostRow {
     wishes: Vec<Bytes>,
     #[n(4)]
     is_stranded: Option<bool>,
+    /// The key that signed it; `None` where a version before this one kept it.
+    #[n(5)]
+    by: Option<VerifyingKey>,
 }
 
 /// The documents in which a batch says something, with the first change of each.
 type Begins = Vec<(DocumentName, u32)>;
 
 impl LostRow {
-    pub(super) fn new(entry: &Entry, at: EntryId, key: Option<Vec<u8>>, wishes: &[Wish]) -> Self {
+    pub(super) fn new(
+        (entry, by): (&Entry, Option<VerifyingKey>),
+        at: EntryId,
+        key: Option<Vec<u8>>,
+        wishes: &[Wish],
+    ) -> Self {
         Self {
             entry: Bytes(entry.bytes().to_vec()),
             at,
@@ -65,6 +75,7 @@ impl LostRow {
                 .map(|wish| Bytes(codec::encode(wish)))
                 .collect(),
             is_stranded: None,
+            by,
         }
     }
 
@@ -81,19 +92,29 @@ impl LostRow {
 
 impl Space {
     pub(super) fn load_lost(&mut self, store: &dyn Store) -> Result<(), SpaceError> {
+        let own = self.signing.verifying_key();
         for (key, value) in store.scan(Table::Outbox, &keys::lost(self.number), None, usize::MAX)? {
             let (row, entry) = LostRow::from_bytes(&value)?;
             let header = entry.header();
+            let id = entry.id(&self.state.id);
+            let is_own = || entry.is_signed_by(&own, &row.at, &id);
             self.lost.push(Lost {
                 index: keys::number_at(&key, 5, Table::Outbox)?,
-                id: entry.id(&self.state.id),
-                device: header.device,
+                id,
+                by: row.by.or_else(|| is_own().then_some(own)),
                 kind: header.kind,
                 height: header.height,
                 is_stranded: row.is_stranded.unwrap_or_default(),
             });
         }
         Ok(())
+    }
+
+    /// Whether a lost entry is of this device's membership here. Its number does not tell: where the log
+    /// went on otherwise it may be somebody else's.
+    pub(super) fn is_own_lost(&self, lost: &Lost) -> bool {
+        let is_member = self.state.device.is_some() && !self.is_enrolling();
+        is_member && lost.by == Some(self.signing.verifying_key())
     }
 
     /// The index of the next entry that is lost.
@@ -117,11 +138,9 @@ impl Space {
     /// have them until they are in the log again.
     #[must_use]
     pub fn own_words_lost(&self) -> usize {
-        let own = self.lost.iter().filter(|lost| {
-            let is_own = Some(lost.device) == self.state.device;
-            is_own && is_like_batch(lost.kind)
-        });
-        own.count()
+        let own = Some(self.signing.verifying_key());
+        let own = self.lost.iter().filter(|lost| lost.by == own);
+        own.filter(|lost| is_like_batch(lost.kind)).count()
     }
 
     /// Where in its documents the batches of this device begin that a relay has lost, with the number
@@ -132,7 +151,7 @@ impl Space {
         store: &dyn Store,
     ) -> Result<Vec<(u32, Begins)>, SpaceError> {
         let own = self.actor();
-        let is_meant = |lost: &Lost| lost.kind == Kind::Batch && self.is_own(lost.device);
+        let is_meant = |lost: &Lost| lost.kind == Kind::Batch && self.is_own_lost(lost);
         let lost: Vec<Lost> = self.lost.iter().copied().filter(is_meant).collect();
         let mut batches = Vec::new();
         for lost in lost {
@@ -258,7 +277,7 @@ impl Space {
     ) -> Result<(), SpaceError> {
         for lost in std::mem::take(&mut self.lost) {
             let (row, _) = self.stored_lost(store, &lost)?;
-            if self.is_own(lost.device) {
+            if self.is_own_lost(&lost) {
                 self.want_again(transaction, &row)?;
             } else if lost.kind == Kind::Membership {
                 self.remove_again(transaction, &row)?;
@@ -319,7 +338,7 @@ impl Space {
             transaction.delete_prefix(Table::Outbox, keys::lost(self.number));
             return Ok(());
         }
-        if self.is_own(lost.device) {
+        if self.is_own_lost(&lost) {
             return if self.may_seal() {
                 self.say_again(store, transaction, entropy)
             } else {
@@ -356,7 +375,7 @@ impl Space {
     ) -> Result<(), SpaceError> {
         let stranded = self.lost.iter().filter(|lost| lost.is_stranded).copied();
         let (own, others): (Vec<Lost>, Vec<Lost>) =
-            stranded.partition(|lost| self.is_own(lost.device));
+            stranded.partition(|lost| self.is_own_lost(lost));
         if own.len() + others.len() == 0 || !self.may_seal() {
             return Ok(());
         }
@@ -406,7 +425,7 @@ impl Space {
         store: &dyn Store,
         transaction: &mut Transaction,
     ) -> Result<(), SpaceError> {
-        for lost in self.lost.iter().filter(|lost| self.is_own(lost.device)) {
+        for lost in self.lost.iter().filter(|lost| self.is_own_lost(lost)) {
             let (mut row, _) = self.stored_lost(store, lost)?;
             row.is_stranded = Some(true);
             let place = keys::lost_entry(self.number, lost.index);
@@ -427,7 +446,7 @@ impl Space {
     ) -> Result<(), SpaceError> {
         let mut texts = Vec::new();
         for lost in self.lost.clone() {
-            if !self.is_own(lost.device) {
+            if !self.is_own_lost(&lost) {
                 continue;
             }
             let (row, entry) = self.stored_lost(store, &lost)?;

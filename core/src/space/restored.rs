@@ -409,7 +409,7 @@ impl Space {
         let is_lost = self
             .lost
             .iter()
-            .any(|lost| !lost.is_stranded && self.is_own(lost.device));
+            .any(|lost| !lost.is_stranded && self.is_own_lost(lost));
         if is_lost || self.state.cursor.seq == 0 {
             return Ok(false);
         }

@@ -266,7 +266,9 @@ impl Space {
         let wishes: Vec<Wish> = wishes
             .filter_map(|wish| self.on_any_branch(wish, heights))
             .collect();
-        Ok(LostRow::new(entry, at, key, &wishes))
+        let signer = book.and_then(|book| book.membership().member_ever(header.device));
+        let by = signer.map(|signer| signer.signing_key);
+        Ok(LostRow::new((entry, by), at, key, &wishes))
     }
 
     /// What is on its way may be sealed with a key to which the log does not lead any more: it goes

@@ -1,12 +1,14 @@
 //! What a relay has lost of a device that turns out to be a copy of another, or that has another number
 //! in what the log became.
 
+use std::collections::BTreeSet;
+
 use waymark_wire::membership::Rights;
 
 use super::device::{Device, new_member};
 use super::fleet::{Fleet, keys_of};
 use super::relay::Relay;
-use crate::membership::Wish;
+use crate::membership::{WelcomeSpace, Wish};
 use crate::space::{Space, SpaceError};
 use crate::store::Transaction;
 
@@ -131,31 +133,15 @@ fn who_was_added_under_another_number_since_reads_on_with_it_and_loses_nothing()
     fleet.devices[therapist].note("never sent");
 
     // The relay has lost all of it, and somebody else comes first.
-    let mut relay = Relay::new();
-    let (log, ever) = (&fleet.relay.log[..1], &fleet.relay.ever);
-    relay.append(&[log[0].entry.clone()], ever).unwrap();
-    for (person, seed) in [(3, 9), (2, 2)] {
-        let member = new_member(person, &keys_of(seed), Rights::WRITE);
-        client.wish(&Wish::Add(member)).unwrap();
-        client.sync(&mut relay);
-    }
+    let mut relay = add_anew(&fleet.relay, &mut client, [(3, 9), (2, 2)]);
     let key = fleet.devices[therapist].space.signing_key().verifying_key();
     let welcome = client.space.welcome(&key).unwrap();
     let old = fleet.number(therapist);
     assert_ne!(welcome.device, old);
 
     let device = &mut fleet.devices[therapist];
-    let take = |device: &mut Device| {
-        device.step(|space, store, _| {
-            let mut transaction = Transaction::new();
-            let is_taken = space.welcome_again(&mut transaction, &welcome);
-            store.commit(transaction.into())?;
-            *space = Space::load(store, 0)?;
-            Ok(is_taken)
-        })
-    };
-    assert_eq!(take(device), Ok(true));
-    assert_eq!(take(device), Ok(false), "it is known");
+    assert!(take_welcome(device, &welcome));
+    assert!(!take_welcome(device, &welcome), "it is known");
     assert_ne!(
         device.number(),
         welcome.device,
@@ -173,14 +159,88 @@ fn who_was_added_under_another_number_since_reads_on_with_it_and_loses_nothing()
             .unwrap();
     }
     assert_eq!(device.number(), welcome.device);
-    device.pull_all(&relay);
+    say_again(device, &mut relay);
+    client.sync(&mut relay);
+    let both = ["never sent", "the therapist's"].map(|text| text.as_bytes().to_vec());
+    assert!(client.records().into_iter().eq(both));
+}
+
+/// The words of one therapist would stand under the name of another, and what that one wrote be held back
+/// for them.
+#[test]
+fn who_has_the_number_now_that_somebody_else_had_says_only_their_own() {
+    for asks_own_first in [false, true] {
+        let mut fleet = Fleet::of(&[]);
+        let mut client = fleet.devices[0].copy();
+        let one = fleet.add(0, 2, Rights::WRITE);
+        let other = fleet.add(0, 3, Rights::WRITE);
+        for (device, text) in [(one, "one's"), (other, "the other's"), (one, "one's again")] {
+            fleet.devices[device].note(text);
+            fleet.sync(device);
+        }
+        fleet.settle();
+        let mut relay = add_anew(&fleet.relay, &mut client, [(3, 3), (2, 2)]);
+        let mut both = [one, other];
+        if !asks_own_first {
+            both.reverse();
+        }
+        for index in both {
+            let before = fleet.number(index);
+            let device = &mut fleet.devices[index];
+            let key = device.space.signing_key().verifying_key();
+            assert!(take_welcome(device, &client.space.welcome(&key).unwrap()));
+            // All that both logs have is the founding.
+            device
+                .step(|space, store, _| space.rewind(store, 1))
+                .unwrap();
+            say_again(device, &mut relay);
+            assert_ne!(device.number(), before);
+        }
+        for index in [one, other] {
+            fleet.devices[index].sync(&mut relay);
+        }
+        client.sync(&mut relay);
+        let texts = ["one's", "one's again", "the other's"];
+        let all: BTreeSet<_> = texts.map(|text| text.as_bytes().to_vec()).into();
+        for device in [&mut client].into_iter().chain(&mut fleet.devices[1..]) {
+            assert_eq!(device.records(), all);
+            assert_eq!(device.space.quarantined(device.store()).unwrap(), []);
+        }
+    }
+}
+
+/// A relay that has lost all but the founding, at which a client adds these in this order.
+fn add_anew(lost: &Relay, client: &mut Device, people: [(u8, u8); 2]) -> Relay {
+    let mut relay = Relay::new();
+    let founding = lost.log[0].entry.clone();
+    relay.append(&[founding], &lost.ever).unwrap();
+    for (person, seed) in people {
+        let member = new_member(person, &keys_of(seed), Rights::WRITE);
+        client.wish(&Wish::Add(member)).unwrap();
+        client.sync(&mut relay);
+    }
+    relay
+}
+
+/// Says whether the welcome was news.
+fn take_welcome(device: &mut Device, welcome: &WelcomeSpace) -> bool {
+    let taken = device.step(|space, store, _| {
+        let mut transaction = Transaction::new();
+        let is_taken = space.welcome_again(&mut transaction, welcome);
+        store.commit(transaction.into())?;
+        *space = Space::load(store, 0)?;
+        Ok(is_taken)
+    });
+    taken.unwrap()
+}
+
+/// Reads the log as it is now, and says again in it what it has lost.
+fn say_again(device: &mut Device, relay: &mut Relay) {
+    device.pull_all(relay);
     while device.space.has_lost() {
         device
             .step(|space, store, entropy| space.take_up_lost(store, entropy))
             .unwrap();
     }
-    device.sync(&mut relay);
-    client.sync(&mut relay);
-    let both = ["never sent", "the therapist's"].map(|text| text.as_bytes().to_vec());
-    assert!(client.records().into_iter().eq(both));
+    device.sync(relay);
 }
