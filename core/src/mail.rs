@@ -21,8 +21,10 @@ use std::collections::BTreeMap;
 
 use waymark_wire::message::MailboxId;
 
+#[cfg(feature = "http")]
 pub(crate) use self::entering::kind_of;
 pub use self::kept::{About, Kept};
+#[cfg(feature = "http")]
 pub(crate) use self::owner::has_others;
 pub use self::upkeep::{Upkept, upkeep};
 use crate::space::SpaceError;

@@ -69,6 +69,7 @@ pub use kinds::goal::NewGoal;
 pub use kinds::grant::{GrantRecord, GrantState, NewGrant};
 pub use kinds::measure::{MeasureView, NewMeasure};
 pub use kinds::note::{NewNote, NoteView};
+#[cfg(feature = "http")]
 pub(crate) use kinds::provenance::copies_in;
 pub use kinds::provenance::{NewProvenance, ProvenanceView};
 pub use kinds::revision::NewRevision;
@@ -85,8 +86,10 @@ pub use offer::Offer;
 pub use period::{PeriodView, period_results};
 pub use plan::Plan;
 pub use projection::{projection_hash, projection_json};
+#[cfg(feature = "http")]
+pub(crate) use record::claimed_at;
 pub use record::{Author, Put, RECORD_LIMIT, SourceRecord};
-pub(crate) use record::{claimed_at, kind_number, spoken_of};
+pub(crate) use record::{kind_number, spoken_of};
 pub use text::{LABEL_LIMIT, LINK_LIMIT, NOTE_LIMIT, STATEMENT_LIMIT};
 pub use time::{instant_of, local_date, zone};
 pub use undone::Undone;

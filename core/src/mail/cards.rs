@@ -13,6 +13,7 @@ use crate::space::{Space, SpaceError};
 use crate::store::{Store, Table, Transaction};
 
 /// Makes a card for one membership, and keeps its keys.
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "a client calls it"))]
 pub(crate) fn issue(
     transaction: &mut Transaction,
     keys: &MembershipKeys,

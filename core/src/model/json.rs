@@ -9,6 +9,7 @@ pub(crate) fn instant<S: Serializer>(at: &DateTime<Utc>, to: S) -> Result<S::Ok,
 }
 
 /// An instant or null.
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "a client calls it"))]
 pub(crate) fn instant_opt<S: Serializer>(
     at: &Option<DateTime<Utc>>,
     to: S,

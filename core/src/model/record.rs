@@ -122,6 +122,7 @@ pub(crate) fn spoken_of(bytes: &[u8]) -> Option<(Vec<RecordId>, Option<TextId>)>
 }
 
 /// When a record says that it was written; `None` for what this version cannot read.
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "a client calls it"))]
 pub(crate) fn claimed_at(bytes: &[u8]) -> Option<DateTime<Utc>> {
     let mut decoder = minicbor::Decoder::new(bytes);
     decoder.map().ok()??;

@@ -248,6 +248,7 @@ impl Copies {
 }
 
 /// The copies that a record speaks of, if it is one that does.
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "a client calls it"))]
 pub(crate) fn copies_in(bytes: &[u8]) -> Vec<RecordId> {
     match read(bytes) {
         Ok(Record::Provenance(stated)) => stated.records,
