@@ -20,13 +20,7 @@ impl Machine {
     ) {
         let number = reading.number;
         let error = match error {
-            // The relay only says so. An entry that comes whole has a signature.
-            SpaceError::OwnUnknown { .. } if !reading.whole => {
-                let sync = self.spaces.entry(number).or_default();
-                sync.whole = true;
-                sync.wants_pull = true;
-                return;
-            }
+            SpaceError::OwnUnknown { .. } if !reading.whole => return self.read_whole(number),
             SpaceError::Restored { seq } => {
                 tracing::warn!(space = number, seq, "this device is a copy or was restored");
                 return self.is_a_copy(engine, number, now);
@@ -35,18 +29,23 @@ impl Machine {
                 match home::borrow_reserve(engine, number) {
                     Ok(true) => return self.enter_anew(number),
                     Ok(false) => error,
-                    Err(error) => error,
+                    Err(failed) => failed,
                 }
             }
             other => other,
         };
-        let is_on_trial = engine
-            .space_by_number(number)
-            .is_some_and(Space::is_on_trial);
-        if is_on_trial {
-            return self.start_refused(engine, number, error, now);
+        let space = engine.space_by_number(number);
+        match space.is_some_and(Space::is_on_trial) {
+            true => self.start_refused(engine, number, error, now),
+            false => self.space_failed(engine, number, error.into(), now),
         }
-        self.space_failed(engine, number, error.into(), now);
+    }
+
+    /// Asks for own entries whole: those have a signature. That one is this device's, the relay only said.
+    fn read_whole(&mut self, number: u32) {
+        let sync = self.spaces.entry(number).or_default();
+        sync.whole = true;
+        sync.wants_pull = true;
     }
 
     /// Reads on in a space with other keys.
@@ -101,14 +100,7 @@ impl Machine {
     pub fn repaired(&mut self, engine: &Engine, number: u32, restored: bool) {
         self.cancel_appends(&[number]);
         self.cancel_pulls();
-        let synced = self.spaces.get(&number).and_then(|sync| sync.synced);
-        let anew = SpaceSync {
-            wants_pull: true,
-            wants_push: true,
-            synced,
-            ..SpaceSync::default()
-        };
-        self.spaces.insert(number, anew);
+        self.start_over(number);
         self.upkeep_due = true;
         if let Some(space) = engine.space_by_number(number) {
             let space = space.id();
@@ -119,21 +111,26 @@ impl Machine {
         }
     }
 
+    /// Knows nothing more of how far it was with a space but when it was last read to its end.
+    fn start_over(&mut self, number: u32) {
+        let synced = self.spaces.get(&number).and_then(|sync| sync.synced);
+        let anew = SpaceSync {
+            wants_pull: true,
+            wants_push: true,
+            synced,
+            ..SpaceSync::default()
+        };
+        self.spaces.insert(number, anew);
+    }
+
     /// Leaves the memberships to the other device, those of every space: what two have of one, they
     /// have of all.
     fn begin_anew(&mut self, engine: &mut Engine, number: u32) -> Result<(), SpaceError> {
         let numbers = engine.renounce(number)?;
         self.cancel_appends(&numbers);
-        for number in &numbers {
-            let synced = self.spaces.get(number).and_then(|sync| sync.synced);
-            let anew = SpaceSync {
-                wants_pull: true,
-                wants_push: true,
-                synced,
-                ..SpaceSync::default()
-            };
-            self.spaces.insert(*number, anew);
-            if let Some(space) = engine.space_by_number(*number) {
+        for number in numbers {
+            self.start_over(number);
+            if let Some(space) = engine.space_by_number(number) {
                 self.events.push_back(Event::Restored { space: space.id() });
             }
         }
