@@ -190,9 +190,7 @@ impl Space {
         match document.accept(&|_| true, section) {
             Ok(Accepted::Applied { changes, .. }) => {
                 if author == own && !sealed {
-                    page.note_local(name, from);
-                    self.documents
-                        .write_local(&mut page.transaction, name, &changes);
+                    self.write_own(page, name, &changes);
                 } else {
                     self.documents
                         .write_remote(&mut page.transaction, name, &changes);
@@ -221,11 +219,9 @@ impl Space {
     ) -> Result<(BTreeSet<RecordId>, Vec<Vec<u8>>), SpaceError> {
         let own = self.actor();
         let mut known = BTreeSet::new();
-        for name in self.documents.names().collect::<Vec<_>>() {
-            let document = self.documents.open(store, name, own)?;
+        self.documents.each(store, own, |document| {
             known.extend(document.records().map(|record| record.id));
-            self.documents.evict();
-        }
+        })?;
         let records = asides.iter().flat_map(|(section, _)| records_of(section));
         let records: Vec<_> = records
             .map(|record| (record.id(), record.bytes()))
@@ -254,11 +250,7 @@ impl Space {
             return Ok(());
         }
         let changes: Vec<_> = document.put_records(&records)?.into_iter().collect();
-        for change in &changes {
-            page.note_local(name, change.seq);
-        }
-        self.documents
-            .write_local(&mut page.transaction, name, &changes);
+        self.write_own(page, name, &changes);
         Ok(())
     }
 }

@@ -279,6 +279,20 @@ impl Documents {
         Ok(&mut self.loaded(store, name, actor)?.document)
     }
 
+    /// Looks at each document, of which only a few are in memory at once.
+    pub(super) fn each(
+        &mut self,
+        store: &dyn Store,
+        actor: ActorId,
+        mut look: impl FnMut(&Document),
+    ) -> Result<(), SpaceError> {
+        for name in self.names().collect::<Vec<_>>() {
+            look(self.open(store, name, actor)?);
+            self.evict();
+        }
+        Ok(())
+    }
+
     /// Brings every document up to what it has accepted.
     pub(super) fn flush(&mut self) -> Result<(), SpaceError> {
         let loaded = self

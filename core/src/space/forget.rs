@@ -122,11 +122,9 @@ impl Space {
         };
         let own = self.actor();
         let mut all = Forgotten::default();
-        for name in self.documents.names().collect::<Vec<_>>() {
-            let document = self.documents.open(store, name, own)?;
+        self.documents.each(store, own, |document| {
             all.extend(document.said_of(&what.all));
-            self.documents.evict();
-        }
+        })?;
         let named = what.named;
         Ok((!all.is_empty()).then_some(Wish::Forget(ToForget { named, all })))
     }
@@ -166,11 +164,9 @@ impl Space {
         self.refresh(store)?;
         let own = self.actor();
         let mut records = BTreeMap::new();
-        for name in self.documents.names().collect::<Vec<_>>() {
-            let document = self.documents.open(store, name, own)?;
+        self.documents.each(store, own, |document| {
             records.extend(document.records().map(|r| (r.id, r.bytes.into_owned())));
-            self.documents.evict();
-        }
+        })?;
         let records = records.iter().map(|(id, bytes)| (*id, bytes.as_slice()));
         Ok(belonging(records, named))
     }

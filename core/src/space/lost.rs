@@ -117,6 +117,20 @@ impl Space {
         is_member && lost.by == Some(self.signing.verifying_key())
     }
 
+    /// Keeps an entry as lost: the log up to the membership's first `heights` entries stays.
+    pub(super) fn put_lost(
+        &self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+        (index, entry): (u32, &Entry),
+        heights: u32,
+    ) -> Result<(), SpaceError> {
+        let row = self.lost_row(store, entry, heights)?;
+        let place = keys::lost_entry(self.number, index);
+        transaction.put(Table::Outbox, place, row.to_bytes());
+        Ok(())
+    }
+
     /// The index of the next entry that is lost.
     pub(super) fn next_lost(&self) -> u32 {
         self.lost.last().map_or(0, |lost| lost.index + 1)

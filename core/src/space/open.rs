@@ -14,7 +14,7 @@ use crate::crypto::open;
 use crate::gate::{
     Accepted, ActorId, DocumentName, GateError, RecordId, Section, TextId, decode_batch,
 };
-use crate::membership::SpaceKind;
+use crate::membership::{Book, SpaceKind};
 use crate::store::{Store, Table};
 
 /// Sections that wait for other changes, at most.
@@ -52,6 +52,13 @@ struct WaitingRow {
     author: Bytes,
     #[n(1)]
     section: Bytes,
+}
+
+/// At which height the key is in force under which an entry is sealed: a membership entry's private part
+/// is for those who are members with it.
+pub(super) fn sealed_at(header: &Header) -> Height {
+    let follows = u32::from(header.kind == Kind::Membership && header.seen.seq > 0);
+    Height(header.height.0.saturating_add(follows))
 }
 
 impl Space {
@@ -135,23 +142,18 @@ impl Space {
         Ok(())
     }
 
-    /// Whether this device holds the key of an entry behind a space's first one.
+    /// Whether this device holds the key of an entry.
     fn has_key_of(&self, header: &Header) -> bool {
-        let follows = u32::from(header.kind == Kind::Membership);
-        let height = Height(header.height.0.saturating_add(follows));
         let book = self.book.as_ref();
-        book.is_some_and(|book| book.key_at(height).is_some())
+        book.is_some_and(|book| book.key_at(sealed_at(header)).is_some())
     }
 
     /// Whether an entry stands before one by which something was forgotten, and this device has no key
     /// that opens it.
     fn is_cut_off(&self, header: &Header) -> bool {
-        let follows = u32::from(header.kind == Kind::Membership && header.seen.seq > 0);
-        let height = Height(header.height.0.saturating_add(follows));
-        let book = self.book.as_ref();
-        book.is_some_and(|book| {
-            book.membership().is_before_cut(height) && book.key_at(height).is_none()
-        })
+        let height = sealed_at(header);
+        let membership = self.book.as_ref().map(Book::membership);
+        membership.is_some_and(|known| known.is_before_cut(height)) && !self.has_key_of(header)
     }
 
     pub(super) fn stored_entry(&self, store: &dyn Store, seq: u64) -> Result<Entry, SpaceError> {

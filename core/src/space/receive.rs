@@ -10,7 +10,7 @@ use waymark_wire::receipt::Receipt;
 
 use super::held::FORKED;
 use super::{Change, Quarantined, Space, SpaceError, keys};
-use crate::gate::DocumentName;
+use crate::gate::{DocumentName, StoredChange};
 use crate::membership::{Book, BookError};
 use crate::store::{Store, Table, Transaction, clean};
 
@@ -108,13 +108,27 @@ impl Page {
     }
 
     /// Notes that this device wrote a change, which is not stored yet.
-    pub(super) fn note_local(&mut self, name: DocumentName, seq: u32) {
+    fn note_local(&mut self, name: DocumentName, seq: u32) {
         let first = self.local.entry(name).or_insert(seq);
         *first = seq.min(*first);
     }
 }
 
 impl Space {
+    /// Writes what this device says in a document while it takes a page.
+    pub(super) fn write_own(
+        &mut self,
+        page: &mut Page,
+        name: DocumentName,
+        changes: &[StoredChange],
+    ) {
+        for change in changes {
+            page.note_local(name, change.seq);
+        }
+        self.documents
+            .write_local(&mut page.transaction, name, changes);
+    }
+
     /// Takes a page: verifies each entry and the relay's receipt, stores the entries, opens and
     /// applies what can be opened, all in one transaction. `at_end` tells whether the log ends with
     /// it; `now_ms` is the time in milliseconds since the Unix epoch, by this device's clock.

@@ -174,9 +174,7 @@ impl Space {
         let sealed = self.all_sealed(store)?.into_iter();
         let carries = sealed.filter(|sealed| sealed.entry.header().kind == Kind::Carry);
         for (index, sealed) in (self.next_lost()..).zip(carries) {
-            let row = self.lost_row(store, &sealed.entry, heights)?;
-            let place = keys::lost_entry(self.number, index);
-            transaction.put(Table::Outbox, place, row.to_bytes());
+            self.put_lost(store, transaction, (index, &sealed.entry), heights)?;
         }
         transaction
             .delete_prefix(Table::Outbox, keys::sealed(self.number))

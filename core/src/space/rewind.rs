@@ -9,6 +9,7 @@ use waymark_wire::ids::{DeviceNumber, EntryId, Height};
 use waymark_wire::membership::{MembershipBody, Op};
 
 use super::lost::{LostRow, own_wishes};
+use super::open::sealed_at;
 use super::state::Asking;
 use super::{Space, SpaceError, keys};
 use crate::membership::{Book, KeySet, NewMember, Wish};
@@ -125,12 +126,7 @@ impl Space {
         for (index, (entry, _)) in (first..).zip(&lost) {
             place += 1;
             transaction.delete(Table::Entry, keys::entry(self.number, place));
-            let row = self.lost_row(store, entry, kept.heights)?;
-            transaction.put(
-                Table::Outbox,
-                keys::lost_entry(self.number, index),
-                row.to_bytes(),
-            );
+            self.put_lost(store, &mut transaction, (index, entry), kept.heights)?;
         }
         let first = first.saturating_add(u32::try_from(lost.len()).unwrap_or(u32::MAX));
         self.take_back_sealed(store, &mut transaction, (first, kept.heights))?;
@@ -246,8 +242,7 @@ impl Space {
         heights: u32,
     ) -> Result<LostRow, SpaceError> {
         let header = entry.header();
-        let follows = u32::from(header.kind == Kind::Membership && header.seen.seq > 0);
-        let height = Height(header.height.0.saturating_add(follows));
+        let height = sealed_at(header);
         let book = self.book.as_ref();
         let known = |book: &Book| {
             let at = book.membership().id_at(header.height)?;
@@ -288,9 +283,7 @@ impl Space {
             let place = keys::sealed_entry(self.number, sealed.counter);
             transaction.delete(Table::Outbox, place);
             if matches!(header.kind, Kind::Batch | Kind::Carry) {
-                let row = self.lost_row(store, &sealed.entry, heights)?;
-                let place = keys::lost_entry(self.number, index);
-                transaction.put(Table::Outbox, place, row.to_bytes());
+                self.put_lost(store, transaction, (index, &sealed.entry), heights)?;
                 index += 1;
             } else {
                 self.give_up(transaction, &sealed);

@@ -79,11 +79,7 @@ impl Space {
                     gone.insert(words.text());
                     continue;
                 };
-                for change in &changes {
-                    page.note_local(name, change.seq);
-                }
-                self.documents
-                    .write_local(&mut page.transaction, name, &changes);
+                self.write_own(page, name, &changes);
             }
             page.transaction.delete(Table::Outbox, place);
         }
