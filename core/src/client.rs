@@ -324,6 +324,11 @@ impl Profile {
     }
 }
 
+/// A number as apps are told it.
+fn count(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
+}
+
 /// The space behind a plan's id.
 pub(crate) fn space_of(plan: PlanId) -> SpaceId {
     SpaceId(plan.0)

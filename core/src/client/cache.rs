@@ -2,7 +2,7 @@
 //! view that is thrown away comes back equal.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::NaiveDate;
 use waymark_wire::ids::{Height, SpaceId};
@@ -41,28 +41,32 @@ struct Made {
     undone: Undone,
 }
 
-impl Folded {
-    /// Drops all of them where something was forgotten since they were made.
-    fn freshen(&mut self, engine: &Engine) {
-        if self.forgot != engine.forgot() {
-            *self = Self {
-                forgot: engine.forgot(),
-                ..Self::default()
-            };
-        }
-    }
-}
-
 impl Views {
     /// Drops all of them.
     pub(crate) fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Folded::default();
+        *self.lock() = Folded::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Folded> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that still hold: none where something was forgotten since they were made.
+    fn fresh(&self, engine: &Engine) -> MutexGuard<'_, Folded> {
+        let mut folded = self.lock();
+        let forgot = engine.forgot();
+        if folded.forgot != forgot {
+            *folded = Folded {
+                forgot,
+                ..Folded::default()
+            };
+        }
+        folded
     }
 
     /// The plan of a care space.
     pub(crate) fn plan(&self, engine: &mut Engine, id: SpaceId) -> Result<Arc<Plan>, WaymarkError> {
-        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        folded.freshen(engine);
+        let mut folded = self.fresh(engine);
         let (space, store, _) = care(engine, id)?;
         let people = People::of(space);
         let made = made(space, store, DocumentKey::PLAN, &Undone::default())?;
@@ -88,7 +92,7 @@ impl Views {
     ) -> Result<(), WaymarkError> {
         let (space, store, _) = care(engine, id)?;
         let made = made(space, store, DocumentKey::PLAN, &Undone::default())?;
-        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut folded = self.lock();
         if let Some(known) = folded.plans.get_mut(&id)
             && Arc::ptr_eq(&known.1, before)
         {
@@ -106,8 +110,7 @@ impl Views {
     ) -> Result<Arc<Log>, WaymarkError> {
         let plan = self.plan(engine, id)?;
         let undone = plan.undone();
-        let mut folded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        folded.freshen(engine);
+        let mut folded = self.fresh(engine);
         let (space, store, _) = care(engine, id)?;
         let people = People::of(space);
         let made = made(space, store, month, undone)?;

@@ -140,13 +140,8 @@ impl People<'_> {
         let mut next = engine.next_number()?;
         for space in &welcome.spaces {
             let has_key = |known: &Space| known.signing_key().verifying_key() == space.signing_key;
-            if let Some(known) = engine.space(&space.space) {
-                if has_key(known) && known.welcome_again(&mut transaction, space) {
-                    numbers.push(known.number());
-                }
-                continue;
-            }
-            if !joined.insert(space.space) {
+            let known = engine.space(&space.space);
+            if known.is_none() && !joined.insert(space.space) {
                 let reason = "it names a space twice".into();
                 return Err(WaymarkError::BadCard { reason });
             }
@@ -154,9 +149,9 @@ impl People<'_> {
             // be what was damaged on its way.
             let is_named = |known: &Space| welcome.spaces.iter().any(|s| s.space == known.id());
             let is_free = |known: &Space| !is_named(known) && !numbers.contains(&known.number());
-            let mut of_card = engine.spaces().iter().filter(|known| has_key(known));
-            if let Some(known) = of_card.find(|known| is_free(known)) {
-                if known.welcome_again(&mut transaction, space) {
+            let of_card = engine.spaces().iter().filter(|known| has_key(known));
+            if let Some(known) = known.or_else(|| of_card.clone().find(|known| is_free(known))) {
+                if has_key(known) && known.welcome_again(&mut transaction, space) {
                     numbers.push(known.number());
                 }
                 continue;
@@ -166,8 +161,7 @@ impl People<'_> {
                 let reason = "it leads into another home than this device's".into();
                 return Err(WaymarkError::BadCard { reason });
             }
-            let mut of_card = engine.spaces().iter().filter(|known| has_key(known));
-            if let Some(known) = of_card.next() {
+            if let Some(known) = of_card.clone().next() {
                 if !known.join_too(&mut transaction, next, space) {
                     continue;
                 }

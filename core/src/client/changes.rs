@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{InvitationId, PlanId};
+use super::{InvitationId, PlanId, count};
 use crate::driver::{Listener, Shared};
 use crate::home;
 use crate::model::{DocumentKey, DocumentKind, RecordId, TextId};
@@ -151,7 +151,6 @@ fn translate(event: Event) -> Vec<Change> {
             id: InvitationId(id.0),
         }],
         Event::Progress { ready, known } => {
-            let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
             vec![Change::Progress {
                 ready: count(ready),
                 known: count(known),

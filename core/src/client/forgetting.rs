@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
-use waymark_wire::ids::DeviceNumber;
 
 use super::cache::{People, care};
-use super::members::hex;
-use super::{Inner, PlanId, WaymarkError, space_of};
+use super::members::{hex, name, name_of_person};
+use super::{Inner, PlanId, WaymarkError, count, space_of};
 use crate::engine::Engine;
 use crate::forgotten::Forgotten;
 use crate::membership::{Book, ToForget, Wish};
@@ -252,7 +251,7 @@ impl Counts {
             .into_iter()
             .map(|(person, kinds)| ForgottenOf {
                 person: person.map(|person| hex(&person.0)).unwrap_or_default(),
-                name: person.and_then(|person| name_of_person(space, person)),
+                name: person.and_then(|person| name_of_person(space.book()?, person)),
                 kinds: counted(kinds),
             })
             .collect();
@@ -303,7 +302,7 @@ fn given_up(space: &Space, notice: &Notice) -> GivenUpView {
     let kinds = notice.given_up.records.iter();
     let kinds = kinds.map(|(kind, records)| (Kind::of_number(*kind), *records));
     GivenUpView {
-        by: name_of(space, notice.by),
+        by: space.book().and_then(|book| name(book, notice.by)),
         kinds: counted(kinds.collect()),
         texts: notice.given_up.texts,
     }
@@ -312,23 +311,4 @@ fn given_up(space: &Space, notice: &Notice) -> GivenUpView {
 fn counted(kinds: BTreeMap<Option<Kind>, u32>) -> Vec<KindCount> {
     let count = |(kind, records)| KindCount { kind, records };
     kinds.into_iter().map(count).collect()
-}
-
-fn name_of(space: &Space, device: DeviceNumber) -> Option<String> {
-    let known = space.book()?.roster(device)?;
-    Some(known.name.clone())
-}
-
-fn name_of_person(space: &Space, person: PersonTag) -> Option<String> {
-    let book = space.book()?;
-    let mut everybody = book.membership().everybody().iter();
-    everybody.find_map(|member| {
-        let is_it = member.person.0 == person.0;
-        let known = book.roster(member.device).filter(|_| is_it)?;
-        Some(known.name.clone())
-    })
-}
-
-fn count(of: usize) -> u32 {
-    u32::try_from(of).unwrap_or(u32::MAX)
 }

@@ -10,7 +10,7 @@ use super::{KeyHolder, MemberView, People, PlanId, WaymarkError, space_of};
 use crate::engine::Engine;
 use crate::home;
 use crate::membership::{Book, SpaceKind, Use, Wish};
-use crate::model::RecordId;
+use crate::model::{PersonTag, RecordId};
 use crate::space::Space;
 use crate::store::Transaction;
 
@@ -369,8 +369,16 @@ fn views(space: &Space) -> Vec<MemberView> {
     people.map(view).collect()
 }
 
-fn name(book: &Book, device: DeviceNumber) -> Option<String> {
+/// What a membership is called.
+pub(super) fn name(book: &Book, device: DeviceNumber) -> Option<String> {
     book.roster(device).map(|known| known.name.clone())
+}
+
+/// What a person is called, who is or was a member.
+pub(super) fn name_of_person(book: &Book, person: PersonTag) -> Option<String> {
+    let everybody = book.membership().everybody().iter();
+    let mut own = everybody.filter(|member| member.person.0 == person.0);
+    own.find_map(|member| name(book, member.device))
 }
 
 fn change(book: &Book, op: &Op) -> MembershipChange {

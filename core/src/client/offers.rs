@@ -11,12 +11,12 @@ use waymark_wire::ids::SpaceId;
 
 use super::cache::{People as Known, care, log_months, with_records};
 use super::copying::{Part, Purpose, Taken};
-use super::members::hex;
-use super::{Inner, People, PlanId, WaymarkError, space_of};
+use super::members::{hex, name_of_person};
+use super::{Inner, People, PlanId, WaymarkError, count, space_of};
 use crate::engine::Engine;
 use crate::gate::OpId;
 use crate::membership::Book;
-use crate::model::{Author, DocumentKey, DocumentKind, Offer, PersonTag, TextId, json};
+use crate::model::{Author, DocumentKey, DocumentKind, Offer, TextId, json};
 use crate::role::Role;
 use crate::space::{Space, SpaceError};
 
@@ -114,10 +114,9 @@ impl People<'_> {
             let check_ins = offer.logs().iter().map(crate::model::Log::len).sum();
             let goals = offer.plan().goals(NaiveDate::MAX).into_iter();
             let book = engine.space(&id).and_then(Space::book);
-            let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
             views.push(OfferView {
                 person: hex(&by.person.0),
-                name: name_of_person(book, by.person),
+                name: book.and_then(|book| name_of_person(book, by.person)),
                 source: offer.source().map(|space| PlanId(space.0)),
                 goals: goals.map(|goal| goal.statement).collect(),
                 check_ins: count(check_ins),
@@ -155,7 +154,7 @@ impl People<'_> {
         let mut taken = taken(&offer, texts, today);
         taken.leave_out_claims(engine, id)?;
         taken.leave_out_known(engine, id, Purpose::Take)?;
-        let count = u32::try_from(taken.records()).unwrap_or(u32::MAX);
+        let came = count(taken.records());
         let Some(source) = offer.source().filter(|_| !taken.is_empty()) else {
             return Ok(0);
         };
@@ -165,7 +164,7 @@ impl People<'_> {
         let number = space.number();
         inner.machine.local_change(number);
         self.0.shared.wake();
-        Ok(count)
+        Ok(came)
     }
 }
 
@@ -281,12 +280,4 @@ fn own_author(engine: &mut Engine, id: SpaceId) -> Result<Author, WaymarkError> 
     let own = Known::of(space).own(space);
     let own = own.ok_or(SpaceError::NotAllowed("it is not a member"))?;
     Ok(own)
-}
-
-fn name_of_person(book: Option<&Book>, person: PersonTag) -> Option<String> {
-    let book = book?;
-    let everybody = book.membership().everybody().iter();
-    let mut own = everybody.filter(|member| member.person.0 == person.0);
-    let known = own.find_map(|member| book.roster(member.device))?;
-    Some(known.name.clone())
 }

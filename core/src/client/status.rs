@@ -8,7 +8,7 @@ use waymark_wire::ids::SpaceId;
 use waymark_wire::membership::Membership;
 
 use super::synced::last_synced;
-use super::{Client, Inner, PlanId, WaymarkError};
+use super::{Client, Inner, PlanId, WaymarkError, count};
 use crate::membership::{Book, SpaceKind};
 use crate::space::{NotDone, Space, SpaceError};
 use crate::store::StoreError;
@@ -150,7 +150,6 @@ fn status(inner: &Arc<Inner>, id: &SpaceId) -> Result<Status, WaymarkError> {
     let sync = inner.machine.status(space.number());
     let problem = sync.problem.map(WaymarkError::from);
     let membership = space.book().map(Book::membership);
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     Ok(Status {
         space: Some(PlanId(id.0)),
         kind: Some(space.kind()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::cache::{care, name_of};
-use super::{Inner, PlanId, WaymarkError, space_of};
+use super::{Inner, PlanId, WaymarkError, count, space_of};
 use crate::gate::{Document, GateError, IsUndone, OpId, StoredChange};
 use crate::model::{DocumentKey, NewNote, NoteId, NoteView, RecordId, TextId};
 use crate::space::SpaceError;
@@ -101,7 +101,6 @@ impl Texts<'_> {
     /// # Errors
     /// `not_found`, or the storage's.
     pub fn restored(&self, plan: PlanId, text: TextId) -> Result<TextRestored, WaymarkError> {
-        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         self.with_undone(plan, |document, is_undone| {
             let restored = document.text_restored(&text, is_undone.unwrap_or(&|_| false));
             let restored = restored.map_err(SpaceError::from)?;

@@ -13,7 +13,7 @@ use waymark_wire::ids::{DeviceNumber, SpaceId};
 use waymark_wire::membership::Member;
 
 use super::cache::{care, log_months, name_of};
-use super::{Inner, People, PlanId, WaymarkError, space_of};
+use super::{Inner, People, PlanId, WaymarkError, count, space_of};
 use crate::engine::Engine;
 use crate::gate::{ActorId, RecordView};
 use crate::membership::Book;
@@ -216,7 +216,7 @@ fn view(id: &SpaceId, book: &Book, void: &VoidView, left_out: &[LeftOut]) -> Opt
         name: known.map(|known| known.name.clone()),
         device_name: known.map(|known| known.device_name.clone()),
         since: void.since,
-        records: u32::try_from(records.count()).unwrap_or(u32::MAX),
+        records: count(records.count()),
         undone_by: by.map(|known| known.name.clone()),
         at: void.at,
     })

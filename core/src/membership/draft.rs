@@ -205,8 +205,8 @@ impl Book {
         if let Some(forgotten) = &steps.forget {
             parts.ops.push(Op::Forget);
             parts.tell_of_former(self.everybody_told());
-            parts.forgotten = Some(parts.as_fits(forgotten));
-            parts.before = Some(EpochKey::from_slice(held.expose())?);
+            let before = EpochKey::from_slice(held.expose())?;
+            parts.forgotten = Some((parts.as_fits(forgotten), before));
         } else {
             parts.roster.previous = Some(Bytes(held.expose().to_vec()));
         }
@@ -282,8 +282,7 @@ struct Parts {
     roster: Roster,
     attachments: Vec<Vec<u8>>,
     /// What is forgotten, and the key of the epoch before, under which it is sealed.
-    forgotten: Option<Forgotten>,
-    before: Option<EpochKey>,
+    forgotten: Option<(Forgotten, EpochKey)>,
 }
 
 /// Bytes that a name in the list of what is forgotten takes.
@@ -425,7 +424,7 @@ impl Parts {
         };
         let (space, previous) = (&place.space.0, &place.previous.0);
         let header_bytes = header.to_bytes();
-        if let Some((forgotten, before)) = self.forgotten.zip(self.before) {
+        if let Some((forgotten, before)) = self.forgotten {
             let text = codec::encode(&forgotten);
             let sealed = seal(&before, space, previous, &header_bytes, text)?;
             self.roster.forgotten = Some(Bytes(sealed));
