@@ -2,7 +2,7 @@
 //! which that was. Characters keep their names where something is forgotten, so the words find their
 //! places in what is left.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::Bytes;
@@ -86,42 +86,44 @@ impl Document {
     pub fn words_beyond(&self, before: &Self) -> Result<Vec<Words>, GateError> {
         let mut words = Vec::new();
         for text in self.texts() {
-            let known = before.elements(text)?;
-            let known: HashSet<OpId> = known.into_iter().map(|(id, _)| id).collect();
-            let mut typed: Vec<Typed> = Vec::new();
-            let (mut after, mut is_open) = (None, false);
-            let mut left = HashSet::new();
-            for (id, chars) in self.elements(text)? {
-                if known.contains(&id) {
-                    left.insert(id);
-                    (after, is_open) = (Some(id), false);
-                    continue;
-                }
-                if !is_open {
-                    typed.push(Typed {
-                        after: after.map(Named::from),
-                        names: Vec::new(),
-                        chars: String::new(),
-                    });
-                    is_open = true;
-                }
-                if let Some(open) = typed.last_mut() {
-                    open.names.push(id.into());
-                    open.chars.push_str(&chars);
-                }
-            }
-            let deleted = known.difference(&left).copied().map(Named::from).collect();
-            let of_text = Words {
-                text,
-                is_made: before.made_texts(text).is_empty(),
-                typed,
-                deleted,
-            };
+            let of_text = self.words_of(text, before)?;
             if of_text.is_made || !of_text.typed.is_empty() || !of_text.deleted.is_empty() {
                 words.push(of_text);
             }
         }
         Ok(words)
+    }
+
+    /// The same of one text.
+    fn words_of(&self, text: TextId, before: &Self) -> Result<Words, GateError> {
+        let known = before.elements(text)?.into_iter();
+        let mut deleted: HashSet<OpId> = known.map(|(id, _)| id).collect();
+        let mut typed: Vec<Typed> = Vec::new();
+        let (mut after, mut is_open) = (None, false);
+        for (id, chars) in self.elements(text)? {
+            if deleted.remove(&id) {
+                (after, is_open) = (Some(id), false);
+                continue;
+            }
+            if !is_open {
+                typed.push(Typed {
+                    after: after.map(Named::from),
+                    names: Vec::new(),
+                    chars: String::new(),
+                });
+                is_open = true;
+            }
+            if let Some(open) = typed.last_mut() {
+                open.names.push(id.into());
+                open.chars.push_str(&chars);
+            }
+        }
+        Ok(Words {
+            text,
+            is_made: before.made_texts(text).is_empty(),
+            typed,
+            deleted: deleted.into_iter().map(Named::from).collect(),
+        })
     }
 
     /// Says words here that are not said yet, under this document's own actor. A character beside which
@@ -139,7 +141,9 @@ impl Document {
         }
         for typed in &words.typed {
             let here = self.elements(words.text)?;
-            let place = |id: OpId| here.iter().position(|(other, _)| *other == id);
+            let places = here.iter().enumerate().map(|(at, (id, _))| (*id, at));
+            let places: HashMap<OpId, usize> = places.collect();
+            let place = |id: OpId| places.get(&id).copied();
             // What is said already is said once.
             let names = typed.names.iter().map(Named::id);
             let missing: String = names
