@@ -2,7 +2,7 @@
 
 import unittest
 
-from test_vectors import Case, load, unhex
+from vectors import Case, load, unhex
 from waymark import cbor, equivocation, evidence, sealing, wire
 
 

@@ -3,7 +3,7 @@
 import unittest
 from copy import deepcopy
 
-from test_vectors import Case, flipped, load, unhex
+from vectors import Case, flipped, load, unhex
 from waymark import cbor, membership, sealing, wire
 from waymark.wire import Refused, parse_entry
 

@@ -2,7 +2,7 @@
 
 import unittest
 
-from test_vectors import Case, flipped, load, unhex
+from vectors import Case, flipped, load, unhex
 from waymark import membership, recovery, sealing, wire
 from waymark.wire import parse_entry
 
