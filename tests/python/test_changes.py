@@ -1,7 +1,7 @@
 """Batches, changes and snapshots."""
 
 from vectors import Case, flipped, load, unhex
-from waymark import gate, membership, records
+from waymark import automerge, forgetting, gate, membership, records, snapshots
 from waymark.wire import Refused
 
 
@@ -23,7 +23,7 @@ class Changes(Case):
             self.assertEqual(change.previous, unhex(vector["previous"]))
             self.assertEqual([other.hex() for other in change.others], vector["others"])
             self.assertEqual([described(op) for op in change.ops], vector["ops"])
-            chunk, digest = gate.rebuild(change)
+            chunk, digest = automerge.rebuild(change)
             self.assertEqual(chunk.hex(), vector["chunk"], vector["what"])
             self.assertEqual(digest.hex(), vector["hash"])
 
@@ -37,7 +37,7 @@ class Changes(Case):
         ):
             change = gate.read_stored(unhex(vector["stored"]))
             alter(change)
-            self.assertNotEqual(gate.rebuild(change)[1].hex(), vector["hash"])
+            self.assertNotEqual(automerge.rebuild(change)[1].hex(), vector["hash"])
 
     def test_sections(self):
         """A section says what its changes need; the receiver adds the rest."""
@@ -60,7 +60,7 @@ class Changes(Case):
                 change.previous = unhex(own[seq - 1]) if seq > 1 else None
                 depends = [*change.others, *filter(None, [change.previous])]
                 change.start_op = 1 + max((max_op[dep.hex()] for dep in depends), default=0)
-                digest = gate.rebuild(change)[1]
+                digest = automerge.rebuild(change)[1]
                 self.assertEqual(digest.hex(), own[seq])
             self.assertEqual(digest[:8], section.check)
 
@@ -83,7 +83,7 @@ class Changes(Case):
         """Every change of it is rebuilt from what the order says."""
         vector = self.vectors["snapshot"]
         part = unhex(vector["part"])
-        snapshot = gate.decode_snapshot([part])
+        snapshot = snapshots.decode_snapshot([part])
         self.assertEqual((snapshot.kind, snapshot.part), (vector["kind"], vector["document_part"]))
         self.assertEqual(len(snapshot.changes), vector["changes"])
         known = {v["hash"]: v for v in self.vectors["changes"]}
@@ -94,28 +94,28 @@ class Changes(Case):
         for author in vector["authors"]:
             seqs = [c.seq for c in snapshot.changes if c.actor.hex() == author["actor"]]
             self.assertEqual(max(seqs), author["changes"])
-        self.assertEqual(gate.digest_of(snapshot.hashes).hex(), vector["digest"])
+        self.assertEqual(snapshots.digest_of(snapshot.hashes).hex(), vector["digest"])
         for wrong in (part[:-1], part + b"\0", part[:6] + b"\0\1\0\2" + part[10:]):
             with self.assertRaises(Refused):
-                gate.decode_snapshot([wrong])
+                snapshots.decode_snapshot([wrong])
 
     def test_what_is_left_where_something_is_forgotten(self):
         for vector in self.vectors["forgotten"]:
             before = [gate.read_stored(unhex(told["stored"])) for told in vector["changes"]]
-            hashes = [gate.rebuild(change)[1] for change in before]
+            hashes = [automerge.rebuild(change)[1] for change in before]
             gone = (set(map(unhex, vector[name])) for name in ("records", "texts"))
-            after = gate.forget(before, hashes, *gone)
+            after = forgetting.forget(before, hashes, *gone)
             for was, now, told in zip(before, after, vector["changes"], strict=True):
                 self.assertEqual((was.seq, was.start_op), (now.seq, now.start_op))
                 self.assertEqual(list(map(gate.length, was.ops)), list(map(gate.length, now.ops)))
-                chunk, digest = gate.rebuild(now)
+                chunk, digest = automerge.rebuild(now)
                 self.assertEqual(chunk.hex(), told["chunk"], vector["what"])
                 self.assertEqual(digest.hex(), told["hash"], vector["what"])
                 said = {op.data for op in was.ops if isinstance(op, gate.Record)}
                 for op in now.ops:
                     if isinstance(op, gate.Record) and op.data not in said:
                         self.assertEqual(records.check(op.data)[0], 13)
-            self.assertNotEqual(hashes, [gate.rebuild(change)[1] for change in after])
+            self.assertNotEqual(hashes, [automerge.rebuild(change)[1] for change in after])
 
     def test_what_is_no_batch(self):
         author = unhex(self.vectors["actors"][0]["actor"])
