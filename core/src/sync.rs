@@ -27,6 +27,7 @@ mod refused;
 mod restored;
 mod settled;
 mod start;
+mod taken;
 mod types;
 
 pub use self::machine::Machine;

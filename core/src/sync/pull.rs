@@ -11,11 +11,11 @@ use super::heal::names_earlier;
 use super::machine::Purpose;
 use super::reading::{Pull, Reading};
 use super::start::Ask;
+use super::taken::End;
 use super::{Event, Machine, Problem, RequestId, Timestamp};
 use crate::engine::Engine;
-use crate::membership::{BookError, SpaceKind};
-use crate::space::{Item, Space, SpaceError};
-use crate::succession;
+use crate::space::{Item, Space};
+
 impl Machine {
     pub(super) fn handle_greeting(
         &mut self,
@@ -389,130 +389,21 @@ impl Machine {
             self.space_failed(engine, number, error.into(), now);
             return false;
         }
+        let end = End {
+            seq: receipt.position.seq,
+            is_all: receipt.position.seq >= head,
+        };
         if reading.for_keys {
-            self.take_keys(engine, number, &items, receipt.position.seq >= head, now);
-            return receipt.position.seq < head;
+            self.take_keys(engine, number, &items, end.is_all, now);
+            return !end.is_all;
         }
-        let at_end = receipt.position.seq >= head;
-        let received = match engine.receive(number, items, receipt, at_end, now.0) {
-            Ok(received) => received,
+        match engine.receive(number, items, receipt, end.is_all, now.0) {
+            Ok(received) => self.taken(engine, reading, received, end, now),
             Err(error) => {
                 self.not_taken(engine, reading, error, now);
-                return false;
-            }
-        };
-        let Some(space) = engine.space_by_number(number) else {
-            return false;
-        };
-        let (id, reaches) = (space.id(), space.reaches_welcome());
-        let lacks_key = space.lacks_key();
-        let misses_key = match space.misses_key(engine.store.as_ref()) {
-            Ok(misses_key) => misses_key,
-            Err(error) => {
-                self.space_failed(engine, number, error.into(), now);
-                return false;
-            }
-        };
-        // What others seal to this device comes only where it is asked for by its own number.
-        let is_another = space.device_to_read_as() != Some(reading.device);
-        let in_home = space.kind() == SpaceKind::Home && !received.changes.is_empty();
-        self.upkeep_due |= received.membership || in_home;
-        if !received.changes.is_empty() {
-            self.events.push_back(Event::Changed {
-                space: id,
-                changes: received.changes,
-            });
-        }
-        if received.membership {
-            self.events.push_back(Event::Membership { space: id });
-        }
-        if received.forgot {
-            let given_up = received.given_up;
-            self.events.push_back(Event::Forgotten {
-                space: id,
-                given_up,
-            });
-        }
-        let seq = receipt.position.seq;
-        let sync = self.spaces.entry(number).or_default();
-        if received.membership {
-            // Its entries may be numbered anew, and those of borrowed keys have others' numbers.
-            sync.sent_below = None;
-        }
-        let taken = sync.taken.take_if(|taken| taken.seq <= seq);
-        let lie = if taken.is_some_and(|taken| is_on_its_way(engine, number, taken.below)) {
-            Some("it took an entry and shows another in its place")
-        } else if at_end && !reaches {
-            Some("it shows less than the welcome says there is")
-        } else if at_end && let Some(lie) = self.check_returned(engine, number) {
-            Some(lie)
-        } else if at_end && reading.expects.is_some_and(|expected| seq < expected) {
-            Some("it shows less than it took")
-        } else {
-            None
-        };
-        if let Some(lie) = lie {
-            self.spaces.entry(number).or_default().balks = true;
-            self.space_failed(engine, number, SpaceError::Relay(lie).into(), now);
-            return false;
-        }
-        if !at_end {
-            let sync = self.spaces.entry(number).or_default();
-            sync.wants_pull |= is_another;
-            return !is_another;
-        }
-        if let Some((space, store, _)) = engine.parts(number)
-            && let Err(error) = space.rest_checkpoints(store, now.0)
-        {
-            // Nothing is lost by waiting until the next time.
-            tracing::warn!(%error, "what has rested was not let go of");
-        }
-        match Self::starts_behind_cut(engine, number, now) {
-            Ok(false) => {}
-            Ok(true) => {
-                let sync = self.spaces.entry(number).or_default();
-                sync.caught_up = false;
-                sync.wants_pull = true;
-                self.events.push_back(Event::Status { space: id });
-                return true;
-            }
-            Err(error) => {
-                self.space_failed(engine, number, error.into(), now);
-                return false;
+                false
             }
         }
-        let sync = self.spaces.entry(number).or_default();
-        let first = !sync.caught_up;
-        self.upkeep_due |= first || succession::waits_for(engine, number);
-        sync.caught_up = true;
-        sync.whole = false;
-        if let Some(tends) = sync.tends.as_mut().filter(|tends| !tends.is_read) {
-            tends.is_read = true;
-            sync.wants_push = true;
-        }
-        sync.start.is_dropped = false;
-        sync.synced = Some(now);
-        sync.balks &= received.confirmed == 0;
-        if !sync.balks {
-            sync.backoff.reset();
-        }
-        let problem = sync.problem.take();
-        // Nothing is wrong with the relay, and this device goes on: somebody hands it the key.
-        sync.problem = lacks_key.then(|| SpaceError::from(BookError::KeyRefused).into());
-        // Nor is anything wrong with what it sends now.
-        sync.problem = sync.problem.take().or(sync.start.failed.clone());
-        // What the log does not show although it was read to its end has to be sent again; and
-        // where a part of what waited is there, it is the next part's turn.
-        sync.wants_push |= first || received.membership || received.asked || problem.is_some();
-        sync.wants_push |= received.confirmed > 0 || received.checkpoints || received.wrote;
-        let misses_key = misses_key && !std::mem::replace(&mut sync.asked_for_keys, true);
-        sync.lacks_keys |= misses_key;
-        let asks_anew = misses_key || (is_another && self.live.is_some());
-        sync.wants_pull |= asks_anew;
-        if first || problem.is_some() || received.confirmed > 0 {
-            self.events.push_back(Event::Status { space: id });
-        }
-        !asks_anew
     }
 }
 
