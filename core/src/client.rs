@@ -41,6 +41,7 @@ mod goals;
 mod grants;
 mod held;
 mod invitations;
+mod items;
 mod member_evidence;
 mod members;
 mod offers;
@@ -80,6 +81,7 @@ pub use self::invitations::{
     Invitation, InvitationEnd, InvitationId, InvitationPurpose, InvitationStage, InvitationView,
     Invitations,
 };
+pub use self::items::Items;
 pub use self::member_evidence::MemberEvidence;
 pub use self::members::{ItemReaders, MembershipChange, MembershipStep};
 pub use self::offers::OfferView;
@@ -265,6 +267,12 @@ impl Client {
     #[must_use]
     pub fn held(&self) -> Held<'_> {
         Held(&self.inner)
+    }
+
+    /// Whatever else people keep beside goals and check-ins.
+    #[must_use]
+    pub fn items(&self) -> Items<'_> {
+        Items(&self.inner)
     }
 
     /// Having something forgotten.

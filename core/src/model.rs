@@ -27,6 +27,7 @@
 mod acceptance;
 #[cfg(feature = "uniffi")]
 mod bindings;
+mod cbor;
 mod chain;
 mod choosing;
 mod codes;
@@ -35,6 +36,7 @@ mod document;
 pub(crate) mod forgetting;
 mod ids;
 mod input;
+mod item;
 pub(crate) mod json;
 mod kinds;
 mod left_out;
@@ -63,7 +65,8 @@ pub use ids::{
     CheckInId, GoalId, GrantId, IdError, MeasureId, NoteId, PersonTag, RecordId, RevisionId, TextId,
 };
 pub use input::{InputError, NewRecord, Stamp};
-pub use kinds::Kind;
+pub use item::ItemView;
+pub use kinds::aspiration::Aspiration;
 pub use kinds::check_in::{CheckInState, CheckInView, NewCheckIn, Rating};
 pub use kinds::goal::NewGoal;
 pub use kinds::grant::{GrantRecord, GrantState, NewGrant};
@@ -80,6 +83,7 @@ pub use kinds::target::Target;
 pub use kinds::verdict::NewVerdict;
 pub use kinds::void::{NewVoid, VoidView};
 pub use kinds::withdrawal::NewWithdrawal;
+pub use kinds::{Content, Kind};
 pub use left_out::{LeftOut, Reason};
 pub use log::{Log, LogView};
 pub use offer::Offer;

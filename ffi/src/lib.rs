@@ -2,7 +2,7 @@
 //!
 //! - [`Waymark`]: one device of one person. It is opened with a [`WaymarkConfig`] and the app's
 //!   [`KeyProvider`].
-//! - [`Goals`], [`CheckIns`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
+//! - [`Goals`], [`CheckIns`], [`Items`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
 //! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
@@ -21,6 +21,7 @@ mod goals;
 mod grants;
 mod held;
 mod invitations;
+mod items;
 mod key;
 mod listening;
 mod live;
@@ -40,6 +41,7 @@ pub use self::forgetting::Forgetting;
 pub use self::goals::{GoalDraft, Goals};
 pub use self::held::{Held, check_member_evidence};
 pub use self::invitations::{InvitationLink, Invitations};
+pub use self::items::Items;
 pub use self::key::{KeyProvider, KeyProviderError};
 pub use self::listening::{ChangeListener, ListenerError, Subscription};
 pub use self::live::LiveSync;

@@ -10,8 +10,8 @@ use crate::key::storage_key;
 use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
-    ChangeListener, CheckIns, Forgetting, Goals, Held, Invitations, KeyProvider, LiveSync, People,
-    Subscription, Texts, WaymarkConfig,
+    ChangeListener, CheckIns, Forgetting, Goals, Held, Invitations, Items, KeyProvider, LiveSync,
+    People, Subscription, Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -51,6 +51,11 @@ impl Waymark {
     /// Check-ins and days.
     pub fn check_ins(&self) -> Arc<CheckIns> {
         Arc::new(CheckIns(Arc::clone(&self.session)))
+    }
+
+    /// Whatever else people keep beside goals and check-ins.
+    pub fn items(&self) -> Arc<Items> {
+        Arc::new(Items(Arc::clone(&self.session)))
     }
 
     /// Who shares what.

@@ -131,14 +131,11 @@ impl CheckIns<'_> {
         from: NaiveDate,
         to: NaiveDate,
     ) -> Result<Vec<DayView>, WaymarkError> {
-        if (to - from).num_days() > 3_660 {
-            return Err(WaymarkError::invalid("the range is longer than ten years"));
-        }
         let inner = &mut *self.0.shared.lock();
         let id = space_of(plan);
         let folded = self.0.views.plan(&mut inner.engine, id)?;
         let mut logs = BTreeMap::new();
-        for key in months(from, to) {
+        for key in months(from, to)? {
             logs.insert(key, self.0.views.log(&mut inner.engine, id, key)?);
         }
         let today = self.0.today(&folded)?;
@@ -177,11 +174,18 @@ impl CheckIns<'_> {
     }
 }
 
-fn months(from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = DocumentKey> {
+/// The months of a range of dates.
+pub(super) fn months(
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<impl Iterator<Item = DocumentKey>, WaymarkError> {
+    if (to - from).num_days() > 3_660 {
+        return Err(WaymarkError::invalid("the range is longer than ten years"));
+    }
     let part =
         |date: NaiveDate| u32::try_from(date.year()).unwrap_or_default() * 12 + date.month0();
-    (part(from)..=part(to)).map(|part| DocumentKey {
+    Ok((part(from)..=part(to)).map(|part| DocumentKey {
         kind: DocumentKind::Log,
         part,
-    })
+    }))
 }

@@ -8,10 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::forgotten::Forgotten;
-use crate::model::ids::{GoalId, MeasureId, RecordId, TextId};
-use crate::model::kinds::Record;
+use crate::model::ids::{MeasureId, RecordId, TextId};
 use crate::model::kinds::check_in::CheckIn;
 use crate::model::kinds::measure::Measure;
+use crate::model::kinds::{Kind, Record};
 use crate::model::record::read;
 
 /// A record, as far as this version can read it.
@@ -42,9 +42,11 @@ pub(crate) fn belonging<'a>(
                 };
             if belongs {
                 gone.records.insert(*id);
-                if let Told::Known(Record::CheckIn(check_in)) = told {
-                    let corrected = check_in.replaces.iter().map(|id| id.record());
-                    gone.records.extend(corrected);
+                // A goal keeps what one of its links replaced; an entry and an item are one thing.
+                if let Told::Known(record) = told
+                    && (record.kind() == Kind::CheckIn || record.kind().place().is_some())
+                {
+                    gone.records.extend(record.replaces());
                 }
             }
         }
@@ -70,7 +72,7 @@ pub(crate) fn about_nothing(
     let own: BTreeSet<RecordId> = records.iter().map(|(id, _)| *id).collect();
     let mut missing = Forgotten::default();
     for record in records.iter().filter_map(|(_, bytes)| read(bytes).ok()) {
-        let about = about(&record).into_iter();
+        let about = record.belongs_to().into_iter();
         missing
             .records
             .extend(about.filter(|id| !own.contains(id) && !is_known(*id)));
@@ -80,43 +82,14 @@ pub(crate) fn about_nothing(
     gone
 }
 
-/// What a record is about, and goes with.
-fn about(record: &Record) -> Vec<RecordId> {
-    match record {
-        Record::CheckIn(check_in) => {
-            let corrected = check_in.replaces.iter().map(|id| id.record());
-            let goal = check_in.goal.map(GoalId::record);
-            corrected.chain(goal).collect()
-        }
-        Record::GoalRevision(revision) => vec![revision.goal.record()],
-        Record::GoalStatus(status) => vec![status.goal.record()],
-        Record::Note(note) => note.about.into_iter().collect(),
-        Record::Verdict(verdict) => vec![verdict.revision.record()],
-        Record::Withdrawal(withdrawal) => withdrawal.records.clone(),
-        _ => Vec::new(),
-    }
-}
-
 /// Whether a record is about something that goes.
 fn belongs(record: &Record, gone: &Forgotten) -> bool {
     let goes = |id: RecordId| gone.records.contains(&id);
+    let mut about = record.belongs_to().into_iter();
     match record {
-        Record::CheckIn(check_in) => {
-            let mut corrected = check_in.replaces.iter().map(|id| id.record());
-            check_in.goal.is_some_and(|goal| goes(goal.record())) || corrected.any(goes)
-        }
-        Record::GoalRevision(revision) => goes(revision.goal.record()),
-        Record::GoalStatus(status) => goes(status.goal.record()),
-        Record::Note(note) => note.about.is_some_and(goes) || gone.texts.contains(&note.text),
-        Record::Verdict(verdict) => goes(verdict.revision.record()),
-        Record::Withdrawal(withdrawal) => withdrawal.records.iter().copied().all(goes),
-        Record::Forgotten(_)
-        | Record::Goal(_)
-        | Record::Grant(_)
-        | Record::Measure(_)
-        | Record::PlanSettings(_)
-        | Record::Provenance(_)
-        | Record::Void(_) => false,
+        Record::Note(note) => about.any(goes) || gone.texts.contains(&note.text),
+        Record::Withdrawal(_) => about.all(goes),
+        _ => about.any(goes),
     }
 }
 

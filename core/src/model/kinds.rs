@@ -1,16 +1,22 @@
 //! The list of kinds. A new kind is a file with its type, its rule and its tests, a `mod` and one
 //! line at the end of the list; its number is never used for anything else.
 
+use chrono::NaiveDate;
 use minicbor::decode::{Decode, Decoder};
 use minicbor::encode::{Encode, Encoder, Write};
 use serde::Serialize;
 
 use crate::model::ids::RecordId;
+use crate::model::input::{InputError, NewRecord, Stamp};
+use crate::model::item::{Fields, Item, ItemView, Place};
 use crate::model::left_out::Reason;
+use crate::model::log::Log;
+use crate::model::plan::Plan;
 use crate::model::record::{Author, Home, RecordKind};
 use crate::model::records::{Entry, Records};
 use crate::role::Role;
 
+pub(crate) mod aspiration;
 pub(crate) mod check_in;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
@@ -27,9 +33,111 @@ pub(crate) mod verdict;
 pub(crate) mod void;
 pub(crate) mod withdrawal;
 
-/// Makes of the list: the kinds, a record of any kind, and the way from one to the other.
+/// Makes of the list: the kinds, a record of any kind, and the way from one to the other; and of its
+/// items what people say with them.
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $number:literal $kind:ident $module:ident::$record:ident,)+) => {
+    (
+        records { $($(#[$rdoc:meta])* $rnumber:literal $rkind:ident $rmodule:ident::$record:ident,)+ }
+        items {
+            $($(#[$idoc:meta])* $inumber:literal $ikind:ident $imodule:ident::$fields:ident as $content:ident,)+
+        }
+    ) => {
+        kinds! {
+            @all
+            $($(#[$rdoc])* $rnumber $rkind [$rmodule::$record],)+
+            $($(#[$idoc])* $inumber $ikind [Item<$imodule::$fields>],)+
+        }
+
+        /// What an item says: the fields of its kind.
+        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[serde(rename_all = "snake_case", untagged)]
+        #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
+        #[non_exhaustive]
+        pub enum Content {
+            $($(#[$idoc])* $content($imodule::$fields),)+
+        }
+
+        impl Content {
+            /// The kind that says this.
+            pub const fn kind(&self) -> Kind {
+                match self { $(Self::$content(_) => Kind::$ikind,)+ }
+            }
+
+            /// Makes the record of a new item.
+            pub(crate) fn add(
+                &self,
+                plan: &Plan,
+                date: Option<NaiveDate>,
+                stamp: &Stamp,
+            ) -> Result<NewRecord, InputError> {
+                match self { $(Self::$content(fields) => plan.add(fields, date, stamp),)+ }
+            }
+
+            /// Makes the record that changes an item.
+            pub(crate) fn change(
+                &self,
+                plan: &Plan,
+                log: Option<&Log>,
+                id: RecordId,
+                stamp: &Stamp,
+            ) -> Result<NewRecord, InputError> {
+                match self { $(Self::$content(fields) => plan.change(log, id, fields, stamp),)+ }
+            }
+        }
+
+        impl Kind {
+            /// Whether its items are each of a local date.
+            pub const fn is_of_a_day(self) -> bool {
+                matches!(self.place(), Some(Place::Log))
+            }
+
+            /// Whether it is a kind of item, and the document that its items belong in.
+            pub(crate) const fn place(self) -> Option<Place> {
+                match self {
+                    $(Self::$ikind => Some($imodule::$fields::PLACE),)+
+                    _ => None,
+                }
+            }
+
+            /// Makes the record that removes an item of the kind.
+            pub(crate) fn remove(
+                self,
+                plan: &Plan,
+                log: Option<&Log>,
+                id: RecordId,
+                stamp: &Stamp,
+            ) -> Result<NewRecord, InputError> {
+                match self {
+                    $(Self::$ikind => plan.remove::<$imodule::$fields>(log, id, stamp),)+
+                    _ => Err(InputError::UnknownRecord(id)),
+                }
+            }
+
+            /// The items of the kind among the records of a plan or a log, beside the plan.
+            pub(crate) fn items(self, records: &Records, plan: &Records) -> Vec<ItemView> {
+                match self {
+                    $(Self::$ikind => {
+                        let things = records.things::<$imodule::$fields>(plan).into_iter();
+                        things.map(ItemView::from).collect()
+                    })+
+                    _ => Vec::new(),
+                }
+            }
+        }
+
+        /// For each kind of item one that fills every field, and how many keys its fields have.
+        #[cfg(test)]
+        pub(crate) fn samples(space: &mut crate::model::testing::Space) -> Vec<(Content, u64)> {
+            vec![$(($imodule::$fields::sample(space).into(), $imodule::$fields::KEYS),)+]
+        }
+
+        $(impl From<$imodule::$fields> for Content {
+            fn from(fields: $imodule::$fields) -> Self {
+                Self::$content(fields)
+            }
+        })+
+    };
+    (@all $($(#[$doc:meta])* $number:literal $kind:ident [$record:ty],)+) => {
         /// What a record is.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
         #[serde(rename_all = "snake_case")]
@@ -58,14 +166,14 @@ macro_rules! kinds {
             /// Which roles may write a record of this kind. Some records are open to fewer: a
             /// therapist's status only proposes.
             pub const fn writers(self) -> &'static [Role] {
-                match self { $(Self::$kind => $module::$record::WRITERS,)+ }
+                match self { $(Self::$kind => <$record>::WRITERS,)+ }
             }
         }
 
         /// A record of any kind.
         #[derive(Clone, Debug)]
         pub(crate) enum Record {
-            $($kind($module::$record),)+
+            $($kind($record),)+
         }
 
         impl Record {
@@ -74,7 +182,11 @@ macro_rules! kinds {
                 match kind {
                     $(Kind::$kind => minicbor::decode(bytes).map(Self::$kind),)+
                 }
-                .map_err(|_| Reason::Malformed)
+                // Codes that this version does not know are the only errors of their own kind.
+                .map_err(|error| match error.is_custom() {
+                    true => Reason::NeedsNewerApp,
+                    false => Reason::Malformed,
+                })
             }
 
             /// Its kind.
@@ -99,12 +211,12 @@ macro_rules! kinds {
 
             /// See [`RecordKind::WITHDRAWABLE`].
             pub(crate) const fn is_withdrawable(&self) -> bool {
-                match self { $(Self::$kind(_) => $module::$record::WITHDRAWABLE,)+ }
+                match self { $(Self::$kind(_) => <$record>::WITHDRAWABLE,)+ }
             }
 
             /// See [`RecordKind::OF_PLAN`].
             pub(crate) const fn is_of_plan(&self) -> bool {
-                match self { $(Self::$kind(_) => $module::$record::OF_PLAN,)+ }
+                match self { $(Self::$kind(_) => <$record>::OF_PLAN,)+ }
             }
 
             /// See [`RecordKind::links`].
@@ -112,9 +224,19 @@ macro_rules! kinds {
                 match self { $(Self::$kind(record) => record.links(),)+ }
             }
 
+            /// See [`RecordKind::belongs_to`].
+            pub(crate) fn belongs_to(&self) -> Vec<RecordId> {
+                match self { $(Self::$kind(record) => record.belongs_to(),)+ }
+            }
+
             /// See [`RecordKind::replaces`].
             pub(crate) fn replaces(&self) -> Vec<RecordId> {
                 match self { $(Self::$kind(record) => record.replaces(),)+ }
+            }
+
+            /// See [`RecordKind::fits`].
+            pub(crate) fn fits(&self, plan: &Records) -> Result<(), Reason> {
+                match self { $(Self::$kind(record) => RecordKind::fits(record, plan),)+ }
             }
 
             /// See [`RecordKind::refer`].
@@ -126,13 +248,13 @@ macro_rules! kinds {
             ) -> Result<(), Reason> {
                 match self {
                     $(Self::$kind(record) => {
-                        $module::$record::refer(Entry { id, authors, record }, records)
+                        <$record>::refer(Entry { id, authors, record }, records)
                     })+
                 }
             }
         }
 
-        $(impl kind_of::Of for $module::$record {
+        $(impl kind_of::Of for $record {
             fn of(record: &Record) -> Option<&Self> {
                 match record {
                     Record::$kind(record) => Some(record),
@@ -144,32 +266,38 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Something that can be rated or counted.
-    1 Measure measure::Measure,
-    /// A goal, without its wording.
-    2 Goal goal::Goal,
-    /// A step in a goal's status chain.
-    3 GoalStatus status::GoalStatus,
-    /// A goal's wording, target and schedule.
-    4 GoalRevision revision::GoalRevision,
-    /// What a person says about a revision.
-    5 Verdict verdict::VerdictRecord,
-    /// The plan's day cut-off and time zone.
-    6 PlanSettings settings::PlanSettings,
-    /// A text in the document, and what it is about.
-    7 Note note::Note,
-    /// What the client did on a day.
-    8 CheckIn check_in::CheckIn,
-    /// Takes records back.
-    9 Withdrawal withdrawal::Withdrawal,
-    /// Who may read, what for and how long.
-    10 Grant grant::Grant,
-    /// Whose copies are, and where they come from.
-    11 Provenance provenance::Provenance,
-    /// Undoes what a device wrote.
-    12 Void void::Void,
-    /// What stands in the place of a forgotten record.
-    13 Forgotten forgotten::Placeholder,
+    records {
+        /// Something that can be rated or counted.
+        1 Measure measure::Measure,
+        /// A goal, without its wording.
+        2 Goal goal::Goal,
+        /// A step in a goal's status chain.
+        3 GoalStatus status::GoalStatus,
+        /// A goal's wording, target and schedule.
+        4 GoalRevision revision::GoalRevision,
+        /// What a person says about a revision.
+        5 Verdict verdict::VerdictRecord,
+        /// The plan's day cut-off and time zone.
+        6 PlanSettings settings::PlanSettings,
+        /// A text in the document, and what it is about.
+        7 Note note::Note,
+        /// What the client did on a day.
+        8 CheckIn check_in::CheckIn,
+        /// Takes records back.
+        9 Withdrawal withdrawal::Withdrawal,
+        /// Who may read, what for and how long.
+        10 Grant grant::Grant,
+        /// Whose copies are, and where they come from.
+        11 Provenance provenance::Provenance,
+        /// Undoes what a device wrote.
+        12 Void void::Void,
+        /// What stands in the place of a forgotten record.
+        13 Forgotten forgotten::Placeholder,
+    }
+    items {
+        /// What a person longs for, still without a plan.
+        14 Aspiration aspiration::Aspiration as AnAspiration,
+    }
 }
 
 /// What the list knows of each kind.
@@ -229,6 +357,7 @@ mod tests {
                 (11, Kind::Provenance),
                 (12, Kind::Void),
                 (13, Kind::Forgotten),
+                (14, Kind::Aspiration),
             ]
         );
         assert_eq!(Kind::of_number(0), None);

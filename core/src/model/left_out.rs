@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::model::ids::RecordId;
+use crate::model::kinds::Kind;
 
 /// Why a record does not count. The record stays in its document; every device with the same
 /// records leaves out the same ones.
@@ -40,3 +41,31 @@ pub struct LeftOut {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub undone_by: Vec<RecordId>,
 }
+
+impl LeftOut {
+    /// A record of a known kind that does not count.
+    pub(crate) fn of(id: RecordId, kind: Kind, reason: Reason) -> Self {
+        Self {
+            id,
+            kind: Some(kind.number()),
+            reason,
+            undone_by: Vec::new(),
+        }
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "malformed",
+            Self::Misplaced => "misplaced",
+            Self::NeedsNewerApp => "needs_newer_app",
+            Self::OutOfRange => "out_of_range",
+            Self::OutOfRole => "out_of_role",
+            Self::UnknownReference => "unknown_reference",
+            Self::Voided => "voided",
+        })
+    }
+}
+
+impl std::error::Error for Reason {}

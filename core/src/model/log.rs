@@ -10,6 +10,7 @@ use crate::model::chain::Chain;
 use crate::model::document::DocumentKey;
 use crate::model::ids::{CheckInId, RecordId};
 use crate::model::input::{InputError, NewRecord, Stamp};
+use crate::model::item::ItemView;
 use crate::model::kinds::Kind;
 use crate::model::kinds::check_in::{self, CheckIn, CheckInState, CheckInView};
 use crate::model::kinds::withdrawal::NewWithdrawal;
@@ -90,6 +91,11 @@ impl Log {
         check_ins.sort_by_key(|check_in| (check_in.date, check_in.at, check_in.id));
         let mut left_out: Vec<_> = self.records.left_out().cloned().collect();
         left_out.extend(counting.misfits);
+        let others = self.records.all().filter_map(|(id, record, _)| {
+            let reason = record.fits(plan.records()).err()?;
+            Some(LeftOut::of(id, record.kind(), reason))
+        });
+        left_out.extend(others);
         left_out.sort();
         LogView {
             check_ins,
@@ -135,6 +141,11 @@ impl Log {
         first && DocumentKey::log(*dates.end()).is_none_or(|last| part <= last.part)
     }
 
+    /// The items of a kind, in the order of their days.
+    pub fn items(&self, kind: Kind, plan: &Plan) -> Vec<ItemView> {
+        kind.items(&self.records, plan.records())
+    }
+
     /// The records.
     pub(crate) fn records(&self) -> &Records {
         &self.records
@@ -159,13 +170,8 @@ impl Log {
                     fitting.insert(entry.id, entry);
                 }
                 Err(reason) => {
-                    let kind = Some(Kind::CheckIn.number());
-                    counting.misfits.push(LeftOut {
-                        id: entry.id,
-                        kind,
-                        reason,
-                        undone_by: Vec::new(),
-                    });
+                    let left_out = LeftOut::of(entry.id, Kind::CheckIn, reason);
+                    counting.misfits.push(left_out);
                 }
             }
         }

@@ -9,6 +9,8 @@ use crate::model::chain::Chain;
 use crate::model::codes::{LifecycleStatus, Verdict};
 use crate::model::ids::{GoalId, MeasureId, RecordId, RevisionId};
 use crate::model::input::{InputError, NewRecord, Stamp};
+use crate::model::item::ItemView;
+use crate::model::kinds::Kind;
 use crate::model::kinds::goal::Goal;
 use crate::model::kinds::measure::{Measure, MeasureState, MeasureView};
 use crate::model::kinds::note::{self, NoteView};
@@ -256,6 +258,11 @@ impl Plan {
     /// The notes that were not withdrawn, oldest first.
     pub fn notes(&self) -> Vec<NoteView> {
         note::views(&self.records)
+    }
+
+    /// The items of a kind, in the order in which they began.
+    pub fn items(&self, kind: Kind) -> Vec<ItemView> {
+        kind.items(&self.records, &self.records)
     }
 
     /// Records that do not count, each with its reason, by id.

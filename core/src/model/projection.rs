@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::model::day::{day, entries_by_date};
 use crate::model::ids::GoalId;
+use crate::model::item::ItemView;
+use crate::model::kinds::Kind;
 use crate::model::log::Log;
 use crate::model::plan::Plan;
 
@@ -35,12 +37,14 @@ pub fn projection_json(plan: &Plan, logs: &[impl Borrow<Log>]) -> Value {
         .map(|log| (log.month(), log))
         .collect();
     let months = months.into_iter().map(|(month, log)| {
-        json!({
+        let mut shown = json!({
             "month": value(&month),
             "records": value(&log.records().sum()),
             "view": value(&log.view(plan)),
             "withdrawn": value(log.records().withdrawn()),
-        })
+        });
+        add_items(&mut shown, |kind| log.items(kind, plan));
+        shown
     });
     let mut shown = json!({
         "goals": goals.collect::<Vec<_>>(),
@@ -56,7 +60,19 @@ pub fn projection_json(plan: &Plan, logs: &[impl Borrow<Log>]) -> Value {
     if !plan.voids().is_empty() {
         shown["voids"] = value(&plan.voids());
     }
+    add_items(&mut shown, |kind| plan.items(kind));
     sorted(shown)
+}
+
+/// Adds the items of every kind that has some.
+fn add_items(shown: &mut Value, items: impl Fn(Kind) -> Vec<ItemView>) {
+    let of_kind = Kind::ALL.iter().map(|kind| (*kind, items(*kind)));
+    let some = of_kind.filter(|(_, items)| !items.is_empty());
+    for (kind, items) in some {
+        if let Value::String(name) = value(&kind) {
+            shown["items"][name] = value(&items);
+        }
+    }
 }
 
 /// The SHA-256 of the projection's bytes.

@@ -88,9 +88,19 @@ pub(crate) trait RecordKind: Of + Encode<()> + for<'b> Decode<'b, ()> {
     /// The records that it names, in whatever document.
     fn links(&self) -> Vec<RecordId>;
 
+    /// Those of them that it is about, and is forgotten with.
+    fn belongs_to(&self) -> Vec<RecordId> {
+        Vec::new()
+    }
+
     /// Those of them that it replaces, where it is a link of a chain.
     fn replaces(&self) -> Vec<RecordId> {
         Vec::new()
+    }
+
+    /// Whether a record of a log counts beside the plan.
+    fn fits(&self, _plan: &Records) -> Result<(), Reason> {
+        Ok(())
     }
 
     /// What it must obey beside the other records of its document.

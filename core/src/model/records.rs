@@ -306,12 +306,7 @@ impl Records {
         let misfits: Vec<_> = of_kind
             .filter_map(|(id, counted)| {
                 let reason = counted.record.refer(*id, &counted.authors, self).err()?;
-                Some(LeftOut {
-                    id: *id,
-                    kind: Some(kind.number()),
-                    reason,
-                    undone_by: Vec::new(),
-                })
+                Some(LeftOut::of(*id, kind, reason))
             })
             .collect();
         for misfit in misfits {

@@ -124,7 +124,21 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         }
         // What stands for a forgotten record says nothing, and no view lists it.
         Kind::Forgotten => Vec::new(),
+        Kind::Aspiration => item(kind, space, BOTH),
     }
+}
+
+/// The sample of a kind of item, and who may write it.
+fn item(
+    kind: Kind,
+    space: &mut Space,
+    writers: &'static [Role],
+) -> Vec<(NewRecord, &'static [Role])> {
+    let samples = crate::model::kinds::samples(space).into_iter();
+    let of_kind = samples.filter(|(content, _)| content.kind() == kind);
+    let (plan, stamp) = (space.plan(), Space::stamp(client(), 100));
+    let made = of_kind.map(|(content, _)| content.add(&plan, None, &stamp).unwrap());
+    made.map(|record| (record, writers)).collect()
 }
 
 /// A supporter's app that was tampered with could check in for the client, end a grant or undo what

@@ -94,6 +94,11 @@ impl RecordKind for CheckIn {
         replaced.chain(rated).chain(goal).chain(seen).collect()
     }
 
+    fn belongs_to(&self) -> Vec<RecordId> {
+        let goal = self.goal.map(GoalId::record);
+        self.replaces().into_iter().chain(goal).collect()
+    }
+
     fn replaces(&self) -> Vec<RecordId> {
         self.replaces.iter().map(|id| id.record()).collect()
     }

@@ -53,6 +53,10 @@ impl RecordKind for Note {
         self.about.into_iter().collect()
     }
 
+    fn belongs_to(&self) -> Vec<RecordId> {
+        self.links()
+    }
+
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         let known = entry.record.about.is_none_or(|about| records.knows(about));
         known.then_some(()).ok_or(Reason::UnknownReference)

@@ -77,6 +77,10 @@ impl RecordKind for GoalRevision {
         named.chain([self.goal.record()]).collect()
     }
 
+    fn belongs_to(&self) -> Vec<RecordId> {
+        vec![self.goal.record()]
+    }
+
     fn replaces(&self) -> Vec<RecordId> {
         self.replaces.iter().map(|id| id.record()).collect()
     }

@@ -63,6 +63,10 @@ impl RecordKind for GoalStatus {
         self.replaces.iter().copied().chain([goal]).collect()
     }
 
+    fn belongs_to(&self) -> Vec<RecordId> {
+        vec![self.goal.record()]
+    }
+
     fn replaces(&self) -> Vec<RecordId> {
         self.replaces.clone()
     }

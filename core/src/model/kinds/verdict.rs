@@ -51,6 +51,10 @@ impl RecordKind for VerdictRecord {
         vec![self.revision.record()]
     }
 
+    fn belongs_to(&self) -> Vec<RecordId> {
+        self.links()
+    }
+
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         let revision = records.get::<GoalRevision>(entry.record.revision.record());
         revision.map(drop).ok_or(Reason::UnknownReference)

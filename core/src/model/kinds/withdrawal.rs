@@ -47,6 +47,10 @@ impl RecordKind for Withdrawal {
         self.records.clone()
     }
 
+    fn belongs_to(&self) -> Vec<RecordId> {
+        self.records.clone()
+    }
+
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         for id in &entry.record.records {
             let Some((record, authors)) = records.find_or_undone(*id) else {

@@ -1,0 +1,67 @@
+//! How the fields of items look in CBOR where minicbor has no form of its own: dates as days since
+//! 1970-01-01, instants as milliseconds since the epoch, amounts as thousandths.
+//!
+//! Each module is used as `#[cbor(with = "…")]` on a field that may be missing.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use minicbor::decode::{Decoder, Error};
+use minicbor::encode::{Encoder, Write};
+
+use crate::model::quantity::Quantity;
+use crate::model::time::{read_date, read_instant};
+
+/// Declares a module for a type and the number it is kept as.
+macro_rules! kept_as {
+    ($(#[$doc:meta])* $module:ident: $type:ty as $kept:ty, $write:expr, $read:expr) => {
+        $(#[$doc])*
+        pub(crate) mod $module {
+            use super::*;
+
+            pub(crate) fn encode<C, W: Write>(
+                value: &Option<$type>,
+                e: &mut Encoder<W>,
+                context: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                let kept: Option<$kept> = value.as_ref().map($write);
+                minicbor::Encode::encode(&kept, e, context)
+            }
+
+            pub(crate) fn decode<C>(
+                d: &mut Decoder<'_>,
+                context: &mut C,
+            ) -> Result<Option<$type>, Error> {
+                let position = d.position();
+                let kept: Option<$kept> = minicbor::Decode::decode(d, context)?;
+                let outside = || Error::message("out of range").at(position);
+                kept.map(|kept| $read(kept).ok_or_else(outside)).transpose()
+            }
+
+            pub(crate) fn nil() -> Option<Option<$type>> {
+                Some(None)
+            }
+
+            pub(crate) fn is_nil(value: &Option<$type>) -> bool {
+                value.is_none()
+            }
+        }
+    };
+}
+
+kept_as!(
+    /// A date.
+    date: NaiveDate as i32,
+    |date| date.to_epoch_days(),
+    |days| read_date(days).ok()
+);
+kept_as!(
+    /// An instant.
+    instant: DateTime<Utc> as i64,
+    |at| at.timestamp_millis(),
+    |ms| read_instant(ms).ok()
+);
+kept_as!(
+    /// An amount.
+    amount: f64 as Quantity,
+    |amount| Quantity::new(*amount).unwrap_or_default(),
+    |kept: Quantity| kept.in_range().then(|| kept.amount())
+);

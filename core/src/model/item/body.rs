@@ -1,0 +1,85 @@
+//! The fields of an item as stored, with those that only a newer app knows. Whoever changes an item
+//! hands these on unread, so that an older app on the tablet takes nothing away from the phone.
+
+use minicbor::data::Type;
+use minicbor::decode::{Decode, Decoder};
+use minicbor::encode::{Encode, Encoder, Write};
+
+use crate::model::item::Fields;
+
+/// The fields of an item.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Body<F> {
+    pub(crate) fields: F,
+    pub(crate) newer: Newer,
+}
+
+/// Fields that this version does not know: keys and values as they came.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Newer {
+    count: u64,
+    bytes: Vec<u8>,
+}
+
+impl Newer {
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl<F> Body<F> {
+    /// Fields as this version knows them.
+    pub(crate) fn of(fields: F, newer: Newer) -> Self {
+        Self { fields, newer }
+    }
+}
+
+impl<C, F: Fields> Encode<C> for Body<F> {
+    fn encode<W: Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        if self.newer.is_empty() {
+            return self.fields.encode(e, &mut ());
+        }
+        let mut known = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = minicbor::encode(&self.fields, &mut known);
+        let mut decoder = Decoder::new(&known);
+        let count = decoder.map().ok().flatten().unwrap_or_default();
+        let known = known.get(decoder.position()..).unwrap_or_default();
+        e.map(count + self.newer.count)?;
+        // Keys ascend: those of a newer version lie above all of this one's.
+        for bytes in [known, &self.newer.bytes] {
+            e.writer_mut()
+                .write_all(bytes)
+                .map_err(minicbor::encode::Error::write)?;
+        }
+        Ok(())
+    }
+}
+
+impl<'b, C, F: Fields> Decode<'b, C> for Body<F> {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let mut reader = d.clone();
+        let fields = F::decode(d, &mut ())?;
+        let mut newer = Newer::default();
+        let count = match reader.datatype()? {
+            Type::Map => reader.map()?.unwrap_or_default(),
+            other => return Err(minicbor::decode::Error::type_mismatch(other)),
+        };
+        for _ in 0..count {
+            let start = reader.position();
+            let key = reader.u64()?;
+            reader.skip()?;
+            if key >= F::KEYS {
+                newer.count += 1;
+                let entry = reader.input().get(start..reader.position());
+                newer.bytes.extend_from_slice(entry.unwrap_or_default());
+            }
+        }
+        Ok(Self { fields, newer })
+    }
+}

@@ -1,0 +1,47 @@
+//! Checks that fields of items share.
+
+use chrono::NaiveDate;
+
+use crate::model::input::InputError;
+use crate::model::quantity::Quantity;
+use crate::model::time::write_date;
+
+/// A whole number between two others, both allowed.
+pub(crate) fn between(
+    field: &'static str,
+    value: impl Into<i64>,
+    min: i64,
+    max: i64,
+) -> Result<(), InputError> {
+    let value = value.into();
+    match (min..=max).contains(&value) {
+        true => Ok(()),
+        false => Err(InputError::Outside {
+            field,
+            value,
+            min,
+            max,
+        }),
+    }
+}
+
+/// The same for a number that may be missing.
+pub(crate) fn between_opt(
+    field: &'static str,
+    value: Option<impl Into<i64>>,
+    min: i64,
+    max: i64,
+) -> Result<(), InputError> {
+    value.map_or(Ok(()), |value| between(field, value, min, max))
+}
+
+/// A date that can be kept.
+pub(crate) fn date_opt(field: &'static str, date: Option<NaiveDate>) -> Result<(), InputError> {
+    date.map_or(Ok(()), |date| write_date(field, date).map(drop))
+}
+
+/// An amount that can be kept.
+pub(crate) fn amount_opt(field: &'static str, amount: Option<f64>) -> Result<(), InputError> {
+    let holds = amount.is_none_or(|amount| Quantity::new(amount).is_some());
+    holds.then_some(()).ok_or(InputError::NotAnAmount { field })
+}

@@ -1,0 +1,112 @@
+//! What every item obeys, whatever its kind.
+
+use super::*;
+
+impl<F: Fields> RecordKind for Item<F>
+where
+    Self: Of,
+{
+    const WRITERS: &'static [Role] = F::WRITERS;
+    const ACTION: &'static str = F::ACTION;
+    const OF_PLAN: bool = F::OF_PLAN;
+
+    fn home(&self) -> Result<Home, Reason> {
+        match (F::PLACE, &self.day) {
+            (Place::Plan, None) => Ok(Home::Plan),
+            (Place::Log, Some(day)) => Ok(Home::Log(read_date(day.date)?)),
+            (Place::Plan, Some(_)) | (Place::Log, None) => Err(Reason::OutOfRange),
+        }
+    }
+
+    fn check(&self) -> Result<(), Reason> {
+        self.at.map(read_instant).transpose()?;
+        let is_twin = F::TWINS && self.body.is_some();
+        in_range(self.at.is_none() == is_twin)?;
+        read_links(self.replaces.len())?;
+        if let Some(day) = &self.day {
+            in_range(is_zone_name(&day.time_zone))?;
+            in_range((-OFFSET_LIMIT..=OFFSET_LIMIT).contains(&day.offset))?;
+        }
+        // The first says something, and each later one names the first.
+        in_range(self.of.is_some() || (self.body.is_some() && self.replaces.is_empty()))?;
+        let fields = self.fields();
+        in_range(fields.is_none_or(|fields| fields.check().is_ok()))
+    }
+
+    fn may_write(&self, role: Role) -> bool {
+        match self.fields() {
+            Some(fields) => fields.may_write(role),
+            None => F::WRITERS.contains(&role),
+        }
+    }
+
+    fn links(&self) -> Vec<RecordId> {
+        let named = self.named().into_iter().map(|link| link.id);
+        named.chain(self.of).chain(self.replaces()).collect()
+    }
+
+    fn replaces(&self) -> Vec<RecordId> {
+        self.replaces.clone()
+    }
+
+    fn belongs_to(&self) -> Vec<RecordId> {
+        let about = self.named().into_iter().filter(|link| link.is_about);
+        about.map(|link| link.id).chain(self.of).collect()
+    }
+
+    fn fits(&self, plan: &Records) -> Result<(), Reason> {
+        let named = self.named();
+        let holds = named.iter().all(|link| link.holds(plan));
+        holds.then_some(()).ok_or(Reason::UnknownReference)
+    }
+
+    fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
+        let item = entry.record;
+        if F::PLACE == Place::Plan {
+            item.fits(records)?;
+        }
+        let Some(first) = item.of else {
+            return Ok(());
+        };
+        match records.get::<Self>(first) {
+            Some(first) => in_range(first.record.of.is_none())?,
+            None if records.knows(first) => {}
+            None => return Err(Reason::UnknownReference),
+        }
+        let is_same = |id: &RecordId| match records.get::<Self>(*id) {
+            Some(old) => old.record.first(*id) == first,
+            None => records.find(*id).is_none(),
+        };
+        in_range(item.replaces.iter().all(is_same))?;
+        match (F::CHANGES, &item.body) {
+            (Changes::ByAll, _) => Ok(()),
+            (Changes::Never, Some(_)) => Err(Reason::OutOfRange),
+            (Changes::ByAuthor | Changes::Never, _) => {
+                let wrote = |authors: &[Author]| {
+                    let mut persons = entry.authors.iter().map(|author| author.person);
+                    persons.any(|person| authors.iter().any(|author| author.person == person))
+                };
+                let is_own = records
+                    .find_or_undone(first)
+                    .is_none_or(|(_, authors)| wrote(authors));
+                is_own.then_some(()).ok_or(Reason::OutOfRole)
+            }
+        }
+    }
+}
+
+impl<F: Fields> Item<F> {
+    /// What it says, unless it removes.
+    pub(crate) fn fields(&self) -> Option<&F> {
+        self.body.as_ref().map(|body| &body.fields)
+    }
+
+    /// The first record of its chain.
+    pub(crate) fn first(&self, id: RecordId) -> RecordId {
+        self.of.unwrap_or(id)
+    }
+
+    fn named(&self) -> Vec<Link> {
+        self.fields().map(Fields::links).unwrap_or_default()
+    }
+}
