@@ -13,6 +13,7 @@
 //!
 //! - [`client`]: the facade that an app sees; begin there.
 //! - [`model`]: the domain: records, chains, texts, views.
+//! - [`catalogue`]: texts and templates that ship with the engine.
 //! - [`ids`]: the names of records and texts.
 //! - [`forgotten`]: which of them are forgotten.
 //! - [`gate`]: the checks on every byte before Automerge sees it; the batch codec.
@@ -34,6 +35,7 @@
 uniffi::setup_scaffolding!("waymark_core");
 
 #[cfg(feature = "http")]
+pub mod catalogue;
 pub mod client;
 pub mod crypto;
 #[cfg(feature = "http")]

@@ -109,4 +109,4 @@ mod properties;
 #[cfg(test)]
 mod role_checks;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
