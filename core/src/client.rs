@@ -55,6 +55,7 @@ mod starting;
 mod status;
 mod synced;
 mod syncing;
+mod templates;
 mod texts;
 mod undoing;
 mod write;

@@ -13,6 +13,7 @@
 //! gives `locked`.
 
 mod anew;
+mod catalogue;
 mod check_ins;
 mod config;
 mod evidence;
@@ -34,6 +35,7 @@ mod texts;
 mod undoing;
 mod waymark;
 
+pub use self::catalogue::{GoalTemplate, goal_templates, language_of, say};
 pub use self::check_ins::{CheckIns, TimedCheckIn};
 pub use self::config::WaymarkConfig;
 pub use self::evidence::check_evidence;

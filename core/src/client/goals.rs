@@ -190,7 +190,11 @@ impl Goals<'_> {
 }
 
 /// Whoever proposes something agrees to it.
-fn agree_to_last(made: &[RecordId], plan: &Plan, stamp: &Stamp) -> Result<NewRecord, InputError> {
+pub(super) fn agree_to_last(
+    made: &[RecordId],
+    plan: &Plan,
+    stamp: &Stamp,
+) -> Result<NewRecord, InputError> {
     let revision = made.last().copied().map(RevisionId::from);
     let revision = revision.ok_or(InputError::Empty { field: "revision" })?;
     NewVerdict {
