@@ -6,12 +6,14 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::verbs::accept::Accept;
 use crate::verbs::begin_anew::BeginAnew;
+use crate::verbs::check_in::CheckIn;
 use crate::verbs::checkpoint::Checkpoint;
 use crate::verbs::close::Close;
 use crate::verbs::devices::Devices;
 use crate::verbs::evidence::Evidence;
 use crate::verbs::follow_relay::FollowRelay;
 use crate::verbs::forget::Forget;
+use crate::verbs::goal::Goal;
 use crate::verbs::grant::Grant;
 use crate::verbs::held::Held;
 use crate::verbs::init::Init;
@@ -66,6 +68,11 @@ pub(crate) enum Command {
     /// Show what proves that a relay told two stories, or a member's device wrote two changes under
     /// one number, write it to a file, or check such a file.
     Evidence(Evidence),
+    /// Show the goals of a plan, create one, propose another wording, agree, decline, or say where one
+    /// stands.
+    Goal(Goal),
+    /// Check in on a goal, or show the check-ins of a day.
+    CheckIn(CheckIn),
     /// Show who can read a plan, since when, and when they were last heard.
     Members(Members),
     /// Say what for and how long somebody may read a plan, withdraw that, or show it.

@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         Command::Devices(args) => verbs::devices::run(args, talk),
         Command::Evidence(args) => verbs::evidence::run(args, talk),
         Command::FollowRelay(args) => verbs::follow_relay::run(args, talk),
+        Command::Goal(args) => verbs::goal::run(args, talk),
+        Command::CheckIn(args) => verbs::check_in::run(args, talk),
         Command::Forget(args) => verbs::forget::run(args, talk),
         Command::Grant(args) => verbs::grant::run(args, talk),
         Command::Held(args) => verbs::held::run(args, talk),

@@ -4,14 +4,17 @@
 
 pub(crate) mod accept;
 pub(crate) mod begin_anew;
+pub(crate) mod check_in;
 pub(crate) mod checkpoint;
 pub(crate) mod close;
 mod comparing;
+mod days;
 mod decision;
 pub(crate) mod devices;
 pub(crate) mod evidence;
 pub(crate) mod follow_relay;
 pub(crate) mod forget;
+pub(crate) mod goal;
 mod goals;
 pub(crate) mod grant;
 pub(crate) mod held;

@@ -20,6 +20,8 @@ mod grants;
 mod harness;
 #[path = "desk/own_devices.rs"]
 mod own_devices;
+#[path = "desk/plan.rs"]
+mod plan;
 #[path = "desk/recovery.rs"]
 mod recovery;
 #[path = "desk/sharing.rs"]

@@ -1,8 +1,9 @@
 //! Which goals are meant.
 
+use waymark_core::client::PlanId;
 use waymark_core::model::{GoalId, GoalView};
 
-use crate::desk::DeskError;
+use crate::desk::{Desk, DeskError};
 
 /// The goals with these wordings, or whose ids begin so, each once.
 ///
@@ -21,6 +22,22 @@ pub(super) fn meant(all: &[GoalView], meant: &[String]) -> Result<Vec<GoalId>, D
         }
     }
     Ok(chosen)
+}
+
+/// The one goal of a plan with this wording, or whose id begins so.
+///
+/// # Errors
+/// [`DeskError::Wrong`] where it is none or could be two, or the database's.
+pub(super) fn one(desk: &Desk, plan: PlanId, meant: &str) -> Result<GoalView, DeskError> {
+    let all = desk.client.goals().list(plan)?;
+    let known: Vec<_> = all
+        .iter()
+        .map(|goal| (goal.id, goal.statement.as_str()))
+        .collect();
+    let id = find(&known, meant)?;
+    let mut all = all.into_iter();
+    let found = all.find(|goal| goal.id == id);
+    found.ok_or_else(|| DeskError::Wrong(format!("no goal here is \"{meant}\"")))
 }
 
 /// The goal with this wording, or whose id begins so.

@@ -45,18 +45,20 @@ const TOGETHER: &[&str] = &[
 ];
 const COPIED: &[&str] = &["offer-copy", "take-over"];
 const TOO_LATE: &[&str] = &["begin-anew", "grant", "revoke", "sync"];
+/// Those that `plan.rs` reads.
+pub(crate) const PLAN: &[&str] = &["check-in", "goal"];
 const STORY: &[&str] = &["demo", "show"];
 
 /// What is typed after the command's name, what is typed then, and what is said, in this order.
-type Row<'r> = (&'r [&'r str], &'r str, &'r [&'r str]);
+pub(crate) type Row<'r> = (&'r [&'r str], &'r str, &'r [&'r str]);
 
 /// Reads what verbs say, and knows which it has read.
 #[derive(Default)]
-struct Reader(BTreeSet<String>);
+pub(crate) struct Reader(BTreeSet<String>);
 
 impl Reader {
     #[track_caller]
-    fn read(&mut self, desk: &Desk, rows: &[Row<'_>]) {
+    pub(crate) fn read(&mut self, desk: &Desk, rows: &[Row<'_>]) {
         for (arguments, typed, expected) in rows {
             let said = desk.words(arguments, typed);
             assert!(!said.trim().is_empty(), "{arguments:?} says nothing");
@@ -76,7 +78,7 @@ impl Reader {
 
     /// All that it was to read.
     #[track_caller]
-    fn has_read(&self, verbs: &[&str]) {
+    pub(crate) fn has_read(&self, verbs: &[&str]) {
         let read: Vec<&str> = self.0.iter().map(String::as_str).collect();
         assert_eq!(read, verbs);
     }
@@ -100,7 +102,7 @@ fn no_verb_is_left_out() {
         .filter(|verb| *verb != "help")
         .collect();
     assert!(verbs.len() > 20, "{help}");
-    let read: BTreeSet<&str> = [ALONE, TOGETHER, COPIED, TOO_LATE, STORY]
+    let read: BTreeSet<&str> = [ALONE, TOGETHER, COPIED, TOO_LATE, PLAN, STORY]
         .concat()
         .into_iter()
         .collect();

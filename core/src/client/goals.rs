@@ -183,6 +183,15 @@ impl Goals<'_> {
         Ok(folded.view(today))
     }
 
+    /// Today's date in the client's zone, by the plan's cut-off hour.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn today(&self, plan: PlanId) -> Result<NaiveDate, WaymarkError> {
+        let folded = self.fold(plan)?;
+        self.0.today(&folded)
+    }
+
     pub(super) fn fold(&self, plan: PlanId) -> Result<Arc<Plan>, WaymarkError> {
         let inner = &mut *self.0.shared.lock();
         self.0.views.plan(&mut inner.engine, space_of(plan))
