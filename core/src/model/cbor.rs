@@ -1,5 +1,5 @@
 //! How the fields of items look in CBOR where minicbor has no form of its own: dates as days since
-//! 1970-01-01, instants as milliseconds since the epoch, amounts as thousandths.
+//! 1970-01-01, instants as milliseconds since the epoch.
 //!
 //! Each module is used as `#[cbor(with = "…")]` on a field that may be missing.
 
@@ -7,7 +7,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use minicbor::decode::{Decoder, Error};
 use minicbor::encode::{Encoder, Write};
 
-use crate::model::quantity::Quantity;
 use crate::model::time::{read_date, read_instant};
 
 /// Declares a module for a type and the number it is kept as.
@@ -50,18 +49,12 @@ macro_rules! kept_as {
 kept_as!(
     /// A date.
     date: NaiveDate as i32,
-    |date| date.to_epoch_days(),
+    NaiveDate::to_epoch_days,
     |days| read_date(days).ok()
 );
 kept_as!(
     /// An instant.
     instant: DateTime<Utc> as i64,
-    |at| at.timestamp_millis(),
+    DateTime::timestamp_millis,
     |ms| read_instant(ms).ok()
-);
-kept_as!(
-    /// An amount.
-    amount: f64 as Quantity,
-    |amount| Quantity::new(*amount).unwrap_or_default(),
-    |kept: Quantity| kept.in_range().then(|| kept.amount())
 );

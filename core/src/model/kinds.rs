@@ -16,21 +16,32 @@ use crate::model::record::{Author, Home, RecordKind};
 use crate::model::records::{Entry, Records};
 use crate::role::Role;
 
+pub(crate) mod action_step;
+pub(crate) mod activity;
 pub(crate) mod aspiration;
 pub(crate) mod check_in;
+pub(crate) mod coping_strategy;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
 pub(crate) mod grant;
+pub(crate) mod if_then;
 pub(crate) mod measure;
+pub(crate) mod message;
+pub(crate) mod milestone;
+pub(crate) mod milestone_reached;
 pub(crate) mod note;
+pub(crate) mod problem_solving;
 pub(crate) mod provenance;
 pub(crate) mod revision;
 pub(crate) mod schedule;
+pub(crate) mod setback;
 pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod target;
+pub(crate) mod value;
 pub(crate) mod verdict;
 pub(crate) mod void;
+pub(crate) mod win;
 pub(crate) mod withdrawal;
 
 /// Makes of the list: the kinds, a record of any kind, and the way from one to the other; and of its
@@ -297,6 +308,28 @@ kinds! {
     items {
         /// What a person longs for, still without a plan.
         14 Aspiration aspiration::Aspiration as AnAspiration,
+        /// What matters to the client.
+        15 Value value::Value as AValue,
+        /// A step of an action plan.
+        17 ActionStep action_step::ActionStep as AnActionStep,
+        /// A plan for an obstacle.
+        21 IfThen if_then::IfThen as AnIfThen,
+        /// What helps when it is hard.
+        22 CopingStrategy coping_strategy::CopingStrategy as ACopingStrategy,
+        /// Something that went another way.
+        23 Setback setback::Setback as ASetback,
+        /// A problem and the way through it.
+        24 ProblemSolving problem_solving::ProblemSolving as AProblemSolving,
+        /// Something to do, and what it was like.
+        25 Activity activity::Activity as AnActivity,
+        /// A point on the way to a goal.
+        40 Milestone milestone::Milestone as AMilestone,
+        /// A milestone that was reached.
+        41 MilestoneReached milestone_reached::MilestoneReached as AMilestoneReached,
+        /// Something that went well.
+        42 Win win::Win as AWin,
+        /// A message.
+        52 Message message::Message as AMessage,
     }
 }
 
@@ -358,6 +391,17 @@ mod tests {
                 (12, Kind::Void),
                 (13, Kind::Forgotten),
                 (14, Kind::Aspiration),
+                (15, Kind::Value),
+                (17, Kind::ActionStep),
+                (21, Kind::IfThen),
+                (22, Kind::CopingStrategy),
+                (23, Kind::Setback),
+                (24, Kind::ProblemSolving),
+                (25, Kind::Activity),
+                (40, Kind::Milestone),
+                (41, Kind::MilestoneReached),
+                (42, Kind::Win),
+                (52, Kind::Message),
             ]
         );
         assert_eq!(Kind::of_number(0), None);

@@ -246,10 +246,13 @@ mod tests {
         let mut space = Space::default();
         let goal = space.goal(client());
         let good = space.bytes(goal.record()).to_vec();
-        let with_kind = |kind| [&good[..2], &[kind], &good[3..]].concat();
-        assert_eq!(read(&with_kind(23)).err(), Some(Reason::NeedsNewerApp));
+        let with_kind = |kind: &[u8]| [&good[..2], kind, &good[3..]].concat();
         assert_eq!(
-            read(&with_kind(4)).err(),
+            read(&with_kind(&[0x18, 0xff])).err(),
+            Some(Reason::NeedsNewerApp)
+        );
+        assert_eq!(
+            read(&with_kind(&[4])).err(),
             Some(Reason::Malformed),
             "a goal is no revision"
         );

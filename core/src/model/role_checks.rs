@@ -124,7 +124,16 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         }
         // What stands for a forgotten record says nothing, and no view lists it.
         Kind::Forgotten => Vec::new(),
-        Kind::Aspiration => item(kind, space, BOTH),
+        Kind::Aspiration
+        | Kind::ActionStep
+        | Kind::IfThen
+        | Kind::CopingStrategy
+        | Kind::ProblemSolving
+        | Kind::Activity
+        | Kind::Milestone
+        | Kind::MilestoneReached
+        | Kind::Message => item(kind, space, BOTH),
+        Kind::Value | Kind::Setback | Kind::Win => item(kind, space, CLIENT),
     }
 }
 

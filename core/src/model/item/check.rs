@@ -3,7 +3,6 @@
 use chrono::NaiveDate;
 
 use crate::model::input::InputError;
-use crate::model::quantity::Quantity;
 use crate::model::time::write_date;
 
 /// A whole number between two others, both allowed.
@@ -38,10 +37,4 @@ pub(crate) fn between_opt(
 /// A date that can be kept.
 pub(crate) fn date_opt(field: &'static str, date: Option<NaiveDate>) -> Result<(), InputError> {
     date.map_or(Ok(()), |date| write_date(field, date).map(drop))
-}
-
-/// An amount that can be kept.
-pub(crate) fn amount_opt(field: &'static str, amount: Option<f64>) -> Result<(), InputError> {
-    let holds = amount.is_none_or(|amount| Quantity::new(amount).is_some());
-    holds.then_some(()).ok_or(InputError::NotAnAmount { field })
 }

@@ -12,7 +12,6 @@ use crate::model::item::{Fields, Item, Place};
 use crate::model::json;
 use crate::model::kinds::Content;
 use crate::model::kinds::kind_of::Of;
-use crate::model::plan::Plan;
 use crate::model::record::{Author, RecordKind};
 use crate::model::records::{Entry, Records};
 use crate::model::time::{read_date, read_instant};
@@ -102,25 +101,6 @@ impl Records {
             newer: shown.newer.clone(),
             heads,
         })
-    }
-}
-
-impl Plan {
-    /// The items of a kind of the plan, in the order in which they began.
-    pub(crate) fn things<F: Fields>(&self) -> Vec<Thing<F>>
-    where
-        Item<F>: Of,
-    {
-        self.records().things(self.records())
-    }
-
-    /// One item of the plan, if it is not removed.
-    pub(crate) fn thing_of<F: Fields>(&self, id: RecordId) -> Option<Thing<F>>
-    where
-        Item<F>: Of,
-    {
-        let mut things = self.things::<F>().into_iter();
-        things.find(|thing| thing.id == id)
     }
 }
 
