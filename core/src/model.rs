@@ -21,8 +21,7 @@
 //! - A kind of record is one file under `kinds/` (type, rule, tests) and one line in the list of
 //!   `kinds.rs`.
 //!
-//! Streaks, strength and consistency fold over [`day_results`] and are to live in
-//! `model/progress.rs`.
+//! Streaks, strength and consistency fold over [`day_results`] in `progress`.
 
 mod acceptance;
 #[cfg(feature = "uniffi")]
@@ -44,6 +43,7 @@ mod log;
 mod offer;
 mod period;
 mod plan;
+mod progress;
 mod projection;
 mod quantity;
 mod record;
@@ -100,6 +100,9 @@ pub use log::{Log, LogView};
 pub use offer::Offer;
 pub use period::{PeriodView, period_results};
 pub use plan::Plan;
+pub use progress::{
+    DEFAULT_GRACE, GRACE_LIMIT, ProgressMessage, ProgressUnit, ProgressView, progress,
+};
 pub use projection::{projection_hash, projection_json};
 #[cfg(feature = "http")]
 pub(crate) use record::claimed_at;
