@@ -22,6 +22,7 @@ use crate::verbs::leave::Leave;
 use crate::verbs::link::Link;
 use crate::verbs::members::Members;
 use crate::verbs::offer_copy::OfferCopy;
+use crate::verbs::progress::Progress;
 use crate::verbs::recover::Recover;
 use crate::verbs::repair::Repair;
 use crate::verbs::revoke::Revoke;
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Goal(Goal),
     /// Check in on a goal, or show the check-ins of a day.
     CheckIn(CheckIn),
+    /// Show how goals go: the last four weeks, streaks, and how far each has become a habit.
+    Progress(Progress),
     /// Show who can read a plan, since when, and when they were last heard.
     Members(Members),
     /// Say what for and how long somebody may read a plan, withdraw that, or show it.

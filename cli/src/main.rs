@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Evidence(args) => verbs::evidence::run(args, talk),
         Command::FollowRelay(args) => verbs::follow_relay::run(args, talk),
         Command::Goal(args) => verbs::goal::run(args, talk),
+        Command::Progress(args) => verbs::progress::run(args, talk),
         Command::CheckIn(args) => verbs::check_in::run(args, talk),
         Command::Forget(args) => verbs::forget::run(args, talk),
         Command::Grant(args) => verbs::grant::run(args, talk),

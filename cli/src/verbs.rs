@@ -26,6 +26,7 @@ pub(crate) mod members;
 mod not_done;
 pub(crate) mod offer_copy;
 mod people;
+pub(crate) mod progress;
 pub(crate) mod recover;
 pub(crate) mod repair;
 pub(crate) mod revoke;

@@ -47,6 +47,7 @@ mod members;
 mod offers;
 mod people;
 mod plan_id;
+mod progress;
 mod recovery;
 mod repair;
 #[cfg(feature = "simulation")]
@@ -88,6 +89,7 @@ pub use self::members::{ItemReaders, MembershipChange, MembershipStep};
 pub use self::offers::OfferView;
 pub use self::people::{KeyHolder, MemberView, People};
 pub use self::plan_id::PlanId;
+pub use self::progress::Progress;
 pub use self::recovery::RecoveryState;
 pub use self::repair::{RepairView, SalvageView, TableView};
 pub use self::status::{Diagnostics, Status};
@@ -274,6 +276,12 @@ impl Client {
     #[must_use]
     pub fn items(&self) -> Items<'_> {
         Items(&self.inner)
+    }
+
+    /// How goals go.
+    #[must_use]
+    pub fn progress(&self) -> Progress<'_> {
+        Progress(&self.inner)
     }
 
     /// Having something forgotten.

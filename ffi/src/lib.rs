@@ -2,7 +2,8 @@
 //!
 //! - [`Waymark`]: one device of one person. It is opened with a [`WaymarkConfig`] and the app's
 //!   [`KeyProvider`].
-//! - [`Goals`], [`CheckIns`], [`Items`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
+//! - [`Goals`], [`CheckIns`], [`Items`], [`Texts`]: what people write;
+//!   [`Progress`]: how it goes. [`People`], [`Invitations`]: who reads it.
 //! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
@@ -28,6 +29,7 @@ mod listening;
 mod live;
 mod members;
 mod people;
+mod progress;
 mod recovery;
 mod runtime;
 mod session;
@@ -48,6 +50,7 @@ pub use self::key::{KeyProvider, KeyProviderError};
 pub use self::listening::{ChangeListener, ListenerError, Subscription};
 pub use self::live::LiveSync;
 pub use self::people::People;
+pub use self::progress::Progress;
 pub use self::texts::Texts;
 pub use self::waymark::{Waymark, remove_damaged, salvage, version};
 

@@ -11,7 +11,7 @@ use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
     ChangeListener, CheckIns, Forgetting, Goals, Held, Invitations, Items, KeyProvider, LiveSync,
-    People, Subscription, Texts, WaymarkConfig,
+    People, Progress, Subscription, Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -56,6 +56,11 @@ impl Waymark {
     /// Whatever else people keep beside goals and check-ins.
     pub fn items(&self) -> Arc<Items> {
         Arc::new(Items(Arc::clone(&self.session)))
+    }
+
+    /// How goals go.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::new(Progress(Arc::clone(&self.session)))
     }
 
     /// Who shares what.

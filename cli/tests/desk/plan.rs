@@ -94,6 +94,29 @@ fn who_keeps_a_plan_reads_where_it_stands() {
             "",
             &["done: Rain (does not count)"],
         ),
+        (
+            &["check-in", "Zehn Minuten Achtsamkeit am Tag"],
+            "",
+            &["done"],
+        ),
+        (
+            &["progress"],
+            "",
+            &[
+                "Zehn Minuten Achtsamkeit am Tag",
+                "●",
+                "Days in a row, with rest where it belongs: 1",
+                "The habit stands at 5 %",
+                "It goes on",
+                "A long walk",
+                "It begins with the first day",
+            ],
+        ),
+        (
+            &["progress", "A long walk", "--plain"],
+            "",
+            &["streak", "strength", "0.00", "A long walk"],
+        ),
     ];
     reader.read(&kim, rows);
     reader.has_read(PLAN);

@@ -46,7 +46,7 @@ const TOGETHER: &[&str] = &[
 const COPIED: &[&str] = &["offer-copy", "take-over"];
 const TOO_LATE: &[&str] = &["begin-anew", "grant", "revoke", "sync"];
 /// Those that `plan.rs` reads.
-pub(crate) const PLAN: &[&str] = &["check-in", "goal"];
+pub(crate) const PLAN: &[&str] = &["check-in", "goal", "progress"];
 const STORY: &[&str] = &["demo", "show"];
 
 /// What is typed after the command's name, what is typed then, and what is said, in this order.

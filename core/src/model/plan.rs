@@ -218,6 +218,12 @@ impl Plan {
             .map(RevisionId::from)
     }
 
+    /// The first date on which a wording of a goal was in force.
+    pub(crate) fn first_in_force(&self, goal: GoalId) -> Option<NaiveDate> {
+        let timeline = self.goals.get(&goal)?.history.timeline();
+        timeline.first().map(|held| held.from)
+    }
+
     /// Where a goal stands.
     pub fn status(&self, goal: GoalId) -> Option<LifecycleStatus> {
         Some(status::current(

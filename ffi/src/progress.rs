@@ -1,0 +1,35 @@
+//! How goals go.
+
+use std::sync::Arc;
+
+use waymark_core::client::{PlanId, WaymarkError};
+use waymark_core::model::{GoalId, ProgressView};
+
+use crate::session::Session;
+
+/// How the goals of a plan go, computed from its days whenever it is asked.
+#[derive(uniffi::Object)]
+pub struct Progress(pub(crate) Arc<Session>);
+
+#[uniffi::export]
+impl Progress {
+    /// How a goal goes, seen today. `grace` says how many days may be left out among any seven before
+    /// a streak ends: 0 to 2.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown goal, `invalid_input` where the grace is out of its range,
+    /// `locked`, or the storage's.
+    #[uniffi::method(default(grace = 1))]
+    pub fn of(&self, plan: PlanId, goal: GoalId, grace: u8) -> Result<ProgressView, WaymarkError> {
+        self.0.call(|c| c.progress().of(plan, goal, grace))
+    }
+
+    /// How every goal goes, in the order in which they were made.
+    ///
+    /// # Errors
+    /// As for one goal.
+    #[uniffi::method(default(grace = 1))]
+    pub fn all(&self, plan: PlanId, grace: u8) -> Result<Vec<ProgressView>, WaymarkError> {
+        self.0.call(|c| c.progress().all(plan, grace))
+    }
+}
