@@ -10,8 +10,8 @@ use crate::key::storage_key;
 use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
-    ChangeListener, CheckIns, Forgetting, Goals, Held, Invitations, Items, KeyProvider, LiveSync,
-    People, Subscription, Texts, WaymarkConfig,
+    ChangeListener, CheckIns, Forgetting, Goals, Habits, Held, Invitations, Items, KeyProvider,
+    LiveSync, People, Subscription, Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -56,6 +56,11 @@ impl Waymark {
     /// Whatever else people keep beside goals and check-ins.
     pub fn items(&self) -> Arc<Items> {
         Arc::new(Items(Arc::clone(&self.session)))
+    }
+
+    /// The order of a day.
+    pub fn habits(&self) -> Arc<Habits> {
+        Arc::new(Habits(Arc::clone(&self.session)))
     }
 
     /// Who shares what.
