@@ -20,6 +20,7 @@
 //! - [`Client::goals`]: goals, revisions, verdicts, measures, settings.
 //! - [`Client::check_ins`]: check-ins, days.
 //! - [`Client::texts`]: notes that people edit together.
+//! - [`Client::habits`]: the order of a day.
 //! - [`Client::people`]: who shares what: cards, devices, members.
 //! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
 //! - [`Client::held`]: what was held back.
@@ -39,6 +40,7 @@ mod forgetting;
 mod forked;
 mod goals;
 mod grants;
+mod habits;
 mod held;
 mod invitations;
 mod items;
@@ -78,6 +80,7 @@ pub use self::forgetting::{
 };
 pub use self::goals::Goals;
 pub use self::grants::GrantView;
+pub use self::habits::Habits;
 pub use self::held::{Held, HeldContents, HeldOutcome, HeldPlace, HeldView};
 pub use self::invitations::{
     Invitation, InvitationEnd, InvitationId, InvitationPurpose, InvitationStage, InvitationView,
@@ -282,6 +285,10 @@ impl Client {
     #[must_use]
     pub fn progress(&self) -> Progress<'_> {
         Progress(&self.inner)
+    /// The order of a day.
+    #[must_use]
+    pub fn habits(&self) -> Habits<'_> {
+        Habits(&self.inner)
     }
 
     /// Having something forgotten.

@@ -4,6 +4,7 @@
 //!   [`KeyProvider`].
 //! - [`Goals`], [`CheckIns`], [`Items`], [`Texts`]: what people write;
 //!   [`Progress`]: how it goes. [`People`], [`Invitations`]: who reads it.
+//! - [`Goals`], [`CheckIns`], [`Items`], [`Habits`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
 //! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
@@ -21,6 +22,7 @@ mod evidence;
 mod forgetting;
 mod goals;
 mod grants;
+mod habits;
 mod held;
 mod invitations;
 mod items;
@@ -43,6 +45,7 @@ pub use self::config::WaymarkConfig;
 pub use self::evidence::check_evidence;
 pub use self::forgetting::Forgetting;
 pub use self::goals::{GoalDraft, Goals};
+pub use self::habits::{Habits, if_then_sentence, mastery_gain, pleasure_gain};
 pub use self::held::{Held, check_member_evidence};
 pub use self::invitations::{InvitationLink, Invitations};
 pub use self::items::Items;

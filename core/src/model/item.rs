@@ -13,7 +13,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::model::ids::RecordId;
+use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::InputError;
 use crate::model::item::body::Body;
 use crate::model::kinds::Kind;
@@ -130,6 +130,11 @@ impl Link {
             kinds,
             is_about,
         }
+    }
+
+    /// The goal that an item is about, where it is about one.
+    pub(crate) fn of_goal(goal: Option<GoalId>) -> Option<Self> {
+        goal.map(|goal| Self::about(goal, &[Kind::Goal]))
     }
 
     /// Whether it leads to a record of the plan.

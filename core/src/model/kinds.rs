@@ -19,11 +19,15 @@ use crate::role::Role;
 pub(crate) mod action_step;
 pub(crate) mod activity;
 pub(crate) mod aspiration;
+pub(crate) mod balance;
+pub(crate) mod change_talk;
 pub(crate) mod check_in;
+pub(crate) mod circumstance;
 pub(crate) mod coping_strategy;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
 pub(crate) mod grant;
+pub(crate) mod habit;
 pub(crate) mod if_then;
 pub(crate) mod measure;
 pub(crate) mod message;
@@ -34,6 +38,7 @@ pub(crate) mod problem_solving;
 pub(crate) mod provenance;
 pub(crate) mod revision;
 pub(crate) mod schedule;
+pub(crate) mod self_compassion;
 pub(crate) mod setback;
 pub(crate) mod settings;
 pub(crate) mod status;
@@ -312,6 +317,8 @@ kinds! {
         15 Value value::Value as AValue,
         /// A step of an action plan.
         17 ActionStep action_step::ActionStep as AnActionStep,
+        /// A habit and what it hangs on.
+        20 Habit habit::Habit as AHabit,
         /// A plan for an obstacle.
         21 IfThen if_then::IfThen as AnIfThen,
         /// What helps when it is hard.
@@ -322,6 +329,14 @@ kinds! {
         24 ProblemSolving problem_solving::ProblemSolving as AProblemSolving,
         /// Something to do, and what it was like.
         25 Activity activity::Activity as AnActivity,
+        /// What a person said in favour of a change.
+        26 ChangeTalk change_talk::ChangeTalk as SomeChangeTalk,
+        /// What speaks for and against a change.
+        27 Balance balance::Balance as ABalance,
+        /// A kind word to oneself.
+        28 SelfCompassion self_compassion::SelfCompassion as SomeSelfCompassion,
+        /// What surrounds a person.
+        29 Circumstance circumstance::Circumstance as ACircumstance,
         /// A point on the way to a goal.
         40 Milestone milestone::Milestone as AMilestone,
         /// A milestone that was reached.
@@ -393,11 +408,16 @@ mod tests {
                 (14, Kind::Aspiration),
                 (15, Kind::Value),
                 (17, Kind::ActionStep),
+                (20, Kind::Habit),
                 (21, Kind::IfThen),
                 (22, Kind::CopingStrategy),
                 (23, Kind::Setback),
                 (24, Kind::ProblemSolving),
                 (25, Kind::Activity),
+                (26, Kind::ChangeTalk),
+                (27, Kind::Balance),
+                (28, Kind::SelfCompassion),
+                (29, Kind::Circumstance),
                 (40, Kind::Milestone),
                 (41, Kind::MilestoneReached),
                 (42, Kind::Win),

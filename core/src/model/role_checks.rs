@@ -130,10 +130,14 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         | Kind::CopingStrategy
         | Kind::ProblemSolving
         | Kind::Activity
+        | Kind::Habit
+        | Kind::ChangeTalk
+        | Kind::Balance
+        | Kind::Circumstance
         | Kind::Milestone
         | Kind::MilestoneReached
         | Kind::Message => item(kind, space, BOTH),
-        Kind::Value | Kind::Setback | Kind::Win => item(kind, space, CLIENT),
+        Kind::Value | Kind::Setback | Kind::Win | Kind::SelfCompassion => item(kind, space, CLIENT),
     }
 }
 

@@ -3,7 +3,11 @@
 use chrono::NaiveDate;
 
 use crate::model::input::InputError;
+use crate::model::text::{TextField, check_count};
 use crate::model::time::write_date;
+
+/// Texts in one list at most.
+const TEXTS_LIMIT: usize = 20;
 
 /// A whole number between two others, both allowed.
 pub(crate) fn between(
@@ -32,6 +36,16 @@ pub(crate) fn between_opt(
     max: i64,
 ) -> Result<(), InputError> {
     value.map_or(Ok(()), |value| between(field, value, min, max))
+}
+
+/// A list of at most 20 texts, each of which obeys the rule of its field.
+pub(crate) fn texts(
+    name: &'static str,
+    each: TextField,
+    texts: &[String],
+) -> Result<(), InputError> {
+    check_count(name, texts.len(), TEXTS_LIMIT)?;
+    texts.iter().try_for_each(|text| each.check(text))
 }
 
 /// A date that can be kept.

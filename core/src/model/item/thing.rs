@@ -12,6 +12,7 @@ use crate::model::item::{Fields, Item, Place};
 use crate::model::json;
 use crate::model::kinds::Content;
 use crate::model::kinds::kind_of::Of;
+use crate::model::plan::Plan;
 use crate::model::record::{Author, RecordKind};
 use crate::model::records::{Entry, Records};
 use crate::model::time::{read_date, read_instant};
@@ -101,6 +102,16 @@ impl Records {
             newer: shown.newer.clone(),
             heads,
         })
+    }
+}
+
+impl Plan {
+    /// The items of a kind of the plan, in the order in which they began.
+    pub(crate) fn things<F: Fields>(&self) -> Vec<Thing<F>>
+    where
+        Item<F>: Of,
+    {
+        self.records().things(self.records())
     }
 }
 

@@ -72,6 +72,8 @@ impl IfThen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Reason;
+    use crate::model::testing::{Space, client};
 
     /// Half a plan helps nobody when the obstacle is there.
     #[test]
@@ -86,5 +88,25 @@ mod tests {
         plan.action = " ".into();
         let error = plan.check().unwrap_err();
         assert_eq!(error.to_string(), "action is empty");
+    }
+
+    /// Half a plan of another app would stand there as "If it rains, then I will ".
+    #[test]
+    fn an_empty_half_is_left_out_where_it_arrives() {
+        let mut space = Space::default();
+        let whole = IfThen::sample(&mut space);
+        let no_then = IfThen {
+            action: " ".into(),
+            ..whole.clone()
+        };
+        let no_if = IfThen {
+            obstacle: String::new(),
+            ..whole
+        };
+        for half in [no_if, no_then] {
+            let arrived = space.smuggle(client(), half);
+            assert_eq!(space.reason(arrived), Some(Reason::OutOfRange));
+        }
+        assert!(space.plan().things::<IfThen>().is_empty());
     }
 }

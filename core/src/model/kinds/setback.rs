@@ -73,6 +73,7 @@ impl Fields for Setback {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::kinds::samples;
     use crate::model::testing::{Space, client, day};
     use crate::model::{NewCheckIn, Outcome, day_results};
 
@@ -99,5 +100,37 @@ mod tests {
         space.clock += 1;
         space.put(client(), |plan, stamp| plan.add(&setback, None, stamp));
         assert_eq!(days(&space), before);
+    }
+
+    /// Whoever tells of a hard week would pay for it with a milestone or a win.
+    #[test]
+    fn nothing_else_that_a_plan_shows_changes() {
+        let mut space = Space::default();
+        let goal = space.goal(client());
+        for (content, _) in samples(&mut space) {
+            space.clock += 1;
+            space.put(client(), |plan, stamp| content.add(plan, None, stamp));
+        }
+        let shown = |space: &Space| {
+            let (plan, log) = (space.plan(), space.log());
+            let others = Kind::ALL.iter().filter(|kind| **kind != Kind::Setback);
+            let items = others.map(|kind| (plan.items(*kind), log.items(*kind, &plan)));
+            (
+                items.collect::<Vec<_>>(),
+                plan.view(day(9)),
+                log.view(&plan),
+            )
+        };
+        let before = shown(&space);
+        let setback = Setback {
+            what: "Three days of rain".into(),
+            goal: Some(goal),
+            learned: None,
+            next: None,
+        };
+        space.clock += 1;
+        space.put(client(), |plan, stamp| plan.add(&setback, None, stamp));
+        assert_eq!(shown(&space), before);
+        assert_eq!(space.plan().items(Kind::Setback).len(), 2);
     }
 }
