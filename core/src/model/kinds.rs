@@ -20,6 +20,7 @@ pub(crate) mod action_step;
 pub(crate) mod activity;
 pub(crate) mod aspiration;
 pub(crate) mod check_in;
+pub(crate) mod check_in_reason;
 pub(crate) mod coping_strategy;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
@@ -32,12 +33,14 @@ pub(crate) mod milestone_reached;
 pub(crate) mod note;
 pub(crate) mod problem_solving;
 pub(crate) mod provenance;
+pub(crate) mod reading;
 pub(crate) mod revision;
 pub(crate) mod schedule;
 pub(crate) mod setback;
 pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod target;
+pub(crate) mod timer_start;
 pub(crate) mod value;
 pub(crate) mod verdict;
 pub(crate) mod void;
@@ -322,6 +325,12 @@ kinds! {
         24 ProblemSolving problem_solving::ProblemSolving as AProblemSolving,
         /// Something to do, and what it was like.
         25 Activity activity::Activity as AnActivity,
+        /// Something that the client notes about a day.
+        30 Reading reading::Reading as AReading,
+        /// A timer that runs.
+        31 TimerStart timer_start::TimerStart as ATimerStart,
+        /// Why a check-in mattered.
+        32 CheckInReason check_in_reason::CheckInReason as ACheckInReason,
         /// A point on the way to a goal.
         40 Milestone milestone::Milestone as AMilestone,
         /// A milestone that was reached.
@@ -398,6 +407,9 @@ mod tests {
                 (23, Kind::Setback),
                 (24, Kind::ProblemSolving),
                 (25, Kind::Activity),
+                (30, Kind::Reading),
+                (31, Kind::TimerStart),
+                (32, Kind::CheckInReason),
                 (40, Kind::Milestone),
                 (41, Kind::MilestoneReached),
                 (42, Kind::Win),
