@@ -41,19 +41,24 @@ pub(crate) mod json;
 mod kinds;
 mod left_out;
 mod log;
+mod logged;
 mod offer;
 mod period;
 mod plan;
 mod progress;
+mod practice;
 mod projection;
 mod quantity;
+mod readings;
 mod record;
 mod records;
 mod say;
 mod stacking;
+mod series;
 mod text;
 mod time;
 mod undone;
+mod values_report;
 mod views;
 
 pub use choosing::Chosen;
@@ -76,6 +81,7 @@ pub use kinds::balance::Balance;
 pub use kinds::change_talk::{ChangeTalk, Motive};
 pub use kinds::check_in::{CheckInState, CheckInView, NewCheckIn, Rating};
 pub use kinds::circumstance::Circumstance;
+pub use kinds::check_in_reason::CheckInReason;
 pub use kinds::coping_strategy::CopingStrategy;
 pub use kinds::goal::NewGoal;
 pub use kinds::grant::{GrantRecord, GrantState, NewGrant};
@@ -90,6 +96,10 @@ pub use kinds::problem_solving::ProblemSolving;
 #[cfg(feature = "http")]
 pub(crate) use kinds::provenance::copies_in;
 pub use kinds::provenance::{NewProvenance, ProvenanceView};
+pub use kinds::reading::{
+    CopingReading, EmotionReading, ExerciseReading, OutcomeReading, PracticeReading, Reading,
+    ReadingOf, Ruler, RulerReading, SleepFigures, SleepReading,
+};
 pub use kinds::revision::NewRevision;
 pub use kinds::schedule::{Pause, Schedule, SchedulePattern};
 pub use kinds::self_compassion::SelfCompassion;
@@ -97,6 +107,7 @@ pub use kinds::setback::Setback;
 pub use kinds::settings::{NewSettings, SettingsView};
 pub use kinds::status::{NewStatus, StatusView};
 pub use kinds::target::Target;
+pub use kinds::timer_start::TimerStart;
 pub use kinds::value::Value;
 pub use kinds::verdict::NewVerdict;
 pub use kinds::void::{NewVoid, VoidView};
@@ -111,15 +122,19 @@ pub use plan::Plan;
 pub use progress::{
     DEFAULT_GRACE, GRACE_LIMIT, ProgressMessage, ProgressUnit, ProgressView, progress,
 };
+pub use practice::{NewPractice, RunningTimer, running_timers, stop_timer};
 pub use projection::{projection_hash, projection_json};
+pub use readings::{ReadingView, readings};
 #[cfg(feature = "http")]
 pub(crate) use record::claimed_at;
 pub use record::{Author, Put, RECORD_LIMIT, SourceRecord};
 pub(crate) use record::{kind_number, spoken_of};
 pub use stacking::{HabitCycle, HabitStack, RoutineStep, RoutineView};
+pub use series::{GoalRulers, RulerPoint, RulerSeries, goal_rulers};
 pub use text::{LABEL_LIMIT, LINK_LIMIT, NOTE_LIMIT, STATEMENT_LIMIT};
 pub use time::{instant_of, local_date, zone};
 pub use undone::Undone;
+pub use values_report::{ValueShare, ValuesReport, values_report};
 pub use views::{
     ConflictKind, ConflictView, GoalView, InForceView, PlanView, RevisionState, RevisionView,
     VerdictView,

@@ -17,6 +17,7 @@ use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::InputError;
 use crate::model::item::body::Body;
 use crate::model::kinds::Kind;
+use crate::model::kinds::check_in::Rating;
 use crate::model::kinds::kind_of::Of;
 use crate::model::left_out::Reason;
 use crate::model::record::{Author, Home, RecordKind};
@@ -68,6 +69,11 @@ pub(crate) trait Fields:
     /// The other records that it names.
     fn links(&self) -> Vec<Link> {
         Vec::new()
+    }
+
+    /// A rating that it holds, on the scale of a measure of the plan.
+    fn rating(&self) -> Option<Rating> {
+        None
     }
 
     /// Whether the role may write this very item.

@@ -23,6 +23,7 @@ pub(crate) mod balance;
 pub(crate) mod change_talk;
 pub(crate) mod check_in;
 pub(crate) mod circumstance;
+pub(crate) mod check_in_reason;
 pub(crate) mod coping_strategy;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
@@ -36,6 +37,7 @@ pub(crate) mod milestone_reached;
 pub(crate) mod note;
 pub(crate) mod problem_solving;
 pub(crate) mod provenance;
+pub(crate) mod reading;
 pub(crate) mod revision;
 pub(crate) mod schedule;
 pub(crate) mod self_compassion;
@@ -43,6 +45,7 @@ pub(crate) mod setback;
 pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod target;
+pub(crate) mod timer_start;
 pub(crate) mod value;
 pub(crate) mod verdict;
 pub(crate) mod void;
@@ -337,6 +340,12 @@ kinds! {
         28 SelfCompassion self_compassion::SelfCompassion as SomeSelfCompassion,
         /// What surrounds a person.
         29 Circumstance circumstance::Circumstance as ACircumstance,
+        /// Something that the client notes about a day.
+        30 Reading reading::Reading as AReading,
+        /// A timer that runs.
+        31 TimerStart timer_start::TimerStart as ATimerStart,
+        /// Why a check-in mattered.
+        32 CheckInReason check_in_reason::CheckInReason as ACheckInReason,
         /// A point on the way to a goal.
         40 Milestone milestone::Milestone as AMilestone,
         /// A milestone that was reached.
@@ -418,6 +427,9 @@ mod tests {
                 (27, Kind::Balance),
                 (28, Kind::SelfCompassion),
                 (29, Kind::Circumstance),
+                (30, Kind::Reading),
+                (31, Kind::TimerStart),
+                (32, Kind::CheckInReason),
                 (40, Kind::Milestone),
                 (41, Kind::MilestoneReached),
                 (42, Kind::Win),

@@ -1,6 +1,7 @@
 //! What every item obeys, whatever its kind.
 
 use super::*;
+use crate::model::kinds::measure::admitted;
 
 impl<F: Fields> RecordKind for Item<F>
 where
@@ -57,7 +58,9 @@ where
     fn fits(&self, plan: &Records) -> Result<(), Reason> {
         let named = self.named();
         let holds = named.iter().all(|link| link.holds(plan));
-        holds.then_some(()).ok_or(Reason::UnknownReference)
+        holds.then_some(()).ok_or(Reason::UnknownReference)?;
+        let rating = self.fields().and_then(Fields::rating);
+        in_range(rating.is_none_or(|rating| admitted(plan, rating)))
     }
 
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {

@@ -115,7 +115,10 @@ impl Plan {
         let mut missing = links.iter().filter(|link| !link.holds(self.records()));
         missing
             .next()
-            .map_or(Ok(()), |link| Err(InputError::UnknownRecord(link.id)))
+            .map_or(Ok(()), |link| Err(InputError::UnknownRecord(link.id)))?;
+        fields
+            .rating()
+            .map_or(Ok(()), |rating| self.check_rating(rating))
     }
 
     fn own_thing<F: Fields>(

@@ -248,27 +248,9 @@ impl NewCheckIn {
 
     fn checked_ratings(&self, plan: &Plan) -> Result<BTreeMap<MeasureId, i32>, InputError> {
         let mut ratings = BTreeMap::new();
-        for Rating { measure, value } in self.ratings.iter().copied() {
-            let scale = plan
-                .scale(measure)
-                .ok_or(InputError::UnknownMeasure(measure))?;
-            let (min, max, step) = (scale.min, scale.max, scale.step);
-            if !(min..=max).contains(&value) {
-                return Err(InputError::RatingOutside {
-                    measure,
-                    value,
-                    min,
-                    max,
-                });
-            }
-            if !scale.admits(value) {
-                return Err(InputError::RatingOffStep {
-                    measure,
-                    value,
-                    min,
-                    step,
-                });
-            }
+        for rating in self.ratings.iter().copied() {
+            plan.check_rating(rating)?;
+            let Rating { measure, value } = rating;
             if ratings.insert(measure, value).is_some() {
                 return Err(InputError::RatedTwice(measure));
             }

@@ -9,6 +9,7 @@ use crate::model::chain::Chain;
 use crate::model::ids::{MeasureId, RecordId};
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::kinds::Kind;
+use crate::model::kinds::check_in::Rating;
 use crate::model::left_out::Reason;
 use crate::model::plan::Plan;
 use crate::model::record::{Home, RecordKind, write};
@@ -232,6 +233,43 @@ impl MeasureState {
             conflict: if heads.len() > 1 { heads } else { Vec::new() },
         })
     }
+}
+
+impl Plan {
+    /// Checks a rating that somebody wants to write against the scale that is shown.
+    pub(crate) fn check_rating(&self, rating: Rating) -> Result<(), InputError> {
+        let Rating { measure, value } = rating;
+        let scale = self
+            .scale(measure)
+            .ok_or(InputError::UnknownMeasure(measure))?;
+        let (min, max, step) = (scale.min, scale.max, scale.step);
+        if !(min..=max).contains(&value) {
+            return Err(InputError::RatingOutside {
+                measure,
+                value,
+                min,
+                max,
+            });
+        }
+        match scale.admits(value) {
+            true => Ok(()),
+            false => Err(InputError::RatingOffStep {
+                measure,
+                value,
+                min,
+                step,
+            }),
+        }
+    }
+}
+
+/// Whether a version of its measure admits a rating that was read. Of a measure that is forgotten
+/// nobody knows.
+pub(crate) fn admitted(plan: &Records, rating: Rating) -> bool {
+    let is_of = |entry: &Entry<'_, Measure>| entry.record.measure(entry.id) == rating.measure;
+    let mut versions = plan.of::<Measure>().filter(is_of);
+    versions.any(|version| version.record.admits(rating.value))
+        || plan.may_have_forgotten(rating.measure.record())
 }
 
 fn scale(min: i32, max: i32, step: i32) -> Result<(), InputError> {

@@ -1,0 +1,25 @@
+//! The items of a kind in several months, beside the plan.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+
+use crate::model::item::{Fields, Item, Thing};
+use crate::model::kinds::kind_of::Of;
+use crate::model::log::Log;
+use crate::model::plan::Plan;
+
+/// The items of a kind that are not removed, by date and instant. A month handed over twice counts
+/// once.
+pub(crate) fn logged<F: Fields>(plan: &Plan, logs: &[impl Borrow<Log>]) -> Vec<Thing<F>>
+where
+    Item<F>: Of,
+{
+    let months: BTreeMap<_, _> = logs
+        .iter()
+        .map(|log| (log.borrow().month(), log.borrow()))
+        .collect();
+    let months = months.into_values();
+    months
+        .flat_map(|log| log.records().things::<F>(plan.records()))
+        .collect()
+}
