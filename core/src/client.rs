@@ -285,6 +285,8 @@ impl Client {
     #[must_use]
     pub fn progress(&self) -> Progress<'_> {
         Progress(&self.inner)
+    }
+
     /// The order of a day.
     #[must_use]
     pub fn habits(&self) -> Habits<'_> {

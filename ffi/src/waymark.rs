@@ -10,10 +10,8 @@ use crate::key::storage_key;
 use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
-    ChangeListener, CheckIns, Forgetting, Goals, Held, Invitations, Items, KeyProvider, LiveSync,
-    People, Progress, Subscription, Texts, WaymarkConfig,
     ChangeListener, CheckIns, Forgetting, Goals, Habits, Held, Invitations, Items, KeyProvider,
-    LiveSync, People, Subscription, Texts, WaymarkConfig,
+    LiveSync, People, Progress, Subscription, Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -63,6 +61,8 @@ impl Waymark {
     /// How goals go.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::new(Progress(Arc::clone(&self.session)))
+    }
+
     /// The order of a day.
     pub fn habits(&self) -> Arc<Habits> {
         Arc::new(Habits(Arc::clone(&self.session)))

@@ -137,12 +137,12 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         | Kind::Milestone
         | Kind::MilestoneReached
         | Kind::Message => item(kind, space, BOTH),
-        Kind::Value | Kind::Setback | Kind::Win | Kind::SelfCompassion => item(kind, space, CLIENT),
         Kind::Value
         | Kind::Setback
         | Kind::Reading
         | Kind::TimerStart
         | Kind::CheckInReason
+        | Kind::SelfCompassion
         | Kind::Win => item(kind, space, CLIENT),
     }
 }

@@ -70,8 +70,8 @@ pub(super) fn spelled(
 ) -> Result<Spelling, InputError> {
     let state = plan.goal_state(goal).ok_or(InputError::UnknownGoal(goal))?;
     let timeline = state.history.timeline();
-    let begun = timeline.iter().filter(|held| held.from <= today);
-    let (Some(first), Some(last)) = (begun.clone().map(|held| held.from).min(), begun.last())
+    let mut begun = timeline.iter().filter(|held| held.from <= today);
+    let (Some(first), Some(last)) = (begun.clone().map(|held| held.from).min(), begun.next_back())
     else {
         return Ok(Spelling {
             unit: ProgressUnit::Day,
