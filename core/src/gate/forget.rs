@@ -28,9 +28,9 @@ use crate::ids::{RecordId, TextId};
 /// What the new name of a forgotten text is made from.
 const LABEL: &[u8] = b"waymark/1 forgotten";
 /// What stands for a character of a forgotten text.
-const NOTHING: char = ' ';
+pub(super) const NOTHING: char = ' ';
 /// The kind of a record that says nothing.
-const PLACEHOLDER: u16 = 13;
+pub(super) const PLACEHOLDER: u16 = 13;
 
 /// What stands in the place of a forgotten record.
 #[derive(Encode)]
@@ -198,25 +198,27 @@ impl<'f> Rewriting<'f> {
             let texts = self.past.texts.as_ref();
             texts.is_some_and(|texts| texts.made(id, bound))
         };
-        let name = |nth: u32| {
-            let mut context = Context::new(&SHA256);
-            context.update(LABEL);
-            context.update(&made.actor.0);
-            context.update(&made.counter.to_be_bytes());
-            context.update(&nth.to_be_bytes());
-            let hash = context.finish();
-            TextId(std::array::from_fn(|at| hash.as_ref()[at]))
-        };
         let mut nth = 0;
-        while is_taken(&name(nth)) {
+        while is_taken(&nameless(made, nth)) {
             nth += 1;
         }
-        name(nth)
+        nameless(made, nth)
     }
 
     fn hash(&self, old: &ChangeHash) -> ChangeHash {
         self.hashes.get(old).copied().unwrap_or(*old)
     }
+}
+
+/// The `nth` name for a forgotten text, which an operation made.
+pub(super) fn nameless(made: OpId, nth: u32) -> TextId {
+    let mut context = Context::new(&SHA256);
+    context.update(LABEL);
+    context.update(&made.actor.0);
+    context.update(&made.counter.to_be_bytes());
+    context.update(&nth.to_be_bytes());
+    let hash = context.finish();
+    TextId(std::array::from_fn(|at| hash.as_ref()[at]))
 }
 
 /// The record that stands in the place of a forgotten one. `beside` is what its change puts, too:

@@ -128,10 +128,15 @@ impl Document {
 
     /// Says words here that are not said yet, under this document's own actor. A character beside which
     /// they stood and that is gone has them stand at the text's end. `None` where their text is not here.
+    /// What has a name of theirs here and is another's by `is_others` is not theirs.
     ///
     /// # Errors
     /// As [`splice_text`](Self::splice_text).
-    pub fn say_words(&mut self, words: &Words) -> Result<Option<Vec<StoredChange>>, GateError> {
+    pub fn say_words(
+        &mut self,
+        words: &Words,
+        is_others: &dyn Fn(OpId) -> bool,
+    ) -> Result<Option<Vec<StoredChange>>, GateError> {
         let mut changes = Vec::new();
         if self.made_texts(words.text).is_empty() {
             if !words.is_made {
@@ -148,7 +153,7 @@ impl Document {
             let names = typed.names.iter().map(Named::id);
             let missing: String = names
                 .zip(typed.chars.chars())
-                .filter(|(id, _)| id.and_then(place).is_none())
+                .filter(|(id, _)| id.filter(|id| !is_others(*id)).and_then(place).is_none())
                 .map(|(_, char)| char)
                 .collect();
             let after = typed.after.as_ref().map(|after| after.id().and_then(place));
@@ -202,14 +207,29 @@ mod tests {
         let mut rest = copy(&before);
         for _ in 0..2 {
             for words in &words {
-                rest.say_words(words).unwrap().unwrap();
+                rest.say_words(words, &|_| false).unwrap().unwrap();
             }
             // What says all of it already says nothing twice.
             assert_eq!([rest.text(&TEXT), rest.text(&own)], expected);
             rest = copy(&now);
         }
         let mut other = document(2);
-        assert!(other.say_words(&words[0]).unwrap().is_none());
+        assert!(other.say_words(&words[0], &|_| false).unwrap().is_none());
         assert!(before.words_beyond(&before).unwrap().is_empty());
+    }
+
+    /// Two copies of a phone name the characters that they type alike: the words of one would be taken
+    /// for the other's, and be lost.
+    #[test]
+    fn words_are_said_although_another_copy_has_given_their_names_away() {
+        let mut before = document(1);
+        before.make_text(TEXT).unwrap();
+        let (mut now, mut other) = (copy(&before), copy(&before));
+        now.splice_text(TEXT, 0, 0, "mine").unwrap();
+        other.splice_text(TEXT, 0, 0, "more").unwrap();
+        let words = now.words_beyond(&before).unwrap();
+        let is_others = |id: OpId| id.counter > 1;
+        other.say_words(&words[0], &is_others).unwrap().unwrap();
+        assert_eq!(other.text(&TEXT).as_deref(), Some("minemore"));
     }
 }

@@ -63,22 +63,25 @@ pub(crate) fn belonging<'a>(
     gone
 }
 
-/// Those of some records that are about something which is neither among them nor known otherwise: it was
-/// forgotten while they were written.
+/// What goes of some records, and of the texts that their notes tell of: those that are about something
+/// which is neither among them nor known otherwise, since it was forgotten while they were written, and
+/// those that are about what is known to be `forgotten`, with that itself.
 pub(crate) fn about_nothing(
     records: &[(RecordId, &[u8])],
     is_known: &dyn Fn(RecordId) -> bool,
-) -> BTreeSet<RecordId> {
+    forgotten: &Forgotten,
+) -> Forgotten {
     let own: BTreeSet<RecordId> = records.iter().map(|(id, _)| *id).collect();
-    let mut missing = Forgotten::default();
+    let mut missing = forgotten.clone();
     for record in records.iter().filter_map(|(_, bytes)| read(bytes).ok()) {
         let about = record.belongs_to().into_iter();
         missing
             .records
             .extend(about.filter(|id| !own.contains(id) && !is_known(*id)));
     }
-    let mut gone = belonging(records.iter().copied(), &missing).records;
-    gone.retain(|id| own.contains(id));
+    let mut gone = belonging(records.iter().copied(), &missing);
+    gone.records
+        .retain(|id| own.contains(id) || forgotten.records.contains(id));
     gone
 }
 
@@ -348,8 +351,11 @@ mod tests {
             .filter(|(id, _)| *id == known || *id == orphan)
             .collect();
         let is_here = |id: RecordId| id == goal.record();
-        assert_eq!(about_nothing(&unsent, &is_here), [orphan].into());
-        assert_eq!(about_nothing(&records, &|_| false), [orphan].into());
+        let nothing = Forgotten::default();
+        let gone = about_nothing(&unsent, &is_here, &nothing);
+        assert_eq!(gone.records, [orphan].into());
+        let gone = about_nothing(&records, &|_| false, &nothing);
+        assert_eq!(gone.records, [orphan].into());
     }
 
     /// A newer app's words about a goal would stay, because an older one forgets it.

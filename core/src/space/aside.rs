@@ -11,7 +11,8 @@ use waymark_wire::ids::Height;
 
 use super::receive::Page;
 use super::{Space, SpaceError, damaged, keys};
-use crate::gate::{Accepted, ActorId, DocumentName, GateError, Op, Record, RecordId, Section};
+use crate::forgotten::Forgotten;
+use crate::gate::{Accepted, ActorId, DocumentName, GateError, Op, OpId, Record, Section};
 use crate::model::forgetting::about_nothing;
 use crate::store::{Store, Table, Transaction};
 
@@ -55,6 +56,29 @@ impl Aside {
     }
 }
 
+/// What is to become of what was put aside.
+#[derive(Default)]
+struct Sorted {
+    /// What the documents do not have, and whether it is in an entry on its way.
+    unsaid: Vec<(Section, bool)>,
+    /// What of all of it was forgotten after it was said.
+    forgotten: Forgotten,
+    parted: Parted,
+}
+
+/// Where copies of this device have gone on under a name that both had: by document and author, the
+/// counter of the first operation there that is none of this device's.
+#[derive(Default)]
+pub(super) struct Parted(BTreeMap<(DocumentName, ActorId), u32>);
+
+impl Parted {
+    /// Whether an operation of a document is of a copy.
+    pub(super) fn holds(&self, name: DocumentName, id: OpId) -> bool {
+        let from = self.0.get(&(name, id.actor));
+        from.is_some_and(|from| id.counter >= *from)
+    }
+}
+
 impl Space {
     /// How many rows are put aside until the log is read, of what is in no entry yet.
     pub(super) fn aside_unsealed(&self, store: &dyn Store) -> Result<usize, SpaceError> {
@@ -81,20 +105,14 @@ impl Space {
         page: &mut Page,
         is_behind_cut: bool,
     ) -> Result<(), SpaceError> {
-        let mut asides = Vec::new();
-        for (_, aside) in self.asides(store)? {
-            let section = aside.section()?;
-            if aside.is_over != Some(true) || !self.has_shown(store, &section)? {
-                asides.push((section, aside.sealed));
-            }
-        }
-        let (mut gone, mut given_up) = (BTreeSet::new(), Vec::new());
+        let sorted = self.sort_aside(store, is_behind_cut)?;
+        let (mut gone, mut given_up) = (Forgotten::default(), Vec::new());
         if is_behind_cut {
-            (gone, given_up) = self.about_nothing_here(store, &asides)?;
+            (gone, given_up) = self.about_nothing_here(store, &sorted)?;
         }
         let mut unfit = Vec::new();
-        for (section, sealed) in asides {
-            let is_gone = records_of(&section).any(|record| gone.contains(&record.id()));
+        for (section, sealed) in sorted.unsaid {
+            let is_gone = puts_any(&section, &gone);
             if is_gone || !self.take_aside(store, page, &section, sealed)? {
                 unfit.push(section);
             }
@@ -102,8 +120,35 @@ impl Space {
         for section in unfit {
             self.put_records_of(store, page, &section, &gone)?;
         }
-        let texts = self.say_words_again(store, page)?;
+        let texts = self.say_words_again(store, page, &gone.texts, &sorted.parted)?;
         self.note_given_up(store, page, given_up, texts)
+    }
+
+    /// Holds what was put aside against the documents. Behind something that was forgotten, what a copy of
+    /// this device had sent of it is there as that has left it.
+    fn sort_aside(&mut self, store: &dyn Store, is_behind_cut: bool) -> Result<Sorted, SpaceError> {
+        let own = self.actor();
+        let mut sorted = Sorted::default();
+        for (_, aside) in self.asides(store)? {
+            let section = aside.section()?;
+            let (name, author) = (section.name(), section.author());
+            let has_parted = sorted.parted.0.contains_key(&(name, author));
+            if aside.is_over == Some(true) && self.has_shown(store, &section)? {
+                continue;
+            }
+            if is_behind_cut && author != own && !has_parted {
+                let left = self.documents.open(store, name, own)?.left_of(&section)?;
+                sorted.forgotten.extend(left.forgotten);
+                if let Some(at) = left.parts_at {
+                    sorted.parted.0.insert((name, author), at);
+                }
+                if left.until > section.last_seq() {
+                    continue;
+                }
+            }
+            sorted.unsaid.push((section, aside.sealed));
+        }
+        Ok(sorted)
     }
 
     /// Whether a document has changes of an author up to the number of these.
@@ -211,23 +256,27 @@ impl Space {
         }
     }
 
-    /// What of this is about something that is here no more, with its bytes.
+    /// What of this is forgotten or about something that is here no more, with the bytes of records that go
+    /// with it.
     fn about_nothing_here(
         &mut self,
         store: &dyn Store,
-        asides: &[(Section, bool)],
-    ) -> Result<(BTreeSet<RecordId>, Vec<Vec<u8>>), SpaceError> {
+        sorted: &Sorted,
+    ) -> Result<(Forgotten, Vec<Vec<u8>>), SpaceError> {
         let own = self.actor();
         let mut known = BTreeSet::new();
         self.documents.each(store, own, |document| {
             known.extend(document.records().map(|record| record.id));
         })?;
-        let records = asides.iter().flat_map(|(section, _)| records_of(section));
+        let unsaid = sorted.unsaid.iter();
+        let records = unsaid.flat_map(|(section, _)| records_of(section));
         let records: Vec<_> = records
             .map(|record| (record.id(), record.bytes()))
+            .filter(|(id, _)| !sorted.forgotten.records.contains(id))
             .collect();
-        let gone = about_nothing(&records, &|id| known.contains(&id));
-        let given_up = records.iter().filter(|(id, _)| gone.contains(id));
+        let is_known = |id| known.contains(&id);
+        let gone = about_nothing(&records, &is_known, &sorted.forgotten);
+        let given_up = records.iter().filter(|(id, _)| gone.records.contains(id));
         let given_up = given_up.map(|(_, bytes)| bytes.to_vec()).collect();
         Ok((gone, given_up))
     }
@@ -239,12 +288,12 @@ impl Space {
         store: &dyn Store,
         page: &mut Page,
         section: &Section,
-        gone: &BTreeSet<RecordId>,
+        gone: &Forgotten,
     ) -> Result<(), SpaceError> {
         let own = self.actor();
         let name = section.name();
         let document = self.documents.open(store, name, own)?;
-        let records = records_of(section).filter(|record| !gone.contains(&record.id()));
+        let records = records_of(section).filter(|record| !gone.records.contains(&record.id()));
         let records: Vec<&[u8]> = records.map(Record::bytes).collect();
         if records.is_empty() {
             return Ok(());
@@ -253,6 +302,16 @@ impl Space {
         self.write_own(page, name, &changes);
         Ok(())
     }
+}
+
+/// Whether changes put or make any of it.
+fn puts_any(section: &Section, gone: &Forgotten) -> bool {
+    let mut ops = section.changes().iter().flat_map(|change| &change.ops);
+    ops.any(|op| match op {
+        Op::Record(record) => gone.records.contains(&record.id()),
+        Op::MakeText { id } => gone.texts.contains(id),
+        _ => false,
+    })
 }
 
 /// The records that changes put.

@@ -106,9 +106,12 @@ impl Space {
         self.give_up_lost(store, &mut page.transaction)?;
         self.drop_sealed_before(store, page, height)?;
         self.forget_checkpoints_before(&mut page.transaction, cut.seq);
-        page.transaction
-            .delete_prefix(Table::Outbox, keys::all_unsettled(number))
-            .put(Table::Meta, CLEANING, []);
+        if self.state.lacks != Lacks::Everything {
+            // Its words are written again under its own keys.
+            page.transaction
+                .delete_prefix(Table::Outbox, keys::all_unsettled(number));
+        }
+        page.transaction.put(Table::Meta, CLEANING, []);
         self.state.base = Some(cut.base);
         Ok(())
     }

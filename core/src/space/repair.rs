@@ -163,7 +163,9 @@ pub(super) fn doubt(
     let mut survey = Survey::of(store, transaction, number)?;
     survey.is_behind_cut = is_behind_cut;
     survey.broken = survey.space.documents.names().collect();
+    survey.space.load_unsettled(store)?;
     survey.put_aside(store, transaction)?;
+    survey.look_at_unsettled(store)?;
     // It may come to something else than what led here.
     survey.until = Cursor::start(&survey.space.state.id).position();
     survey.write(transaction, None, entropy).map(drop)
@@ -468,6 +470,7 @@ impl Survey {
             let changes = value.and_then(|(_, value)| super::documents::unpack(value).ok());
             let section = changes.and_then(|changes| Section::build(name, changes).ok());
             match section {
+                Some(section) if self.is_unsettled(&section) => {}
                 Some(section) => {
                     self.repaired.kept += 1;
                     self.aside.push(Aside::new(&section, false));
@@ -477,6 +480,30 @@ impl Survey {
                     self.repaired.lost += 1;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Whether it is among what this device is to write again under its own keys.
+    fn is_unsettled(&self, section: &Section) -> bool {
+        let unsettled = self.space.unsettled.get(&section.name());
+        unsettled.is_some_and(|known| known.holds(section.author(), section.first_seq()))
+    }
+
+    /// Puts aside what this device wrote under keys that it gave up, and was to write again: much of it has
+    /// no mark, since it had been in an entry.
+    fn look_at_unsettled(&mut self, store: &dyn Store) -> Result<(), SpaceError> {
+        let own = self.space.actor();
+        for (name, unsettled) in self.space.unsettled.clone() {
+            for (author, from) in unsettled.all() {
+                let document = self.space.documents.open(store, name, own)?;
+                for change in document.changes_from(author, from)? {
+                    let section = Section::build(name, [&change.stored])?;
+                    self.repaired.kept += 1;
+                    self.aside.push(Aside::new(&section, false));
+                }
+            }
+            self.space.documents.evict();
         }
         Ok(())
     }

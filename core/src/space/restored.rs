@@ -351,6 +351,10 @@ impl Space {
         if self.state.opened < self.state.cursor.seq || self.start.is_some() {
             return Ok(());
         }
+        if self.lacks_what_was_before() {
+            // What the log has of it is known by its names, once the rest is here.
+            return Ok(());
+        }
         for name in self.unsettled.keys().copied().collect::<Vec<_>>() {
             self.settle(store, &mut page.transaction, name)?;
         }

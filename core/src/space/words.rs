@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use minicbor::{Decode, Encode};
 use waymark_wire::codec;
 
+use super::aside::Parted;
 use super::receive::Page;
 use super::{Space, SpaceError, damaged, keys};
-use crate::gate::{ActorId, DocumentName, Words};
+use crate::gate::{ActorId, DocumentName, TextId, Words};
 use crate::store::{Store, Table, Transaction};
 
 /// The words of one document.
@@ -60,11 +61,14 @@ impl Space {
         Ok(())
     }
 
-    /// Says the words again that are not in their documents. Counts the texts that are here no more.
+    /// Says the words again that are not in their documents, but for texts that go and are not here.
+    /// Counts those, and the texts that are here no more.
     pub(super) fn say_words_again(
         &mut self,
         store: &dyn Store,
         page: &mut Page,
+        goes: &BTreeSet<TextId>,
+        parted: &Parted,
     ) -> Result<usize, SpaceError> {
         let own = self.actor();
         let mut gone = BTreeSet::new();
@@ -75,7 +79,12 @@ impl Space {
             let name = row.document;
             for words in &row.words {
                 let document = self.documents.open(store, name, own)?;
-                let Some(changes) = document.say_words(words)? else {
+                if goes.contains(&words.text()) && document.text(&words.text()).is_none() {
+                    gone.insert(words.text());
+                    continue;
+                }
+                let is_others = |id| parted.holds(name, id);
+                let Some(changes) = document.say_words(words, &is_others)? else {
                     gone.insert(words.text());
                     continue;
                 };
