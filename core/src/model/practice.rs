@@ -13,10 +13,11 @@ use serde::Serialize;
 use crate::model::codes::Outcome;
 use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::{InputError, NewRecord, Stamp};
+use crate::model::item::check::DAY_MINUTES;
 use crate::model::json;
 use crate::model::kinds::check_in::NewCheckIn;
 use crate::model::kinds::reading::{
-    DAY_MINUTES, PracticeReading, Reading, ReadingOf, check_minutes, check_practice,
+    PracticeReading, Reading, ReadingOf, check_minutes, check_practice,
 };
 use crate::model::kinds::timer_start::TimerStart;
 use crate::model::log::Log;

@@ -9,6 +9,9 @@ use crate::model::time::write_date;
 /// Texts in one list at most.
 const TEXTS_LIMIT: usize = 20;
 
+/// Minutes of a day.
+pub(crate) const DAY_MINUTES: u16 = 1_440;
+
 /// A whole number between two others, both allowed.
 pub(crate) fn between(
     field: &'static str,

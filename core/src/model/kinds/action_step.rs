@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::model::codes::codes;
 use crate::model::ids::GoalId;
 use crate::model::input::InputError;
-use crate::model::item::check::{between_opt, date_opt};
+use crate::model::item::check::{DAY_MINUTES, between_opt, date_opt};
 use crate::model::item::{Fields, Link};
 use crate::model::kinds::Kind;
 use crate::model::text::{LABEL_LIMIT, STATEMENT_LIMIT, TextField};
@@ -81,12 +81,11 @@ impl Fields for ActionStep {
         WHAT.check(&self.what)?;
         PLACE.check_opt(self.place.as_deref())?;
         date_opt("due", self.due)?;
-        between_opt("minutes", self.minutes, 1, 1_440)
+        between_opt("minutes", self.minutes, 1, DAY_MINUTES.into())
     }
 
     fn links(&self) -> Vec<Link> {
-        let goal = self.goal.map(|goal| Link::about(goal, &[Kind::Goal]));
-        goal.into_iter().collect()
+        Link::of_goal(self.goal).into_iter().collect()
     }
 
     #[cfg(test)]

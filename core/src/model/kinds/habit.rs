@@ -8,15 +8,13 @@ use serde::Serialize;
 use crate::model::codes::codes;
 use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::InputError;
-use crate::model::item::check::between_opt;
+use crate::model::item::check::{DAY_MINUTES, between_opt};
 use crate::model::item::{Fields, Link};
 use crate::model::kinds::Kind;
 use crate::model::text::{STATEMENT_LIMIT, TextField};
 
 const TEXT: TextField = TextField::required("habit", STATEMENT_LIMIT);
 const CUE: TextField = TextField::required("cue", STATEMENT_LIMIT);
-/// Minutes of a day.
-const DAY_MINUTES: i64 = 1_440;
 
 codes! {
     /// On which side of its anchor a habit comes.
@@ -65,7 +63,7 @@ impl Fields for Habit {
     fn check(&self) -> Result<(), InputError> {
         TEXT.check(&self.text)?;
         CUE.check_opt(self.cue.as_deref())?;
-        between_opt("minutes", self.minutes, 1, DAY_MINUTES)?;
+        between_opt("minutes", self.minutes, 1, DAY_MINUTES.into())?;
         match (&self.anchor, &self.cue) {
             (Some(_), None) | (None, Some(_)) => Ok(()),
             (None, None) => Err(InputError::Needs {

@@ -20,7 +20,7 @@ mod sleep;
 mod stored;
 mod types;
 
-pub(crate) use types::{DAY_MINUTES, check_minutes, check_practice};
+pub(crate) use types::{check_minutes, check_practice};
 
 pub use sleep::{SleepFigures, SleepReading};
 pub use types::{
@@ -129,7 +129,6 @@ impl Fields for Reading {
     }
 
     fn links(&self) -> Vec<Link> {
-        let goal = self.goal.map(|goal| Link::about(goal, &[Kind::Goal]));
         let named = match &self.of {
             ReadingOf::ACopingUse(coping) => {
                 Some(Link::about(coping.strategy, &[Kind::CopingStrategy]))
@@ -137,7 +136,7 @@ impl Fields for Reading {
             ReadingOf::AnOutcome(outcome) => Some(Link::to(outcome.measure, &[Kind::Measure])),
             _ => None,
         };
-        goal.into_iter().chain(named).collect()
+        Link::of_goal(self.goal).into_iter().chain(named).collect()
     }
 
     fn rating(&self) -> Option<Rating> {

@@ -49,9 +49,8 @@ impl Fields for Setback {
     }
 
     fn links(&self) -> Vec<Link> {
-        let goal = self.goal.map(|goal| Link::about(goal, &[Kind::Goal]));
         let next = self.next.map(|next| Link::to(next, &[Kind::IfThen]));
-        goal.into_iter().chain(next).collect()
+        Link::of_goal(self.goal).into_iter().chain(next).collect()
     }
 
     #[cfg(test)]

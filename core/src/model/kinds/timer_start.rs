@@ -40,8 +40,7 @@ impl Fields for TimerStart {
     }
 
     fn links(&self) -> Vec<Link> {
-        let goal = self.goal.map(|goal| Link::about(goal, &[Kind::Goal]));
-        goal.into_iter().collect()
+        Link::of_goal(self.goal).into_iter().collect()
     }
 
     #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model::codes::codes;
 use crate::model::ids::{MeasureId, RecordId};
 use crate::model::input::InputError;
-use crate::model::item::check::{between, between_opt};
+use crate::model::item::check::{DAY_MINUTES, between, between_opt};
 use crate::model::text::{LABEL_LIMIT, STATEMENT_LIMIT, TextField};
 
 const EMOTION: TextField = TextField::required("emotion", LABEL_LIMIT);
@@ -14,8 +14,7 @@ const SKILL: TextField = TextField::optional("skill", LABEL_LIMIT);
 const PRACTICE: TextField = TextField::required("practice", LABEL_LIMIT);
 const EXERCISE: TextField = TextField::required("exercise", LABEL_LIMIT);
 
-/// Minutes and seconds of a day.
-pub(crate) const DAY_MINUTES: u16 = 1_440;
+/// Seconds of a day.
 const DAY_SECONDS: i64 = 86_400;
 
 codes! {
