@@ -13,7 +13,7 @@ use crate::model::input::InputError;
 use crate::model::json;
 use crate::model::kinds::check_in::CheckIn;
 use crate::model::kinds::target::{Aim, StoredTarget};
-use crate::model::log::Log;
+use crate::model::log::{Log, months};
 use crate::model::plan::Plan;
 use crate::model::quantity::Quantity;
 use crate::model::records::Entry;
@@ -167,14 +167,8 @@ pub(crate) fn entries_by_date<'a>(
     dates: &RangeInclusive<NaiveDate>,
 ) -> BTreeMap<NaiveDate, Vec<Entry<'a, CheckIn>>> {
     let mut by_date: BTreeMap<_, Vec<Entry<'a, CheckIn>>> = BTreeMap::new();
-    // A month handed over twice must not count twice.
-    let months: BTreeMap<_, _> = logs
-        .iter()
-        .map(Borrow::borrow)
-        .filter(|log: &&Log| log.reaches(dates))
-        .map(|log| (log.month(), log))
-        .collect();
-    for entry in months.into_values().flat_map(|log| log.counted(plan)) {
+    let months = months(logs).filter(|log| log.reaches(dates));
+    for entry in months.flat_map(|log| log.counted(plan)) {
         let date = read_date(entry.record.date)
             .ok()
             .filter(|date| dates.contains(date));

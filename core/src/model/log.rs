@@ -1,5 +1,6 @@
 //! The log of one month: its check-ins, and which of them count.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
@@ -39,6 +40,13 @@ pub struct LogView {
     pub conflicts: Vec<ConflictView>,
     /// Records that do not count, each with its reason, by id.
     pub left_out: Vec<LeftOut>,
+}
+
+/// Months in order, each once: one that is handed over twice must not count twice.
+pub(crate) fn months(logs: &[impl Borrow<Log>]) -> impl Iterator<Item = &Log> {
+    let logs = logs.iter().map(Borrow::borrow);
+    let months: BTreeMap<_, &Log> = logs.map(|log: &Log| (log.month(), log)).collect();
+    months.into_values()
 }
 
 /// Which check-ins of a month count.

@@ -1,11 +1,10 @@
 //! The items of a kind in several months, beside the plan.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 
 use crate::model::item::{Fields, Item, Thing};
 use crate::model::kinds::kind_of::Of;
-use crate::model::log::Log;
+use crate::model::log::{Log, months};
 use crate::model::plan::Plan;
 
 /// The items of a kind that are not removed, by date and instant. A month handed over twice counts
@@ -14,12 +13,7 @@ pub(crate) fn logged<F: Fields>(plan: &Plan, logs: &[impl Borrow<Log>]) -> Vec<T
 where
     Item<F>: Of,
 {
-    let months: BTreeMap<_, _> = logs
-        .iter()
-        .map(|log| (log.borrow().month(), log.borrow()))
-        .collect();
-    let months = months.into_values();
-    months
+    months(logs)
         .flat_map(|log| log.records().things::<F>(plan.records()))
         .collect()
 }

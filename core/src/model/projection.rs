@@ -13,7 +13,7 @@ use crate::model::day::{day, entries_by_date};
 use crate::model::ids::GoalId;
 use crate::model::item::ItemView;
 use crate::model::kinds::Kind;
-use crate::model::log::Log;
+use crate::model::log::{Log, months};
 use crate::model::plan::Plan;
 
 /// Everything that a plan and its logs show, with sorted keys: goals with their whole history,
@@ -29,16 +29,11 @@ pub fn projection_json(plan: &Plan, logs: &[impl Borrow<Log>]) -> Value {
             "goal": value(&goal),
         })
     });
-    let months: BTreeMap<_, _> = logs
-        .iter()
-        .map(Borrow::borrow)
-        // A month that one device has opened and another has not is no difference.
-        .filter(|log: &&Log| !log.records().is_empty())
-        .map(|log| (log.month(), log))
-        .collect();
-    let months = months.into_iter().map(|(month, log)| {
+    // A month that one device has opened and another has not is no difference.
+    let months = months(logs).filter(|log| !log.records().is_empty());
+    let months = months.map(|log| {
         let mut shown = json!({
-            "month": value(&month),
+            "month": value(&log.month()),
             "records": value(&log.records().sum()),
             "view": value(&log.view(plan)),
             "withdrawn": value(log.records().withdrawn()),

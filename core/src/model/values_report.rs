@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::model::ids::RecordId;
 use crate::model::kinds::check_in_reason::CheckInReason;
 use crate::model::kinds::value::Value;
-use crate::model::log::Log;
+use crate::model::log::{Log, months};
 use crate::model::logged::logged;
 use crate::model::plan::Plan;
 use crate::model::time::read_date;
@@ -62,13 +62,9 @@ pub fn values_report(
             .or_default()
             .extend(values);
     }
-    let months: BTreeMap<_, _> = logs
-        .iter()
-        .map(|log| (log.borrow().month(), log.borrow()))
-        .collect();
     let mut counts: BTreeMap<RecordId, u32> = BTreeMap::new();
     let (mut with_value, mut without_value) = (0, 0);
-    for log in months.into_values() {
+    for log in months(logs) {
         for entry in log.counted(plan) {
             if !read_date(entry.record.date).is_ok_and(|date| dates.contains(&date)) {
                 continue;
@@ -93,7 +89,7 @@ pub fn values_report(
 }
 
 fn shares(plan: &Plan, counts: &BTreeMap<RecordId, u32>) -> Vec<ValueShare> {
-    let things = plan.records().things::<Value>(plan.records()).into_iter();
+    let things = plan.things::<Value>().into_iter();
     let names: BTreeMap<_, _> = things.map(|thing| (thing.id, thing.fields.name)).collect();
     let parts = per_mille(&counts.values().copied().collect::<Vec<_>>());
     let counted = counts.iter().zip(parts);
