@@ -172,8 +172,8 @@ impl Records {
             }
         }
         // In the order of the list, so that what others speak of is settled before them.
-        for kind in Kind::ALL {
-            records.refer(*kind);
+        for kind in records.kinds() {
+            records.refer(kind);
         }
         let live = records.of::<Withdrawal>();
         let live = live.map(|entry| (entry.id, entry.record.records.clone()));
@@ -295,6 +295,12 @@ impl Records {
             true => Err(Reason::OutOfRole),
             false => Ok(Counted { authors, record }),
         }
+    }
+
+    /// The kinds of what counts, in the order of the list.
+    fn kinds(&self) -> BTreeSet<Kind> {
+        let counted = self.counted.values();
+        counted.map(|counted| counted.record.kind()).collect()
     }
 
     /// Sets aside the records of a kind that do not fit beside the others.
