@@ -10,7 +10,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use minicbor::Encode;
+use minicbor::{Decode, Encode};
 use ring::digest::{Context, SHA256};
 use waymark_wire::codec;
 
@@ -33,14 +33,14 @@ pub(super) const NOTHING: char = ' ';
 pub(super) const PLACEHOLDER: u16 = 13;
 
 /// What stands in the place of a forgotten record.
-#[derive(Encode)]
+#[derive(Decode, Encode)]
 #[cbor(map)]
-struct Placeholder {
+pub(super) struct Placeholder {
     #[n(0)]
-    kind: u16,
+    pub(super) kind: u16,
     /// Of the operation that puts it.
     #[n(2)]
-    counter: u32,
+    pub(super) counter: u32,
     /// Where its change puts such a record already, how many.
     #[n(3)]
     nth: Option<u32>,

@@ -1,13 +1,12 @@
 //! What a document has of changes that this device put aside, where something was forgotten meanwhile.
 //! Their hashes are others there then, so they are known by their numbers and by what they do.
 
-use minicbor::Decode;
 use waymark_wire::codec;
 
 use super::change::{Op, PlainChange, Record};
 use super::document::Document;
 use super::error::GateError;
-use super::forget::{NOTHING, PLACEHOLDER, nameless};
+use super::forget::{NOTHING, PLACEHOLDER, Placeholder, nameless};
 use super::id::OpId;
 use super::section::Section;
 use crate::forgotten::Forgotten;
@@ -22,16 +21,6 @@ pub struct Left {
     pub parts_at: Option<u32>,
     /// What of them is forgotten.
     pub forgotten: Forgotten,
-}
-
-/// The kind and the counter of a placeholder.
-#[derive(Decode)]
-#[cbor(map)]
-struct Placeholder {
-    #[n(0)]
-    kind: u16,
-    #[n(2)]
-    counter: u32,
 }
 
 impl Document {
