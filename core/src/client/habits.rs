@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Inner, PlanId, WaymarkError, space_of};
+use super::{Inner, PlanId, WaymarkError};
 use crate::model::RoutineView;
 
 /// The habits of a plan and what follows from them. They are written as [items](super::Items).
@@ -15,8 +15,6 @@ impl Habits<'_> {
     /// # Errors
     /// `not_found`, or the storage's.
     pub fn routine(&self, plan: PlanId) -> Result<RoutineView, WaymarkError> {
-        let inner = &mut *self.0.shared.lock();
-        let folded = self.0.views.plan(&mut inner.engine, space_of(plan))?;
-        Ok(folded.routine())
+        Ok(super::Goals(self.0).fold(plan)?.routine())
     }
 }

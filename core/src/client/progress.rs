@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use super::check_ins::months;
 use super::{Inner, PlanId, WaymarkError, space_of};
-use crate::engine::Engine;
 use crate::model::{GoalId, Log, Plan, ProgressView, progress};
 
 /// How the goals of a plan go, computed from its days whenever it is asked.
@@ -19,9 +20,9 @@ impl Progress<'_> {
     /// `not_found` for an unknown goal, `invalid_input` where the grace is out of its range, or the
     /// storage's.
     pub fn of(&self, plan: PlanId, goal: GoalId, grace: u8) -> Result<ProgressView, WaymarkError> {
-        let inner = &mut *self.0.shared.lock();
-        let folded = self.0.views.plan(&mut inner.engine, space_of(plan))?;
-        self.seen(&mut inner.engine, plan, &folded, goal, grace)
+        let mut views = self.seen(plan, grace, |_, _| vec![goal])?;
+        let unknown = || WaymarkError::not_found(format!("goal {goal}"));
+        views.pop().ok_or_else(unknown)
     }
 
     /// How every goal goes, in the order in which they were made.
@@ -29,29 +30,31 @@ impl Progress<'_> {
     /// # Errors
     /// As [`Progress::of`].
     pub fn all(&self, plan: PlanId, grace: u8) -> Result<Vec<ProgressView>, WaymarkError> {
-        let inner = &mut *self.0.shared.lock();
-        let folded = self.0.views.plan(&mut inner.engine, space_of(plan))?;
-        let today = self.0.today(&folded)?;
-        let goals = folded.goals(today).into_iter();
-        goals
-            .map(|goal| self.seen(&mut inner.engine, plan, &folded, goal.id, grace))
-            .collect()
+        self.seen(plan, grace, |folded, today| {
+            let goals = folded.goals(today).into_iter();
+            goals.map(|goal| goal.id).collect()
+        })
     }
 
+    /// How some goals go. Months are read once for all of them.
     fn seen(
         &self,
-        engine: &mut Engine,
         plan: PlanId,
-        folded: &Plan,
-        goal: GoalId,
         grace: u8,
-    ) -> Result<ProgressView, WaymarkError> {
-        let today = self.0.today(folded)?;
-        let first = folded.first_in_force(goal).unwrap_or(today).min(today);
+        goals: impl FnOnce(&Plan, NaiveDate) -> Vec<GoalId>,
+    ) -> Result<Vec<ProgressView>, WaymarkError> {
+        let inner = &mut *self.0.shared.lock();
+        let id = space_of(plan);
+        let folded = self.0.views.plan(&mut inner.engine, id)?;
+        let today = self.0.today(&folded)?;
+        let goals = goals(&folded, today);
+        let begun = goals.iter().filter_map(|goal| folded.first_in_force(*goal));
+        let first = begun.min().unwrap_or(today).min(today);
         let mut logs: Vec<Arc<Log>> = Vec::new();
         for month in months(first, today)? {
-            logs.push(self.0.views.log(engine, space_of(plan), month)?);
+            logs.push(self.0.views.log(&mut inner.engine, id, month)?);
         }
-        Ok(progress(folded, &logs, goal, today, grace)?)
+        let seen = |goal| Ok(progress(&folded, &logs, goal, today, grace)?);
+        goals.into_iter().map(seen).collect()
     }
 }

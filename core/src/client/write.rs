@@ -243,7 +243,7 @@ fn plan_with(
 }
 
 /// Makes a record from the ids of those made before it, the plan with them, and the stamp.
-type Step<'s> = dyn Fn(&[RecordId], &Plan, &Stamp) -> Result<NewRecord, InputError> + 's;
+pub(super) type Step<'s> = dyn Fn(&[RecordId], &Plan, &Stamp) -> Result<NewRecord, InputError> + 's;
 
 pub(super) type Edit = Box<dyn FnOnce(&mut Document) -> Result<Vec<StoredChange>, GateError>>;
 

@@ -53,6 +53,17 @@ pub(super) struct Recent {
     pub(super) expected: u32,
 }
 
+impl Recent {
+    /// How the newest of some full periods went, oldest first.
+    fn newest(full: &[Self]) -> Self {
+        let newest = full.iter().rev().take(RECENT_PERIODS);
+        newest.fold(Self::default(), |sum, period| Self {
+            done: sum.done + period.done,
+            expected: sum.expected + period.expected,
+        })
+    }
+}
+
 /// The units of a goal, oldest first, and how the newest went.
 pub(super) struct Spelling {
     pub(super) unit: ProgressUnit,
@@ -186,14 +197,10 @@ fn weeks(plan: &Plan, days: &[DayView], first: NaiveDate, today: NaiveDate) -> S
             frequency: A_WEEK,
         });
     }
-    let newest = full.iter().rev().take(RECENT_PERIODS);
     Spelling {
         unit: ProgressUnit::Week,
         units,
-        recent: newest.fold(Recent::default(), |sum, week| Recent {
-            done: sum.done + week.done,
-            expected: sum.expected + week.expected,
-        }),
+        recent: Recent::newest(&full),
     }
 }
 
@@ -228,7 +235,10 @@ fn periods(
             _ => continue,
         };
         if is_over && result.from >= first {
-            full.push(state == State::Done);
+            full.push(Recent {
+                done: u32::from(state == State::Done),
+                expected: 1,
+            });
         }
         units.push(Unit {
             date: result.from,
@@ -238,14 +248,10 @@ fn periods(
             frequency,
         });
     }
-    let newest = full.iter().rev().take(RECENT_PERIODS);
     Ok(Spelling {
         unit,
         units,
-        recent: newest.fold(Recent::default(), |sum, is_done| Recent {
-            done: sum.done + u32::from(*is_done),
-            expected: sum.expected + 1,
-        }),
+        recent: Recent::newest(&full),
     })
 }
 
