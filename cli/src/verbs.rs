@@ -37,9 +37,16 @@ pub(crate) mod sync;
 pub(crate) mod take_over;
 pub(crate) mod undo_device;
 
+use waymark_core::catalogue::{Argument, Language, texts};
 use waymark_core::client::{ErrorClass, PlanId, Status as Stand, WaymarkError};
 
 use crate::desk::{Desk, DeskError};
+
+/// A sentence of the catalogue.
+fn say(key: &str, arguments: &[Argument]) -> String {
+    let said = texts(Language::English).say(key, arguments);
+    said.unwrap_or_default()
+}
 
 /// Sends what was decided; an error says that it is kept where the relay could not be reached.
 fn carry_out(desk: &Desk) -> Result<(), DeskError> {

@@ -3,10 +3,9 @@
 use chrono::NaiveDate;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use waymark_core::catalogue::{Language, texts};
 use waymark_core::model::{CheckInState, CheckInView, NewCheckIn, NewWithdrawal, Outcome};
 
-use super::goals;
+use super::{goals, say};
 use crate::desk::{DeskError, Place, Which, short};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
@@ -156,8 +155,7 @@ fn show(page: Page, check_in: &CheckInView) {
 }
 
 fn outcome(outcome: Outcome) -> String {
-    let key = format!("outcome.{}", outcome.as_str());
-    texts(Language::English).say(&key, &[]).unwrap_or_default()
+    say(&format!("outcome.{}", outcome.as_str()), &[])
 }
 
 impl From<Said> for Outcome {

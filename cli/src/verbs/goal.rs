@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use waymark_core::catalogue::{Language, templates, texts};
+use waymark_core::catalogue::{Language, templates};
 use waymark_core::client::PlanId;
 use waymark_core::model::{
     GoalId, GoalView, LifecycleStatus, NewGoal, NewRevision, NewStatus, RevisionId, Schedule,
@@ -10,7 +10,7 @@ use waymark_core::model::{
 };
 
 use super::days::Days;
-use super::goals;
+use super::{goals, say};
 use crate::desk::{Desk, DeskError, Place, Which, short};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
@@ -155,8 +155,8 @@ pub(crate) fn run(args: &Goal, talk: Talk) -> Result<(), DeskError> {
         Some(Command::New(new)) => create(new, talk),
         Some(Command::Template(template)) => begin_with(template, talk),
         Some(Command::Propose(propose)) => another(propose, talk),
-        Some(Command::Agree(decide)) => say(decide, Verdict::Agree, talk),
-        Some(Command::Decline(decide)) => say(decide, Verdict::Disagree, talk),
+        Some(Command::Agree(args)) => decide(args, Verdict::Agree, talk),
+        Some(Command::Decline(args)) => decide(args, Verdict::Disagree, talk),
         Some(Command::Status(status)) => set_status(status, talk),
     }
 }
@@ -198,9 +198,7 @@ fn list(at: &At, talk: Talk) -> Result<(), DeskError> {
 }
 
 fn show(page: Page, goal: &GoalView) {
-    let english = texts(Language::English);
-    let key = format!("status.{}", goal.status.as_str());
-    let status = english.say(&key, &[]).unwrap_or_default();
+    let status = say(&format!("status.{}", goal.status.as_str()), &[]);
     let id = goal.id.to_string();
     page.line(format_args!(
         "{}  {}, {status}",
@@ -290,7 +288,7 @@ fn another(args: &Propose, talk: Talk) -> Result<(), DeskError> {
     Ok(())
 }
 
-fn say(args: &Decide, verdict: Verdict, talk: Talk) -> Result<(), DeskError> {
+fn decide(args: &Decide, verdict: Verdict, talk: Talk) -> Result<(), DeskError> {
     let (desk, plan, goal) = args.at.open_goal(&args.goal, talk)?;
     let revision = proposal(&goal, args.revision.as_deref())?;
     desk.client.goals().decide(plan, revision, verdict)?;

@@ -30,13 +30,9 @@ pub(super) fn meant(all: &[GoalView], meant: &[String]) -> Result<Vec<GoalId>, D
 /// [`DeskError::Wrong`] where it is none or could be two, or the database's.
 pub(super) fn one(desk: &Desk, plan: PlanId, meant: &str) -> Result<GoalView, DeskError> {
     let all = desk.client.goals().list(plan)?;
-    let known: Vec<_> = all
-        .iter()
-        .map(|goal| (goal.id, goal.statement.as_str()))
-        .collect();
-    let id = find(&known, meant)?;
+    let ids = self::meant(&all, &[meant.to_owned()])?;
     let mut all = all.into_iter();
-    let found = all.find(|goal| goal.id == id);
+    let found = all.find(|goal| ids.contains(&goal.id));
     found.ok_or_else(|| DeskError::Wrong(format!("no goal here is \"{meant}\"")))
 }
 

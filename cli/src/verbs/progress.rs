@@ -3,13 +3,13 @@
 use chrono::{Days, NaiveDate};
 use clap::Args;
 use serde_json::json;
-use waymark_core::catalogue::{Argument, Language, texts};
+use waymark_core::catalogue::Argument;
 use waymark_core::client::PlanId;
 use waymark_core::model::{
     DEFAULT_GRACE, DayResult, DayView, GoalView, ProgressUnit, ProgressView,
 };
 
-use super::goals;
+use super::{goals, say};
 use crate::desk::{Desk, DeskError, Place, Which};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
@@ -110,8 +110,6 @@ fn chart(page: Page, seen: &Seen) {
 
 /// What the chart shows, for whoever hears it.
 fn sentences(progress: &ProgressView) -> Vec<String> {
-    let english = texts(Language::English);
-    let say = |key: &str, arguments: &[Argument]| english.say(key, arguments).unwrap_or_default();
     let percent = (progress.strength * 100.0).round();
     let streak = match progress.unit {
         ProgressUnit::Day => say("progress.streak", &[Argument::new("days", progress.streak)]),
