@@ -8,8 +8,11 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
+use tokio::time::sleep;
 use waymark_core::client::{Change, ForkEvidence};
 use waymark_core::driver::Clock as _;
 use waymark_server::inspect::entries;
@@ -106,25 +109,50 @@ async fn a_relay_that_forks_is_caught_once_and_the_proof_stands_alone() {
     assert!(evidence(&stage.tablet).is_empty());
 }
 
+/// When the phone hears that its entry is taken.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Word {
+    /// Before its question for the log fails.
+    AtOnce,
+    /// After that.
+    Late,
+}
+
 /// The phone hears that its entry is taken; then the relay is as it was before that, and somebody else
 /// writes in that place.
-async fn goes_on_from_a_backup(says_so: bool) -> (Stage, Arc<Heard>) {
+async fn goes_on_from_a_backup(says_so: bool, word: Word) -> (Stage, Arc<Heard>) {
     let mut stage = Stage::set().await;
     meet(&[&stage.phone, &stage.tablet]).await;
     stage.relay.stop().await;
     let backup = fixture::copy_of(stage.relay.directory());
     stage.relay.restart().await;
     let taken = AtomicBool::new(false);
+    let failed = AtomicUsize::new(0);
     stage.liar.lie(move |asked, reply| {
-        if asked.path == APPEND_PATH {
-            taken.store(true, Ordering::SeqCst);
+        if asked.path == APPEND_PATH && taken.swap(true, Ordering::SeqCst) {
+            // It is sent again while the log is asked for; the word of it comes after that failed.
+            let before = failed.load(Ordering::SeqCst);
+            for _ in 0..100 {
+                if failed.load(Ordering::SeqCst) > before {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+            thread::sleep(Duration::from_millis(50));
         }
-        let cut_off = asked.path == PULL_PATH && taken.load(Ordering::SeqCst);
-        if cut_off { Reply::Nothing } else { reply }
+        if asked.path == PULL_PATH && taken.load(Ordering::SeqCst) {
+            failed.fetch_add(1, Ordering::SeqCst);
+            return Reply::Nothing;
+        }
+        reply
     });
     let heard = Heard::from(&stage.phone);
     log(&stage.phone, stage.plan, stage.goal, "4");
     sync(&stage.phone).await.unwrap_err();
+    if word == Word::Late {
+        sync(&stage.phone).await.unwrap_err();
+        sleep(Duration::from_millis(200)).await;
+    }
 
     stage.relay.stop().await;
     for file in fs::read_dir(stage.relay.directory()).unwrap() {
@@ -151,15 +179,17 @@ async fn goes_on_from_a_backup(says_so: bool) -> (Stage, Arc<Heard>) {
 /// An operator who did what is to be done after a loss would otherwise stand there as a liar.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_honest_restore_leaves_no_evidence() {
-    let (stage, heard) = goes_on_from_a_backup(true).await;
-    assert!(evidence(&stage.phone).is_empty());
-    assert_eq!(alarms(&stage, &heard), 0);
+    for word in [Word::AtOnce, Word::Late] {
+        let (stage, heard) = goes_on_from_a_backup(true, word).await;
+        assert!(evidence(&stage.phone).is_empty());
+        assert_eq!(alarms(&stage, &heard), 0);
+    }
 }
 
 /// The same without a word about it is what a relay does that tells two stories.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_that_is_kept_secret_is_a_fork() {
-    let (stage, heard) = goes_on_from_a_backup(false).await;
+    let (stage, heard) = goes_on_from_a_backup(false, Word::AtOnce).await;
     until("an alarm", || alarms(&stage, &heard) == 1).await;
     let kept = evidence(&stage.phone);
     assert_eq!(kept.len(), 1);

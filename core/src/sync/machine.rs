@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use waymark_wire::codec::Bytes;
-use waymark_wire::ids::{Height, SpaceId};
+use waymark_wire::ids::{Generation, Height, SpaceId};
 use waymark_wire::message::{APPEND_PATH, MAILBOX_PATH, MailboxId, PULL_PATH};
 use waymark_wire::signature::VerifyingKey;
 
@@ -113,6 +113,8 @@ pub(super) struct Tends {
 /// What a relay said that it took.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
+    /// The history in which it said so: one that was restored from a backup says nothing of it.
+    pub(super) history: Generation,
     /// The place of the last entry.
     pub(super) seq: u64,
     /// The counter after its own.

@@ -141,10 +141,7 @@ impl Machine {
                 page: Vec::new(),
                 ask,
                 offered: None,
-                expects: self
-                    .spaces
-                    .get(&number)
-                    .and_then(|sync| Some(sync.taken?.seq)),
+                expects: self.spaces.get(&number).and_then(|sync| sync.taken),
                 whole,
                 for_keys,
                 over: false,
@@ -390,6 +387,7 @@ impl Machine {
             return false;
         }
         let end = End {
+            history: receipt.generation,
             seq: receipt.position.seq,
             is_all: receipt.position.seq >= head,
         };

@@ -193,6 +193,7 @@ impl Machine {
         let sync = self.spaces.entry(number).or_default();
         sync.sent_below = waits.then_some(below);
         sync.taken = waits.then_some(Taken {
+            history: answer.receipt.generation,
             seq,
             below,
             at: now,

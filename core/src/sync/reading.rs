@@ -8,6 +8,7 @@ use waymark_wire::ids::DeviceNumber;
 use waymark_wire::limits;
 use waymark_wire::message::{Frame, PlacedEntry};
 
+use super::machine::Taken;
 use super::start::{Ask, Offered};
 use super::{Problem, Timestamp};
 use crate::space::Item;
@@ -38,8 +39,8 @@ pub(super) struct Reading {
     /// The membership as which it was asked for.
     pub(super) device: DeviceNumber,
     pub(super) page: Vec<Item>,
-    /// How far the log reaches at least, by what the relay said before this was asked.
-    pub(super) expects: Option<u64>,
+    /// What the relay said that it took before this was asked: so far the log reaches at least.
+    pub(super) expects: Option<Taken>,
     /// What was asked for.
     pub(super) ask: Ask,
     /// The checkpoint that is offered in its place, and what belongs to it.

@@ -1,7 +1,7 @@
 //! What a page that a space has taken means for the sync: what the app is told of it, whether the relay
 //! kept its word, and what comes next where the log was read to its end.
 
-use waymark_wire::ids::SpaceId;
+use waymark_wire::ids::{Generation, SpaceId};
 
 use super::pull::is_on_its_way;
 use super::reading::Reading;
@@ -14,6 +14,8 @@ use crate::succession;
 /// Where in the log a page ends.
 #[derive(Clone, Copy)]
 pub(super) struct End {
+    /// Of which history the log is.
+    pub(super) history: Generation,
     /// After which entry.
     pub(super) seq: u64,
     /// The log ends there, too.
@@ -117,6 +119,12 @@ impl Machine {
     fn lie_in(&mut self, engine: &Engine, reading: &Reading, end: End) -> Option<&'static str> {
         let number = reading.number;
         let sync = self.spaces.entry(number).or_default();
+        if sync.taken.is_some_and(|taken| taken.history != end.history) {
+            // A backup was put back since: what is not in it is sent again.
+            sync.taken = None;
+            sync.sent_below = None;
+            sync.wants_push = true;
+        }
         let taken = sync.taken.take_if(|taken| taken.seq <= end.seq);
         if taken.is_some_and(|taken| is_on_its_way(engine, number, taken.below)) {
             return Some("it took an entry and shows another in its place");
@@ -128,7 +136,8 @@ impl Machine {
         if !space.reaches_welcome() {
             return Some("it shows less than the welcome says there is");
         }
-        let is_short = reading.expects.is_some_and(|expected| end.seq < expected);
+        let expected = reading.expects.filter(|taken| taken.history == end.history);
+        let is_short = expected.is_some_and(|taken| end.seq < taken.seq);
         let returned = self.check_returned(engine, number);
         returned.or(is_short.then_some("it shows less than it took"))
     }
