@@ -132,7 +132,7 @@ pub use projection::{projection_hash, projection_json};
 pub use readings::{ReadingView, readings};
 pub use record::{Author, Put, RECORD_LIMIT, SourceRecord};
 #[cfg(feature = "http")]
-pub(crate) use record::claimed_at;
+pub(crate) use record::{claimed_at, is_timeless};
 pub(crate) use record::{kind_number, spoken_of};
 pub use series::{GoalRulers, RulerPoint, RulerSeries, goal_rulers};
 pub use stacking::{HabitCycle, HabitStack, RoutineStep, RoutineView};
