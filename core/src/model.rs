@@ -27,6 +27,7 @@ mod acceptance;
 #[cfg(feature = "uniffi")]
 mod bindings;
 mod cbor;
+mod celebrating;
 mod chain;
 mod choosing;
 mod codes;
@@ -49,6 +50,7 @@ mod practice;
 mod progress;
 mod projection;
 mod quantity;
+pub(crate) mod reached;
 mod readings;
 mod record;
 mod records;
@@ -61,6 +63,7 @@ mod undone;
 mod values_report;
 mod views;
 
+pub use celebrating::{CelebrationView, MilestoneView, RewardState, RewardView};
 pub use choosing::Chosen;
 pub use codes::{
     AchievementStatus, Comparison, GrantScope, LifecycleStatus, Outcome, Period, Undoing, Verdict,
