@@ -21,6 +21,7 @@
 //! - [`Client::check_ins`]: check-ins, days.
 //! - [`Client::texts`]: notes that people edit together.
 //! - [`Client::habits`]: the order of a day.
+//! - [`Client::milestones`]: what was reached, what is looked forward to, how it is celebrated.
 //! - [`Client::people`]: who shares what: cards, devices, members.
 //! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
 //! - [`Client::held`]: what was held back.
@@ -46,6 +47,7 @@ mod invitations;
 mod items;
 mod member_evidence;
 mod members;
+mod milestones;
 mod offers;
 mod people;
 mod plan_id;
@@ -89,6 +91,7 @@ pub use self::invitations::{
 pub use self::items::Items;
 pub use self::member_evidence::MemberEvidence;
 pub use self::members::{ItemReaders, MembershipChange, MembershipStep};
+pub use self::milestones::Milestones;
 pub use self::offers::OfferView;
 pub use self::people::{KeyHolder, MemberView, People};
 pub use self::plan_id::PlanId;
@@ -285,6 +288,12 @@ impl Client {
     #[must_use]
     pub fn progress(&self) -> Progress<'_> {
         Progress(&self.inner)
+    }
+
+    /// Milestones, rewards and celebrations.
+    #[must_use]
+    pub fn milestones(&self) -> Milestones<'_> {
+        Milestones(&self.inner)
     }
 
     /// The order of a day.

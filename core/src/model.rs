@@ -27,6 +27,7 @@ mod acceptance;
 #[cfg(feature = "uniffi")]
 mod bindings;
 mod cbor;
+mod celebrating;
 mod chain;
 mod choosing;
 mod codes;
@@ -49,6 +50,7 @@ mod practice;
 mod progress;
 mod projection;
 mod quantity;
+pub(crate) mod reached;
 mod readings;
 mod record;
 mod records;
@@ -61,6 +63,7 @@ mod undone;
 mod values_report;
 mod views;
 
+pub use celebrating::{CelebrationView, MilestoneView, RewardState, RewardView};
 pub use choosing::Chosen;
 pub use codes::{
     AchievementStatus, Comparison, GrantScope, LifecycleStatus, Outcome, Period, Undoing, Verdict,
@@ -78,6 +81,8 @@ pub use kinds::action_step::{ActionStep, StepStatus};
 pub use kinds::activity::Activity;
 pub use kinds::aspiration::Aspiration;
 pub use kinds::balance::Balance;
+pub use kinds::celebration::Celebration;
+pub use kinds::celebration_how::{Audience, CelebrationHow};
 pub use kinds::change_talk::{ChangeTalk, Motive};
 pub use kinds::check_in::{CheckInState, CheckInView, NewCheckIn, Rating};
 pub use kinds::check_in_reason::CheckInReason;
@@ -101,6 +106,9 @@ pub use kinds::reading::{
     ReadingOf, Ruler, RulerReading, SleepFigures, SleepReading,
 };
 pub use kinds::revision::NewRevision;
+pub use kinds::reward::{Reward, RewardKind};
+pub use kinds::reward_claimed::RewardClaimed;
+pub use kinds::reward_unlocked::RewardUnlocked;
 pub use kinds::schedule::{Pause, Schedule, SchedulePattern};
 pub use kinds::self_compassion::SelfCompassion;
 pub use kinds::setback::Setback;
@@ -125,9 +133,9 @@ pub use progress::{
 };
 pub use projection::{projection_hash, projection_json};
 pub use readings::{ReadingView, readings};
-#[cfg(feature = "http")]
-pub(crate) use record::claimed_at;
 pub use record::{Author, Put, RECORD_LIMIT, SourceRecord};
+#[cfg(feature = "http")]
+pub(crate) use record::{claimed_at, is_timeless};
 pub(crate) use record::{kind_number, spoken_of};
 pub use series::{GoalRulers, RulerPoint, RulerSeries, goal_rulers};
 pub use stacking::{HabitCycle, HabitStack, RoutineStep, RoutineView};

@@ -2,9 +2,8 @@
 //!
 //! - [`Waymark`]: one device of one person. It is opened with a [`WaymarkConfig`] and the app's
 //!   [`KeyProvider`].
-//! - [`Goals`], [`CheckIns`], [`Items`], [`Texts`]: what people write;
-//!   [`Progress`]: how it goes. [`People`], [`Invitations`]: who reads it.
-//! - [`Goals`], [`CheckIns`], [`Items`], [`Habits`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
+//! - [`Goals`], [`CheckIns`], [`Items`], [`Habits`], [`Texts`]: what people write;
+//!   [`Progress`], [`Milestones`]: how it goes. [`People`], [`Invitations`]: who reads it.
 //! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
@@ -30,6 +29,7 @@ mod key;
 mod listening;
 mod live;
 mod members;
+mod milestones;
 mod people;
 mod progress;
 mod recovery;
@@ -52,6 +52,7 @@ pub use self::items::Items;
 pub use self::key::{KeyProvider, KeyProviderError};
 pub use self::listening::{ChangeListener, ListenerError, Subscription};
 pub use self::live::LiveSync;
+pub use self::milestones::{Milestones, audience_key, reward_key};
 pub use self::people::People;
 pub use self::progress::Progress;
 pub use self::texts::Texts;

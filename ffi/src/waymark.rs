@@ -11,7 +11,7 @@ use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
     ChangeListener, CheckIns, Forgetting, Goals, Habits, Held, Invitations, Items, KeyProvider,
-    LiveSync, People, Progress, Subscription, Texts, WaymarkConfig,
+    LiveSync, Milestones, People, Progress, Subscription, Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -61,6 +61,11 @@ impl Waymark {
     /// How goals go.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::new(Progress(Arc::clone(&self.session)))
+    }
+
+    /// Milestones, rewards and celebrations.
+    pub fn milestones(&self) -> Arc<Milestones> {
+        Arc::new(Milestones(Arc::clone(&self.session)))
     }
 
     /// The order of a day.

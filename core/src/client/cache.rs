@@ -11,8 +11,10 @@ use super::WaymarkError;
 use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash, Document, DocumentName, OpId};
 use crate::membership::SpaceKind;
+use crate::model::reached::done_days;
 use crate::model::{
-    Author, DocumentKey, DocumentKind, Log, PersonTag, Plan, Put, SourceRecord, Undone,
+    Author, DocumentKey, DocumentKind, GoalId, Log, PersonTag, Plan, Put, RecordId, SourceRecord,
+    Undone,
 };
 use crate::role::Role;
 use crate::space::{self, Space};
@@ -31,6 +33,23 @@ struct Folded {
     forgot: u64,
     plans: BTreeMap<SpaceId, (Made, Arc<Plan>)>,
     logs: BTreeMap<(SpaceId, u32), (Made, Arc<Log>)>,
+    /// Of every month that was asked for: a number for a goal is all that is kept of it.
+    done: BTreeMap<(SpaceId, u32), Counted>,
+}
+
+/// The done days of a month.
+struct Counted {
+    from: Basis,
+    /// For each goal a sum of what the plan says of its days, and how many are done.
+    goals: BTreeMap<GoalId, (RecordId, u32)>,
+}
+
+/// What the done days of a month were counted from, beside what the plan says of each goal.
+#[derive(Eq, PartialEq)]
+struct Basis {
+    changes: u32,
+    height: Option<Height>,
+    undone: Undone,
 }
 
 /// What a view was made from.
@@ -130,6 +149,77 @@ impl Views {
             .logs
             .insert((id, month.part), (made, Arc::clone(&log)));
         Ok(log)
+    }
+
+    /// On how many days goals were done, in all months that are here. A month is read again only when it,
+    /// or what the plan says of the goal's days, has changed.
+    pub(crate) fn done_days(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+        goals: &BTreeSet<GoalId>,
+    ) -> Result<BTreeMap<GoalId, u32>, WaymarkError> {
+        let plan = self.plan(engine, id)?;
+        let begun = |goal: &GoalId| {
+            let first = plan.first_in_force(*goal).and_then(DocumentKey::log)?;
+            Some((*goal, (first, plan.judges(*goal))))
+        };
+        let begun: BTreeMap<_, _> = goals.iter().filter_map(begun).collect();
+        let mut done = BTreeMap::new();
+        for month in log_months(engine, id)? {
+            let here = begun
+                .iter()
+                .filter(|(_, (first, _))| first.part <= month.part);
+            let here = here.map(|(goal, (_, judges))| (*goal, *judges)).collect();
+            for (goal, days) in self.done_in(engine, id, month, &plan, here)? {
+                *done.entry(goal).or_default() += days;
+            }
+        }
+        Ok(done)
+    }
+
+    fn done_in(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+        month: DocumentKey,
+        plan: &Plan,
+        judges: BTreeMap<GoalId, RecordId>,
+    ) -> Result<BTreeMap<GoalId, u32>, WaymarkError> {
+        if judges.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let place = (id, month.part);
+        let now = basis(engine, id, month, plan)?;
+        if let Some(counted) = self.fresh(engine).done.get(&place)
+            && counted.from == now
+        {
+            let of_goal = |(goal, judges): (&GoalId, &RecordId)| {
+                let (by, days) = counted.goals.get(goal)?;
+                (by == judges).then_some((*goal, *days))
+            };
+            let known: BTreeMap<_, _> = judges.iter().filter_map(of_goal).collect();
+            if known.len() == judges.len() {
+                return Ok(known);
+            }
+        }
+        let log = match self.log(engine, id, month) {
+            // What is on its way counts when it is here.
+            Err(WaymarkError::Offline { .. }) => return Ok(BTreeMap::new()),
+            log => log?,
+        };
+        let done = done_days(plan, &log, judges.keys().copied());
+        let goals = judges.into_iter().map(|(goal, judges)| {
+            let days = done.get(&goal).copied().unwrap_or_default();
+            (goal, (judges, days))
+        });
+        let counted = Counted {
+            // Only now is the month loaded, and the number of its changes exact.
+            from: basis(engine, id, month, plan)?,
+            goals: goals.collect(),
+        };
+        self.fresh(engine).done.insert(place, counted);
+        Ok(done)
     }
 }
 
@@ -274,6 +364,20 @@ fn made(
         heads: space.document(store, name_of(key))?.heads(),
         height: space.book().map(|book| book.membership().height()),
         undone: undone.clone(),
+    })
+}
+
+fn basis(
+    engine: &mut Engine,
+    id: SpaceId,
+    month: DocumentKey,
+    plan: &Plan,
+) -> Result<Basis, WaymarkError> {
+    let (space, _, _) = care(engine, id)?;
+    Ok(Basis {
+        changes: space.changes_of(name_of(month)),
+        height: space.book().map(|book| book.membership().height()),
+        undone: plan.undone().clone(),
     })
 }
 

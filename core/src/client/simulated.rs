@@ -46,10 +46,10 @@ impl Client {
         self.inner.look_at_the_date();
     }
 
-    /// What a sync does when everything was read: grants that are over end. Says whether there is
-    /// anything new to send.
+    /// What a sync does when everything was read: grants that are over end, and what was reached is
+    /// found. Says whether there is anything new to send.
     #[must_use]
     pub fn after_sync(&self) -> bool {
-        self.inner.end_grants()
+        self.inner.after_merge()
     }
 }

@@ -20,8 +20,8 @@ impl Sync<'_> {
     pub async fn now(&self) -> Result<(), WaymarkError> {
         self.0.look_at_the_date();
         let mut synced = self.0.driver.sync().await;
-        // Only now is known what this person's other devices granted meanwhile.
-        if self.0.end_grants() {
+        // Only now is known what this person's other devices granted and logged meanwhile.
+        if self.0.after_merge() {
             synced = self.0.driver.sync().await;
         }
         self.0.remember_synced();
@@ -60,7 +60,7 @@ impl Sync<'_> {
         LiveSync(tokio::spawn(async move {
             let look = || {
                 inner.look_at_the_date();
-                inner.end_grants();
+                inner.after_merge();
                 inner.remember_synced();
             };
             inner.driver.live_with(look).await;
@@ -87,6 +87,13 @@ impl Drop for LiveSync {
 }
 
 impl Inner {
+    /// Does what follows from what others wrote: grants that are over end, and what was reached is found.
+    /// Says whether there is anything new to send.
+    pub(super) fn after_merge(&self) -> bool {
+        let ended = self.end_grants();
+        self.find_everywhere() || ended
+    }
+
     /// Does what the calendar asks for: keys that are old are replaced, invitations end.
     pub(super) fn look_at_the_date(&self) {
         let today = self.local_days();

@@ -18,8 +18,8 @@ use crate::engine::Engine;
 use crate::gate::{ActorId, RecordView};
 use crate::membership::Book;
 use crate::model::{
-    DocumentKey, DocumentKind, LeftOut, NewVoid, RecordId, VoidView, claimed_at, json, local_date,
-    zone,
+    DocumentKey, DocumentKind, LeftOut, NewVoid, RecordId, VoidView, claimed_at, is_timeless, json,
+    local_date, zone,
 };
 use crate::space;
 
@@ -181,6 +181,11 @@ impl Inner {
             let document = space.document(store, name_of(DocumentKey { kind, part }))?;
             let mut puts: Vec<(u32, bool)> = Vec::new();
             for record in document.records() {
+                // What several devices find by themselves is of no day: it goes or stays with what the
+                // device wrote after it.
+                if is_timeless(&record.bytes) {
+                    continue;
+                }
                 let kept = is_before(&record.bytes);
                 puts.extend(counters(&record, actor).map(|counter| (counter, kept)));
             }

@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::gate::{Document, DocumentName, GateError, OpId, StoredChange};
 use crate::model::{
     Author, DocumentKey, InputError, Log, NewRecord, Plan, Put, RecordId, SourceRecord, Stamp,
+    claimed_at, reached,
 };
 use crate::space::SpaceError;
 
@@ -169,7 +170,11 @@ impl Inner {
                 records = later;
             }
             let first = records.first().map(|record| record.id);
+            let may_bring = records.iter().any(reached::may_bring);
             put(inner, id, records)?;
+            if may_bring {
+                self.find_or_wait(inner, id);
+            }
             first
         };
         self.shared.wake();
@@ -186,6 +191,10 @@ fn is_taken(engine: &mut Engine, id: SpaceId, records: &[NewRecord]) -> Result<b
     let (space, store, _) = care(engine, id)?;
     let own = space.actor();
     for (index, record) in records.iter().enumerate() {
+        // What says neither who nor when is anybody's, and no later instant makes another of it.
+        if claimed_at(&record.bytes).is_none() {
+            continue;
+        }
         let begins = index == 0 && records.len() > 1;
         let document = match space.document(store, name_of(record.document)) {
             // What is written into it meanwhile joins what comes.
@@ -201,7 +210,11 @@ fn is_taken(engine: &mut Engine, id: SpaceId, records: &[NewRecord]) -> Result<b
 }
 
 /// Puts records into their documents, all or none.
-fn put(inner: &mut Shares, id: SpaceId, records: Vec<NewRecord>) -> Result<(), WaymarkError> {
+pub(super) fn put(
+    inner: &mut Shares,
+    id: SpaceId,
+    records: Vec<NewRecord>,
+) -> Result<(), WaymarkError> {
     let (space, store, _) = care(&mut inner.engine, id)?;
     space.edit_many(store, edits(records))?;
     let number = space.number();

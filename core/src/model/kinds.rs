@@ -20,6 +20,8 @@ pub(crate) mod action_step;
 pub(crate) mod activity;
 pub(crate) mod aspiration;
 pub(crate) mod balance;
+pub(crate) mod celebration;
+pub(crate) mod celebration_how;
 pub(crate) mod change_talk;
 pub(crate) mod check_in;
 pub(crate) mod check_in_reason;
@@ -39,6 +41,9 @@ pub(crate) mod problem_solving;
 pub(crate) mod provenance;
 pub(crate) mod reading;
 pub(crate) mod revision;
+pub(crate) mod reward;
+pub(crate) mod reward_claimed;
+pub(crate) mod reward_unlocked;
 pub(crate) mod schedule;
 pub(crate) mod self_compassion;
 pub(crate) mod setback;
@@ -352,6 +357,16 @@ kinds! {
         41 MilestoneReached milestone_reached::MilestoneReached as AMilestoneReached,
         /// Something that went well.
         42 Win win::Win as AWin,
+        /// Something to celebrate.
+        43 Celebration celebration::Celebration as ACelebration,
+        /// How something is celebrated.
+        44 CelebrationHow celebration_how::CelebrationHow as ACelebrationHow,
+        /// Something to look forward to.
+        45 Reward reward::Reward as AReward,
+        /// A reward that was unlocked.
+        46 RewardUnlocked reward_unlocked::RewardUnlocked as ARewardUnlocked,
+        /// A reward that was taken.
+        47 RewardClaimed reward_claimed::RewardClaimed as ARewardClaimed,
         /// A message.
         52 Message message::Message as AMessage,
     }
@@ -433,6 +448,11 @@ mod tests {
                 (40, Kind::Milestone),
                 (41, Kind::MilestoneReached),
                 (42, Kind::Win),
+                (43, Kind::Celebration),
+                (44, Kind::CelebrationHow),
+                (45, Kind::Reward),
+                (46, Kind::RewardUnlocked),
+                (47, Kind::RewardClaimed),
                 (52, Kind::Message),
             ]
         );

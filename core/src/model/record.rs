@@ -146,6 +146,12 @@ pub(crate) fn claimed_at(bytes: &[u8]) -> Option<DateTime<Utc>> {
     ((kind, at) == (0, 1)).then(|| read_instant(millis).ok())?
 }
 
+/// Whether a record says no instant, as what several devices find by themselves does not.
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "a client calls it"))]
+pub(crate) fn is_timeless(bytes: &[u8]) -> bool {
+    claimed_at(bytes).is_none() && read(bytes).is_ok()
+}
+
 /// The number of a record's kind, if the bytes begin like a record.
 pub(crate) fn kind_number(bytes: &[u8]) -> Option<u16> {
     let mut decoder = minicbor::Decoder::new(bytes);

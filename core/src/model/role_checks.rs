@@ -136,6 +136,7 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         | Kind::Circumstance
         | Kind::Milestone
         | Kind::MilestoneReached
+        | Kind::Reward
         | Kind::Message => item(kind, space, BOTH),
         Kind::Value
         | Kind::Setback
@@ -143,7 +144,11 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         | Kind::TimerStart
         | Kind::CheckInReason
         | Kind::SelfCompassion
-        | Kind::Win => item(kind, space, CLIENT),
+        | Kind::Win
+        | Kind::Celebration
+        | Kind::CelebrationHow
+        | Kind::RewardUnlocked
+        | Kind::RewardClaimed => item(kind, space, CLIENT),
     }
 }
 

@@ -203,6 +203,11 @@ impl Documents {
         self.slots.get(&name).is_some_and(|slot| slot.stored)
     }
 
+    /// How many rows of changes a document ever had.
+    pub(super) fn rows_of(&self, name: DocumentName) -> u32 {
+        self.slots.get(&name).map_or(0, |slot| slot.rows)
+    }
+
     /// The local number of a document.
     pub(super) fn number_of(&self, name: DocumentName) -> Option<u32> {
         self.slots.get(&name).map(|slot| slot.number)

@@ -11,6 +11,8 @@ use crate::model::kinds::Kind;
 use crate::model::text::{STATEMENT_LIMIT, TextField};
 
 const TEXT: TextField = TextField::required("milestone", STATEMENT_LIMIT);
+/// The fewest and the most done days that something may wait for: a hundred years of them.
+pub(crate) const DONE_DAYS: (i64, i64) = (1, 36_600);
 
 /// A point on the way to a goal.
 #[derive(Clone, Debug, Decode, Encode, Eq, PartialEq, Serialize)]
@@ -36,7 +38,7 @@ impl Fields for Milestone {
 
     fn check(&self) -> Result<(), InputError> {
         TEXT.check(&self.text)?;
-        between_opt("done days", self.done_days, 1, 36_600)
+        between_opt("done days", self.done_days, DONE_DAYS.0, DONE_DAYS.1)
     }
 
     fn links(&self) -> Vec<Link> {

@@ -127,8 +127,6 @@ impl Schedule {
 
     /// What the schedule means for a day. Rest and pause matter only on days it is meant for.
     pub fn plan_of(&self, date: NaiveDate) -> DayPlan {
-        let started = self.start.is_none_or(|start| date >= start);
-        let ended = self.end.is_some_and(|end| date > end);
         let weekday = Weekday::from(date.weekday());
         let meant = match &self.pattern {
             SchedulePattern::Daily | SchedulePattern::TimesAWeek { .. } => true,
@@ -137,7 +135,7 @@ impl Schedule {
                 date.signed_duration_since(start).num_days() % i64::from((*days).max(1)) == 0
             }),
         };
-        if !started || ended || !meant {
+        if !self.is_within(date) || !meant {
             return DayPlan::NotScheduled;
         }
         if self
@@ -154,6 +152,11 @@ impl Schedule {
             SchedulePattern::TimesAWeek { .. } => DayPlan::AnyDay,
             _ => DayPlan::Expected,
         }
+    }
+
+    /// Whether a date lies between start and end.
+    pub(crate) fn is_within(&self, date: NaiveDate) -> bool {
+        self.start.is_none_or(|start| start <= date) && self.end.is_none_or(|end| date <= end)
     }
 
     /// Checks a schedule and makes it ready to store.
