@@ -18,29 +18,36 @@ use crate::role::Role;
 
 pub(crate) mod action_step;
 pub(crate) mod activity;
+pub(crate) mod agenda_item;
 pub(crate) mod aspiration;
 pub(crate) mod balance;
 pub(crate) mod change_talk;
 pub(crate) mod check_in;
 pub(crate) mod check_in_reason;
 pub(crate) mod circumstance;
+pub(crate) mod comment;
 pub(crate) mod coping_strategy;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
 pub(crate) mod grant;
 pub(crate) mod habit;
+pub(crate) mod homework;
 pub(crate) mod if_then;
 pub(crate) mod measure;
 pub(crate) mod message;
+pub(crate) mod messages_read;
 pub(crate) mod milestone;
 pub(crate) mod milestone_reached;
 pub(crate) mod note;
 pub(crate) mod problem_solving;
 pub(crate) mod provenance;
+pub(crate) mod read_receipts;
 pub(crate) mod reading;
+pub(crate) mod review;
 pub(crate) mod revision;
 pub(crate) mod schedule;
 pub(crate) mod self_compassion;
+pub(crate) mod session;
 pub(crate) mod setback;
 pub(crate) mod settings;
 pub(crate) mod status;
@@ -352,8 +359,22 @@ kinds! {
         41 MilestoneReached milestone_reached::MilestoneReached as AMilestoneReached,
         /// Something that went well.
         42 Win win::Win as AWin,
+        /// A session.
+        49 Session session::Session as ASession,
+        /// What people say of goals, and what is to become of them.
+        48 Review review::Review as AReview,
+        /// Something to talk about in a session.
+        50 AgendaItem agenda_item::AgendaItem as AnAgendaItem,
+        /// A step that was agreed on in a session.
+        51 Homework homework::Homework as SomeHomework,
         /// A message.
         52 Message message::Message as AMessage,
+        /// A comment on something that is there.
+        53 Comment comment::Comment as AComment,
+        /// Which messages and comments somebody has read.
+        54 MessagesRead messages_read::MessagesRead as WhatWasRead,
+        /// Whether somebody lets the others know what they have read.
+        55 ReadReceipts read_receipts::ReadReceipts as SomeReadReceipts,
     }
 }
 
@@ -433,7 +454,14 @@ mod tests {
                 (40, Kind::Milestone),
                 (41, Kind::MilestoneReached),
                 (42, Kind::Win),
+                (49, Kind::Session),
+                (48, Kind::Review),
+                (50, Kind::AgendaItem),
+                (51, Kind::Homework),
                 (52, Kind::Message),
+                (53, Kind::Comment),
+                (54, Kind::MessagesRead),
+                (55, Kind::ReadReceipts),
             ]
         );
         assert_eq!(Kind::of_number(0), None);

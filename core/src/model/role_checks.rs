@@ -136,7 +136,14 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         | Kind::Circumstance
         | Kind::Milestone
         | Kind::MilestoneReached
-        | Kind::Message => item(kind, space, BOTH),
+        | Kind::Message
+        | Kind::Review
+        | Kind::Session
+        | Kind::AgendaItem
+        | Kind::Homework
+        | Kind::Comment
+        | Kind::MessagesRead
+        | Kind::ReadReceipts => item(kind, space, BOTH),
         Kind::Value
         | Kind::Setback
         | Kind::Reading
