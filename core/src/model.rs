@@ -62,6 +62,8 @@ mod time;
 mod undone;
 mod values_report;
 mod views;
+#[cfg(feature = "http")]
+mod written;
 
 pub use choosing::Chosen;
 pub use codes::{
@@ -150,6 +152,9 @@ pub use views::{
     ConflictKind, ConflictView, GoalView, InForceView, PlanView, RevisionState, RevisionView,
     VerdictView,
 };
+
+#[cfg(feature = "http")]
+pub(crate) use written::Written;
 
 #[cfg(test)]
 mod acceptance_checks;

@@ -12,10 +12,10 @@ use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash, Document, DocumentName, OpId};
 use crate::membership::SpaceKind;
 use crate::model::{
-    Author, DocumentKey, DocumentKind, Log, PersonTag, Plan, Put, SourceRecord, Undone,
+    Author, DocumentKey, DocumentKind, Log, PersonTag, Plan, Put, RecordId, SourceRecord, Undone,
 };
 use crate::role::Role;
-use crate::space::{self, Space};
+use crate::space::{self, Places, Space, Standing};
 use crate::store::Store;
 
 /// Months whose logs stay folded.
@@ -31,6 +31,7 @@ struct Folded {
     forgot: u64,
     plans: BTreeMap<SpaceId, (Made, Arc<Plan>)>,
     logs: BTreeMap<(SpaceId, u32), (Made, Arc<Log>)>,
+    places: BTreeMap<SpaceId, Places>,
 }
 
 /// What a view was made from.
@@ -130,6 +131,38 @@ impl Views {
             .logs
             .insert((id, month.part), (made, Arc::clone(&log)));
         Ok(log)
+    }
+
+    /// Where records that this device's person wrote stand in the log of a care space, and for each
+    /// place asked about the devices that have said that they have read up to it.
+    pub(crate) fn standings(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+        records: &BTreeSet<RecordId>,
+    ) -> Result<BTreeMap<RecordId, (Standing, BTreeSet<PersonTag>)>, WaymarkError> {
+        let mut folded = self.fresh(engine);
+        let (space, store, _) = care(engine, id)?;
+        let mut places = folded.places.remove(&id);
+        let standings = space.standings(store, &mut places, records);
+        let Some(places) = places else {
+            return Ok(standings.map(|_| BTreeMap::new())?);
+        };
+        let everybody = space.book().map(|book| book.membership());
+        let person = |device| {
+            let member = everybody?.member_ever(device)?;
+            Some(PersonTag(member.person.0))
+        };
+        let readers = |standing: Standing| match standing {
+            Standing::InLog(seq) => places.read_up_to(seq).filter_map(person).collect(),
+            Standing::Unknown | Standing::Waits => BTreeSet::new(),
+        };
+        let standings = standings?.into_iter();
+        let standings = standings
+            .map(|(id, standing)| (id, (standing, readers(standing))))
+            .collect();
+        folded.places.insert(id, places);
+        Ok(standings)
     }
 }
 
