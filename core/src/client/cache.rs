@@ -10,7 +10,7 @@ use waymark_wire::ids::{Height, SpaceId};
 use super::WaymarkError;
 use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash, Document, DocumentName, OpId};
-use crate::membership::SpaceKind;
+use crate::membership::{Book, SpaceKind};
 use crate::model::{
     Author, DocumentKey, DocumentKind, Log, PersonTag, Plan, Put, RecordId, SourceRecord, Undone,
 };
@@ -148,7 +148,7 @@ impl Views {
         let Some(places) = places else {
             return Ok(standings.map(|_| BTreeMap::new())?);
         };
-        let everybody = space.book().map(|book| book.membership());
+        let everybody = space.book().map(Book::membership);
         let person = |device| {
             let member = everybody?.member_ever(device)?;
             Some(PersonTag(member.person.0))
