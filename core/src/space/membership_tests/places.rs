@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use waymark_wire::checkpoint::REST;
 use waymark_wire::membership::Rights;
 
+use super::copies::{become_a_member, give_up};
 use super::device::Device;
 use super::fleet::Fleet;
+use super::letting_go::{START, covered, look};
 use crate::gate::RecordId;
 use crate::space::{Places, Standing};
 
@@ -107,4 +110,56 @@ fn what_the_log_has_no_more_waits_again_and_is_read_by_nobody() {
         Standing::InLog(seq)
     );
     assert_eq!(readers(&fleet, known, seq), [1].into());
+}
+
+/// Words on a phone that was restored would be called sent because its other copy has sent something.
+#[test]
+fn what_a_copy_wrote_waits_until_it_is_sent_under_keys_of_its_own() {
+    let mut fleet = Fleet::of(&[(2, Rights::WRITE)]);
+    let known = &mut None;
+    fleet.devices[1].note("before");
+    fleet.settle();
+    let mut copy = fleet.devices[1].copy();
+    fleet.devices[1].note("of the first");
+    fleet.settle();
+    copy.note("of the copy");
+    give_up(&mut copy, &fleet.relay);
+    assert_eq!(standing(&mut copy, known, "of the copy"), Standing::Waits);
+    become_a_member(&mut copy, &mut fleet.relay);
+    copy.pull_all(&fleet.relay);
+    let end = copy.space.cursor().seq;
+    for (text, is_last) in [("before", false), ("of the copy", true)] {
+        let stands = standing(&mut copy, known, text);
+        let Standing::InLog(seq) = stands else {
+            panic!("{text}: {stands:?}");
+        };
+        assert_eq!(seq == end, is_last, "{text}");
+    }
+}
+
+/// A device that keeps only the log's end would call old words unsent, and new ones sent that are not.
+#[test]
+fn what_stands_before_all_that_a_device_keeps_is_in_the_log() {
+    let (mut fleet, end) = covered();
+    let known = &mut None;
+    fleet.settle();
+    look(&mut fleet.devices[1], START);
+    look(&mut fleet.devices[1], START + REST);
+    fleet.devices[1].note("new");
+    let before = Standing::InLog(end);
+    assert_eq!(
+        standing(&mut fleet.devices[1], known, "therapist 0"),
+        before
+    );
+    assert_eq!(
+        standing(&mut fleet.devices[1], known, "new"),
+        Standing::Waits
+    );
+    assert!(readers(&fleet, known, end).contains(&0));
+    fleet.settle();
+    let stands = standing(&mut fleet.devices[1], known, "new");
+    assert!(
+        matches!(stands, Standing::InLog(seq) if seq > end),
+        "{stands:?}"
+    );
 }
