@@ -4,6 +4,7 @@
 //!   [`KeyProvider`].
 //! - [`Goals`], [`CheckIns`], [`Items`], [`Texts`]: what people write;
 //!   [`Progress`]: how it goes. [`People`], [`Invitations`]: who reads it.
+//! - [`Reviews`], [`Messages`]: looking at goals together, and what people say to each other.
 //! - [`Goals`], [`CheckIns`], [`Items`], [`Habits`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
 //! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
@@ -30,9 +31,11 @@ mod key;
 mod listening;
 mod live;
 mod members;
+mod messages;
 mod people;
 mod progress;
 mod recovery;
+mod reviews;
 mod runtime;
 mod session;
 mod texts;
@@ -52,8 +55,10 @@ pub use self::items::Items;
 pub use self::key::{KeyProvider, KeyProviderError};
 pub use self::listening::{ChangeListener, ListenerError, Subscription};
 pub use self::live::LiveSync;
+pub use self::messages::Messages;
 pub use self::people::People;
 pub use self::progress::Progress;
+pub use self::reviews::Reviews;
 pub use self::texts::Texts;
 pub use self::waymark::{Waymark, remove_damaged, salvage, version};
 
