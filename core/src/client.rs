@@ -22,6 +22,8 @@
 //! - [`Client::texts`]: notes that people edit together.
 //! - [`Client::habits`]: the order of a day.
 //! - [`Client::milestones`]: what was reached, what is looked forward to, how it is celebrated.
+//! - [`Client::reviews`]: reviews, sessions and homework.
+//! - [`Client::messages`]: messages and comments, and how far they have come.
 //! - [`Client::people`]: who shares what: cards, devices, members.
 //! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
 //! - [`Client::held`]: what was held back.
@@ -47,6 +49,7 @@ mod invitations;
 mod items;
 mod member_evidence;
 mod members;
+mod messages;
 mod milestones;
 mod offers;
 mod people;
@@ -54,6 +57,7 @@ mod plan_id;
 mod progress;
 mod recovery;
 mod repair;
+mod reviews;
 #[cfg(feature = "simulation")]
 mod simulated;
 mod starting;
@@ -91,6 +95,7 @@ pub use self::invitations::{
 pub use self::items::Items;
 pub use self::member_evidence::MemberEvidence;
 pub use self::members::{ItemReaders, MembershipChange, MembershipStep};
+pub use self::messages::{Delivery, DeliveryState, MessageView, Messages};
 pub use self::milestones::Milestones;
 pub use self::offers::OfferView;
 pub use self::people::{KeyHolder, MemberView, People};
@@ -98,6 +103,7 @@ pub use self::plan_id::PlanId;
 pub use self::progress::Progress;
 pub use self::recovery::RecoveryState;
 pub use self::repair::{RepairView, SalvageView, TableView};
+pub use self::reviews::Reviews;
 pub use self::status::{Diagnostics, Status};
 pub use self::syncing::{LiveSync, Sync};
 pub use self::texts::{TextRestored, Texts};
@@ -300,6 +306,18 @@ impl Client {
     #[must_use]
     pub fn habits(&self) -> Habits<'_> {
         Habits(&self.inner)
+    }
+
+    /// Reviews, sessions and homework.
+    #[must_use]
+    pub fn reviews(&self) -> Reviews<'_> {
+        Reviews(&self.inner)
+    }
+
+    /// Messages and comments, and how far they have come.
+    #[must_use]
+    pub fn messages(&self) -> Messages<'_> {
+        Messages(&self.inner)
     }
 
     /// Having something forgotten.

@@ -54,14 +54,18 @@ pub(crate) mod reached;
 mod readings;
 mod record;
 mod records;
+mod reviews;
 mod say;
 mod series;
+mod sessions;
 mod stacking;
 mod text;
 mod time;
 mod undone;
 mod values_report;
 mod views;
+#[cfg(feature = "http")]
+mod written;
 
 pub use celebrating::{CelebrationView, MilestoneView, RewardState, RewardView};
 pub use choosing::Chosen;
@@ -79,6 +83,7 @@ pub use input::{InputError, NewRecord, Stamp};
 pub use item::ItemView;
 pub use kinds::action_step::{ActionStep, StepStatus};
 pub use kinds::activity::Activity;
+pub use kinds::agenda_item::AgendaItem;
 pub use kinds::aspiration::Aspiration;
 pub use kinds::balance::Balance;
 pub use kinds::celebration::Celebration;
@@ -87,13 +92,16 @@ pub use kinds::change_talk::{ChangeTalk, Motive};
 pub use kinds::check_in::{CheckInState, CheckInView, NewCheckIn, Rating};
 pub use kinds::check_in_reason::CheckInReason;
 pub use kinds::circumstance::Circumstance;
+pub use kinds::comment::Comment;
 pub use kinds::coping_strategy::CopingStrategy;
 pub use kinds::goal::NewGoal;
 pub use kinds::grant::{GrantRecord, GrantState, NewGrant};
 pub use kinds::habit::{Habit, HabitPlace};
+pub use kinds::homework::Homework;
 pub use kinds::if_then::IfThen;
 pub use kinds::measure::{MeasureView, NewMeasure};
 pub use kinds::message::Message;
+pub use kinds::messages_read::MessagesRead;
 pub use kinds::milestone::Milestone;
 pub use kinds::milestone_reached::MilestoneReached;
 pub use kinds::note::{NewNote, NoteView};
@@ -101,16 +109,19 @@ pub use kinds::problem_solving::ProblemSolving;
 #[cfg(feature = "http")]
 pub(crate) use kinds::provenance::copies_in;
 pub use kinds::provenance::{NewProvenance, ProvenanceView};
+pub use kinds::read_receipts::ReadReceipts;
 pub use kinds::reading::{
     CopingReading, EmotionReading, ExerciseReading, OutcomeReading, PracticeReading, Reading,
     ReadingOf, Ruler, RulerReading, SleepFigures, SleepReading,
 };
+pub use kinds::review::{Review, ReviewDecision, ReviewedGoal};
 pub use kinds::revision::NewRevision;
 pub use kinds::reward::{Reward, RewardKind};
 pub use kinds::reward_claimed::RewardClaimed;
 pub use kinds::reward_unlocked::RewardUnlocked;
 pub use kinds::schedule::{Pause, Schedule, SchedulePattern};
 pub use kinds::self_compassion::SelfCompassion;
+pub use kinds::session::Session;
 pub use kinds::setback::Setback;
 pub use kinds::settings::{NewSettings, SettingsView};
 pub use kinds::status::{NewStatus, StatusView};
@@ -137,7 +148,9 @@ pub use record::{Author, Put, RECORD_LIMIT, SourceRecord};
 #[cfg(feature = "http")]
 pub(crate) use record::{claimed_at, is_timeless};
 pub(crate) use record::{kind_number, spoken_of};
+pub use reviews::{ReviewDue, ReviewView};
 pub use series::{GoalRulers, RulerPoint, RulerSeries, goal_rulers};
+pub use sessions::{AgendaView, HomeworkView, SessionView};
 pub use stacking::{HabitCycle, HabitStack, RoutineStep, RoutineView};
 pub use text::{LABEL_LIMIT, LINK_LIMIT, NOTE_LIMIT, STATEMENT_LIMIT};
 pub use time::{instant_of, local_date, zone};
@@ -147,6 +160,9 @@ pub use views::{
     ConflictKind, ConflictView, GoalView, InForceView, PlanView, RevisionState, RevisionView,
     VerdictView,
 };
+
+#[cfg(feature = "http")]
+pub(crate) use written::Written;
 
 #[cfg(test)]
 mod acceptance_checks;

@@ -4,6 +4,7 @@
 //!   [`KeyProvider`].
 //! - [`Goals`], [`CheckIns`], [`Items`], [`Habits`], [`Texts`]: what people write;
 //!   [`Progress`], [`Milestones`]: how it goes. [`People`], [`Invitations`]: who reads it.
+//! - [`Reviews`], [`Messages`]: looking at goals together, and what people say to each other.
 //! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
@@ -29,10 +30,12 @@ mod key;
 mod listening;
 mod live;
 mod members;
+mod messages;
 mod milestones;
 mod people;
 mod progress;
 mod recovery;
+mod reviews;
 mod runtime;
 mod session;
 mod texts;
@@ -52,9 +55,11 @@ pub use self::items::Items;
 pub use self::key::{KeyProvider, KeyProviderError};
 pub use self::listening::{ChangeListener, ListenerError, Subscription};
 pub use self::live::LiveSync;
+pub use self::messages::Messages;
 pub use self::milestones::{Milestones, audience_key, reward_key};
 pub use self::people::People;
 pub use self::progress::Progress;
+pub use self::reviews::Reviews;
 pub use self::texts::Texts;
 pub use self::waymark::{Waymark, remove_damaged, salvage, version};
 

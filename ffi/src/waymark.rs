@@ -11,7 +11,7 @@ use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
     ChangeListener, CheckIns, Forgetting, Goals, Habits, Held, Invitations, Items, KeyProvider,
-    LiveSync, Milestones, People, Progress, Subscription, Texts, WaymarkConfig,
+    LiveSync, Messages, Milestones, People, Progress, Reviews, Subscription, Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -71,6 +71,16 @@ impl Waymark {
     /// The order of a day.
     pub fn habits(&self) -> Arc<Habits> {
         Arc::new(Habits(Arc::clone(&self.session)))
+    }
+
+    /// Reviews, sessions and homework.
+    pub fn reviews(&self) -> Arc<Reviews> {
+        Arc::new(Reviews(Arc::clone(&self.session)))
+    }
+
+    /// Messages and comments, and how far they have come.
+    pub fn messages(&self) -> Arc<Messages> {
+        Arc::new(Messages(Arc::clone(&self.session)))
     }
 
     /// Who shares what.

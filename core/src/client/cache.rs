@@ -10,14 +10,14 @@ use waymark_wire::ids::{Height, SpaceId};
 use super::WaymarkError;
 use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash, Document, DocumentName, OpId};
-use crate::membership::SpaceKind;
+use crate::membership::{Book, SpaceKind};
 use crate::model::reached::done_days;
 use crate::model::{
     Author, DocumentKey, DocumentKind, GoalId, Log, PersonTag, Plan, Put, RecordId, SourceRecord,
     Undone,
 };
 use crate::role::Role;
-use crate::space::{self, Space};
+use crate::space::{self, Places, Space, Standing};
 use crate::store::Store;
 
 /// Months whose logs stay folded.
@@ -35,6 +35,7 @@ struct Folded {
     logs: BTreeMap<(SpaceId, u32), (Made, Arc<Log>)>,
     /// Of every month that was asked for: a number for a goal is all that is kept of it.
     done: BTreeMap<(SpaceId, u32), Counted>,
+    places: BTreeMap<SpaceId, Places>,
 }
 
 /// The done days of a month.
@@ -220,6 +221,38 @@ impl Views {
         };
         self.fresh(engine).done.insert(place, counted);
         Ok(done)
+    }
+
+    /// Where records that this device's person wrote stand in the log of a care space, and for each
+    /// place asked about the devices that have said that they have read up to it.
+    pub(crate) fn standings(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+        records: &BTreeSet<RecordId>,
+    ) -> Result<BTreeMap<RecordId, (Standing, BTreeSet<PersonTag>)>, WaymarkError> {
+        let mut folded = self.fresh(engine);
+        let (space, store, _) = care(engine, id)?;
+        let mut places = folded.places.remove(&id);
+        let standings = space.standings(store, &mut places, records);
+        let Some(places) = places else {
+            return Ok(standings.map(|_| BTreeMap::new())?);
+        };
+        let everybody = space.book().map(Book::membership);
+        let person = |device| {
+            let member = everybody?.member_ever(device)?;
+            Some(PersonTag(member.person.0))
+        };
+        let readers = |standing: Standing| match standing {
+            Standing::InLog(seq) => places.read_up_to(seq).filter_map(person).collect(),
+            Standing::Unknown | Standing::Waits => BTreeSet::new(),
+        };
+        let standings = standings?.into_iter();
+        let standings = standings
+            .map(|(id, standing)| (id, (standing, readers(standing))))
+            .collect();
+        folded.places.insert(id, places);
+        Ok(standings)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::role::Role;
 
 pub(crate) mod action_step;
 pub(crate) mod activity;
+pub(crate) mod agenda_item;
 pub(crate) mod aspiration;
 pub(crate) mod balance;
 pub(crate) mod celebration;
@@ -26,26 +27,32 @@ pub(crate) mod change_talk;
 pub(crate) mod check_in;
 pub(crate) mod check_in_reason;
 pub(crate) mod circumstance;
+pub(crate) mod comment;
 pub(crate) mod coping_strategy;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
 pub(crate) mod grant;
 pub(crate) mod habit;
+pub(crate) mod homework;
 pub(crate) mod if_then;
 pub(crate) mod measure;
 pub(crate) mod message;
+pub(crate) mod messages_read;
 pub(crate) mod milestone;
 pub(crate) mod milestone_reached;
 pub(crate) mod note;
 pub(crate) mod problem_solving;
 pub(crate) mod provenance;
+pub(crate) mod read_receipts;
 pub(crate) mod reading;
+pub(crate) mod review;
 pub(crate) mod revision;
 pub(crate) mod reward;
 pub(crate) mod reward_claimed;
 pub(crate) mod reward_unlocked;
 pub(crate) mod schedule;
 pub(crate) mod self_compassion;
+pub(crate) mod session;
 pub(crate) mod setback;
 pub(crate) mod settings;
 pub(crate) mod status;
@@ -367,8 +374,22 @@ kinds! {
         46 RewardUnlocked reward_unlocked::RewardUnlocked as ARewardUnlocked,
         /// A reward that was taken.
         47 RewardClaimed reward_claimed::RewardClaimed as ARewardClaimed,
+        /// A session.
+        49 Session session::Session as ASession,
+        /// What people say of goals, and what is to become of them.
+        48 Review review::Review as AReview,
+        /// Something to talk about in a session.
+        50 AgendaItem agenda_item::AgendaItem as AnAgendaItem,
+        /// A step that was agreed on in a session.
+        51 Homework homework::Homework as SomeHomework,
         /// A message.
         52 Message message::Message as AMessage,
+        /// A comment on something that is there.
+        53 Comment comment::Comment as AComment,
+        /// Which messages and comments somebody has read.
+        54 MessagesRead messages_read::MessagesRead as WhatWasRead,
+        /// Whether somebody lets the others know what they have read.
+        55 ReadReceipts read_receipts::ReadReceipts as SomeReadReceipts,
     }
 }
 
@@ -453,7 +474,14 @@ mod tests {
                 (45, Kind::Reward),
                 (46, Kind::RewardUnlocked),
                 (47, Kind::RewardClaimed),
+                (49, Kind::Session),
+                (48, Kind::Review),
+                (50, Kind::AgendaItem),
+                (51, Kind::Homework),
                 (52, Kind::Message),
+                (53, Kind::Comment),
+                (54, Kind::MessagesRead),
+                (55, Kind::ReadReceipts),
             ]
         );
         assert_eq!(Kind::of_number(0), None);

@@ -137,7 +137,14 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         | Kind::Milestone
         | Kind::MilestoneReached
         | Kind::Reward
-        | Kind::Message => item(kind, space, BOTH),
+        | Kind::Message
+        | Kind::Review
+        | Kind::Session
+        | Kind::AgendaItem
+        | Kind::Homework
+        | Kind::Comment
+        | Kind::MessagesRead
+        | Kind::ReadReceipts => item(kind, space, BOTH),
         Kind::Value
         | Kind::Setback
         | Kind::Reading

@@ -19,6 +19,7 @@ mod letting_go;
 mod liars;
 mod lost;
 mod opening;
+mod places;
 mod property;
 mod relay;
 mod sent;

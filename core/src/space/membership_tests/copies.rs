@@ -21,7 +21,7 @@ fn read(device: &mut Device, relay: &Relay) -> Result<(), SpaceError> {
 }
 
 /// Finds out that it is a copy, and gives up its keys.
-fn give_up(device: &mut Device, relay: &Relay) {
+pub(super) fn give_up(device: &mut Device, relay: &Relay) {
     let found = read(device, relay);
     assert!(matches!(found, Err(SpaceError::Restored { .. })));
     let given_up = device.step(|space, store, entropy| {
@@ -35,7 +35,7 @@ fn give_up(device: &mut Device, relay: &Relay) {
 }
 
 /// Becomes a member with keys of its own, and sends what waited for that.
-fn become_a_member(device: &mut Device, relay: &mut Relay) {
+pub(super) fn become_a_member(device: &mut Device, relay: &mut Relay) {
     read(device, relay).unwrap();
     assert_eq!(device.push(relay), Pushed::Taken);
     read(device, relay).unwrap();

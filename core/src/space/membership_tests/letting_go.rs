@@ -11,10 +11,10 @@ use super::fleet::Fleet;
 use crate::gate::DocumentName;
 use crate::space::{Published, SpaceError};
 
-const START: i64 = 1_777_636_800_000;
+pub(super) const START: i64 = 1_777_636_800_000;
 const JOURNAL: DocumentName = DocumentName { kind: 2, part: 1 };
 
-fn look(device: &mut Device, now: i64) {
+pub(super) fn look(device: &mut Device, now: i64) {
     device
         .step(|space, store, _| space.rest_checkpoints(store, now))
         .unwrap();
@@ -49,7 +49,7 @@ fn tend(device: &mut Device, most: u64) -> Published {
 }
 
 /// A client, a therapist and a reader, and a checkpoint that covers all but its own entries.
-fn covered() -> (Fleet, u64) {
+pub(super) fn covered() -> (Fleet, u64) {
     let mut fleet = Fleet::of(&[(2, Rights::WRITE), (3, Rights::READ)]);
     for round in 0..4 {
         fleet.devices[0].note(&format!("client {round}"));
