@@ -54,6 +54,7 @@ mod recovery;
 mod repair;
 #[cfg(feature = "simulation")]
 mod simulated;
+mod smart;
 mod starting;
 mod status;
 mod synced;
