@@ -60,6 +60,7 @@ mod repair;
 mod reviews;
 #[cfg(feature = "simulation")]
 mod simulated;
+mod smart;
 mod starting;
 mod status;
 mod synced;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use waymark_core::catalogue::Language;
 use waymark_core::client::{PlanId, WaymarkError};
 use waymark_core::model::{
-    GoalId, GoalView, MeasureId, MeasureView, NewGoal, NewMeasure, NewRevision, NewSettings,
-    NewStatus, NewWithdrawal, PlanView, RecordId, RevisionId, Schedule, SettingsView, Target,
-    Verdict,
+    GoalId, GoalThread, GoalView, MeasureId, MeasureView, NewGoal, NewMeasure, NewRevision,
+    NewSettings, NewStatus, NewWithdrawal, PlanView, PlanWarning, RecordId, RevisionId, Schedule,
+    SettingsView, SmartIssue, SmartReport, Target, Verdict,
 };
 
 use crate::session::Session;
@@ -88,12 +89,55 @@ impl Goals {
         self.0.call(|c| c.goals().decide(plan, revision, verdict))
     }
 
-    /// Gives a goal another status.
+    /// Makes a goal of an aspiration: creates it with its first wording and a profile that names the
+    /// aspiration.
     ///
     /// # Errors
-    /// As for creating a goal.
-    pub fn set_status(&self, plan: PlanId, status: NewStatus) -> Result<RecordId, WaymarkError> {
-        self.0.call(|c| c.goals().set_status(plan, &status))
+    /// `not_found` for an unknown aspiration; else as for creating a goal.
+    pub fn refine(
+        &self,
+        plan: PlanId,
+        aspiration: RecordId,
+        goal: GoalDraft,
+    ) -> Result<GoalId, WaymarkError> {
+        let (goal, revision) = goal.parts();
+        self.0
+            .call(|c| c.goals().refine(plan, aspiration, &goal, &revision))
+    }
+
+    /// Gives a goal another status. `anyway` makes it active also where the plan's limit is reached:
+    /// for who was asked and wants it.
+    ///
+    /// # Errors
+    /// `too_many_active` where one more goal would be active than the plan's limit; else as for
+    /// creating a goal.
+    #[uniffi::method(default(anyway = false))]
+    pub fn set_status(
+        &self,
+        plan: PlanId,
+        status: NewStatus,
+        anyway: bool,
+    ) -> Result<RecordId, WaymarkError> {
+        self.0.call(|c| match anyway {
+            true => c.goals().set_status_anyway(plan, &status),
+            false => c.goals().set_status(plan, &status),
+        })
+    }
+
+    /// Puts a goal right behind another in the list, or first. Two devices that do so offline end with
+    /// one list.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown goal, `not_allowed` for who is not the client, `locked`, or the
+    /// storage's.
+    #[uniffi::method(default(after = None))]
+    pub fn reorder(
+        &self,
+        plan: PlanId,
+        goal: GoalId,
+        after: Option<GoalId>,
+    ) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.goals().reorder(plan, goal, after))
     }
 
     /// Defines a measure, or replaces its definition.
@@ -132,7 +176,8 @@ impl Goals {
         self.0.call(|c| c.goals().withdraw(plan, &withdrawal))
     }
 
-    /// The goals as they stand today, oldest first.
+    /// The goals as they stand today, in the order that people gave them. Those that nobody moved come
+    /// behind, by the date until which they go, then oldest first.
     ///
     /// # Errors
     /// `not_found`, `locked`, or the storage's.
@@ -146,6 +191,23 @@ impl Goals {
     /// `not_found`, `locked`, or the storage's.
     pub fn get(&self, plan: PlanId, goal: GoalId) -> Result<GoalView, WaymarkError> {
         self.0.call(|c| c.goals().get(plan, goal))
+    }
+
+    /// The ways from what a person longs for to what is done next that lead through an aspiration, a
+    /// goal or an action step.
+    ///
+    /// # Errors
+    /// `not_found` where it is none of the three, `locked`, or the storage's.
+    pub fn threads(&self, plan: PlanId, of: RecordId) -> Result<Vec<GoalThread>, WaymarkError> {
+        self.0.call(|c| c.goals().threads(plan, of))
+    }
+
+    /// How SMART a goal is, with a question for each letter that is open.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn smart(&self, plan: PlanId, goal: GoalId) -> Result<SmartReport, WaymarkError> {
+        self.0.call(|c| c.goals().smart(plan, goal))
     }
 
     /// The measures, by label.
@@ -171,4 +233,16 @@ impl Goals {
     pub fn view(&self, plan: PlanId) -> Result<PlanView, WaymarkError> {
         self.0.call(|c| c.goals().view(plan))
     }
+}
+
+/// What is open about a goal, as a question in a language.
+#[uniffi::export]
+pub fn smart_question(language: Language, issue: SmartIssue) -> String {
+    issue.question(language)
+}
+
+/// What people should know about a plan, as a sentence in a language.
+#[uniffi::export]
+pub fn plan_warning(language: Language, warning: PlanWarning) -> String {
+    warning.sentence(language)
 }

@@ -47,7 +47,7 @@ pub use self::check_ins::{CheckIns, TimedCheckIn};
 pub use self::config::WaymarkConfig;
 pub use self::evidence::check_evidence;
 pub use self::forgetting::Forgetting;
-pub use self::goals::{GoalDraft, Goals};
+pub use self::goals::{GoalDraft, Goals, plan_warning, smart_question};
 pub use self::habits::{Habits, if_then_sentence, mastery_gain, pleasure_gain};
 pub use self::held::{Held, check_member_evidence};
 pub use self::invitations::{InvitationLink, Invitations};

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use waymark_core::client::{Client, Config, ErrorClass, WaymarkError};
 use waymark_core::driver::SystemEntropy;
+use waymark_core::model::{LifecycleStatus, NewStatus};
 use waymark_core::store::{MemoryDisk, Store, StoreError, Table, Transaction};
 use waymark_tests::story::{goal, sync};
 use waymark_tests::{Device, Reply, Stage, TestClock, begin_at};
@@ -85,6 +86,28 @@ async fn with_a_relay_that(answer: Reply) -> WaymarkError {
     sync(&stage.tablet).await.unwrap_err()
 }
 
+/// What a device says of the fourth active goal, before its person is asked and wants it.
+fn with_a_fourth_active_goal() -> WaymarkError {
+    let (phone, plan) = begin_at(NOWHERE);
+    let goals = phone.client().goals();
+    let mut last = None;
+    for name in ["walk", "sleep", "call", "cook"] {
+        let status = NewStatus {
+            goal: goal(&phone, plan, name),
+            to: LifecycleStatus::Active,
+            achievement: None,
+            reason: None,
+        };
+        if let Err(error) = goals.set_status(plan, &status) {
+            assert!(goals.view(plan).unwrap().warnings.is_empty());
+            goals.set_status_anyway(plan, &status).unwrap();
+            assert_eq!(goals.view(plan).unwrap().warnings.len(), 1);
+            last = Some(error);
+        }
+    }
+    last.unwrap()
+}
+
 fn busy() -> Reply {
     let refusal = RefusalAnswer {
         code: RefusalCode::Unavailable,
@@ -98,7 +121,7 @@ fn busy() -> Reply {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_of_the_fourteen_codes_is_reached_and_has_its_class() {
+async fn each_of_the_fifteen_codes_is_reached_and_has_its_class() {
     use ErrorClass::{AskUser, FixInput, Report, Wait};
     let (phone, plan) = begin_at(NOWHERE);
     let people = phone.client().people();
@@ -147,10 +170,11 @@ async fn each_of_the_fourteen_codes_is_reached_and_has_its_class() {
         ),
         (with_disk_that(io), "storage_failed", Report),
         (with_disk_that(StoreError::Full), "storage_full", AskUser),
+        (with_a_fourth_active_goal(), "too_many_active", AskUser),
     ];
     for (error, code, class) in &reached {
         assert_eq!((error.code(), error.class()), (*code, *class), "{error}");
     }
     let codes: BTreeSet<_> = reached.iter().map(|(error, ..)| error.code()).collect();
-    assert_eq!(codes.len(), 14, "a code is missing: {codes:?}");
+    assert_eq!(codes.len(), 15, "a code is missing: {codes:?}");
 }

@@ -137,6 +137,10 @@ struct Status {
     #[arg(value_parser = status)]
     to: LifecycleStatus,
 
+    /// Make it active also where the plan's limit of active goals is reached.
+    #[arg(long)]
+    anyway: bool,
+
     /// Why.
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
@@ -186,12 +190,15 @@ impl From<Tongue> for Language {
 
 fn list(at: &At, talk: Talk) -> Result<(), DeskError> {
     let (desk, plan) = at.open(talk)?;
-    let all = desk.client.goals().list(plan)?;
-    for goal in &all {
+    let view = desk.client.goals().view(plan)?;
+    for goal in &view.goals {
         let fields = json!({ "plan": plan, "goal": goal });
         talk.tell("goal", fields, |page| show(page, goal));
     }
-    if all.is_empty() {
+    for warning in &view.warnings {
+        talk.note(warning.sentence(Language::English));
+    }
+    if view.goals.is_empty() {
         talk.note("there is no goal yet: `waymark goal new` or `goal template` makes one");
     }
     Ok(())
@@ -320,7 +327,11 @@ fn set_status(args: &Status, talk: Talk) -> Result<(), DeskError> {
         achievement: None,
         reason: args.why.clone(),
     };
-    desk.client.goals().set_status(plan, &status)?;
+    let goals = desk.client.goals();
+    match args.anyway {
+        true => goals.set_status_anyway(plan, &status)?,
+        false => goals.set_status(plan, &status)?,
+    };
     let goal = desk.client.goals().get(plan, goal.id)?;
     let fields = json!({ "plan": plan, "goal": goal });
     talk.tell("status_set", fields, |page| show(page, &goal));

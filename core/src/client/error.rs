@@ -1,4 +1,4 @@
-//! What an app is told when something does not work: fourteen stable codes in four classes.
+//! What an app is told when something does not work: fifteen stable codes in four classes.
 //! `docs/errors.md` says what to do about each.
 
 use waymark_wire::message::RefusalCode;
@@ -118,6 +118,12 @@ pub enum WaymarkError {
         /// What the system said.
         reason: String,
     },
+    /// One more goal would be active than the plan's limit. It may be, where the person wants it.
+    #[error("more goals would be active than the plan's limit: {reason}")]
+    TooManyActive {
+        /// The limit.
+        reason: String,
+    },
 }
 
 impl WaymarkError {
@@ -139,6 +145,7 @@ impl WaymarkError {
             Self::RelayUntrusted { .. } => "relay_untrusted",
             Self::StorageFailed { .. } => "storage_failed",
             Self::StorageFull { .. } => "storage_full",
+            Self::TooManyActive { .. } => "too_many_active",
         }
     }
 
@@ -151,7 +158,8 @@ impl WaymarkError {
             | Self::Locked { .. }
             | Self::NeedsNewerApp { .. }
             | Self::NotAllowed { .. }
-            | Self::StorageFull { .. } => ErrorClass::AskUser,
+            | Self::StorageFull { .. }
+            | Self::TooManyActive { .. } => ErrorClass::AskUser,
             Self::BadCard { .. } | Self::InvalidInput { .. } | Self::NotFound { .. } => {
                 ErrorClass::FixInput
             }
@@ -238,6 +246,7 @@ impl From<InputError> for WaymarkError {
             | InputError::UnknownRevision(_)
             | InputError::NothingUndone => Self::NotFound { reason },
             InputError::NotYourRole { .. } | InputError::NotYours(_) => Self::NotAllowed { reason },
+            InputError::TooManyActive { .. } => Self::TooManyActive { reason },
             _ => Self::InvalidInput { reason },
         }
     }

@@ -87,8 +87,26 @@ impl Goals<'_> {
     /// Gives a goal another status.
     ///
     /// # Errors
-    /// As [`Goals::create`].
+    /// `too_many_active` where one more goal would be active than the plan's limit; else as
+    /// [`Goals::create`].
     pub fn set_status(&self, plan: PlanId, status: &NewStatus) -> Result<RecordId, WaymarkError> {
+        self.0.write(space_of(plan), None, |plan, stamp| {
+            let record = status.record(plan, stamp)?;
+            plan.has_room_for(status)?;
+            Ok(record)
+        })
+    }
+
+    /// Gives a goal another status, also where more goals are active than the plan's limit: for who
+    /// was asked and wants it.
+    ///
+    /// # Errors
+    /// As [`Goals::create`].
+    pub fn set_status_anyway(
+        &self,
+        plan: PlanId,
+        status: &NewStatus,
+    ) -> Result<RecordId, WaymarkError> {
         self.0.write(space_of(plan), None, |plan, stamp| {
             status.record(plan, stamp)
         })
@@ -137,7 +155,8 @@ impl Goals<'_> {
         })
     }
 
-    /// The goals as they stand today, oldest first.
+    /// The goals as they stand today, in the order that people gave them. Those that nobody moved come
+    /// behind, by the date until which they go, then oldest first.
     ///
     /// # Errors
     /// `not_found`, or the storage's.

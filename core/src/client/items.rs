@@ -13,7 +13,8 @@ use crate::model::{Content, DocumentKey, ItemView, Kind, RecordId};
 pub struct Items<'c>(pub(super) &'c Arc<Inner>);
 
 impl Items<'_> {
-    /// Adds an item. Its id stays when it is changed. What is of a day is of today.
+    /// Adds an item. Its id stays when it is changed. What is of a day is of today. A goal has one
+    /// profile, known by the goal's id: adding another says it anew.
     ///
     /// # Errors
     /// `invalid_input` names the field and its limit, or what is named and unknown; `not_found`,
@@ -34,9 +35,10 @@ impl Items<'_> {
         at: Option<DateTime<Utc>>,
     ) -> Result<RecordId, WaymarkError> {
         let content = content.into();
-        self.0.write(space_of(plan), at, |plan, stamp| {
+        let record = self.0.write(space_of(plan), at, |plan, stamp| {
             content.add(plan, date, stamp)
-        })
+        })?;
+        Ok(content.only_for().unwrap_or(record))
     }
 
     /// Changes an item: what it says from now on, whole. This also settles what people contradict each

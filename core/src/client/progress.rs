@@ -25,7 +25,7 @@ impl Progress<'_> {
         views.pop().ok_or_else(unknown)
     }
 
-    /// How every goal goes, in the order in which they were made.
+    /// How every goal goes, in the order of the goals.
     ///
     /// # Errors
     /// As [`Progress::of`].

@@ -141,6 +141,12 @@ pub enum InputError {
         /// Characters that are allowed.
         limit: usize,
     },
+    /// Another goal would be active beyond the plan's limit. It may be, where the person says so.
+    #[error("{limit} goals are active already")]
+    TooManyActive {
+        /// The limit.
+        limit: u8,
+    },
     /// More of something than a record takes.
     #[error("{count} {field}, at most {limit} are allowed")]
     TooMany {

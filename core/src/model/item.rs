@@ -9,7 +9,8 @@
 //!  {0: kind, 1: instant, 2: {fields}, 3: first of the chain, 4: [replaced], 5: {date, zone, offset}}
 //! ```
 //!
-//! A new kind is a file under `kinds/` and a line in the list of `kinds.rs`.
+//! A new kind is a file under `kinds/` and a line in the list of `kinds.rs`. Of some kinds there is one
+//! item for each of something else: a goal has one profile ([`Fields::ONE_FOR`]).
 
 use minicbor::{Decode, Encode};
 
@@ -59,6 +60,10 @@ pub(crate) trait Fields:
     /// Whether what several devices find by themselves is one and the same: its bytes then say
     /// neither who wrote it nor when.
     const TWINS: bool = false;
+    /// The kinds of things of which each has one item of this kind at most. Its chain is known by the
+    /// id of that thing, so that what two devices say first is one chain, and adding says it anew.
+    /// Empty for most kinds, which have as many as people add.
+    const ONE_FOR: &'static [Kind] = &[];
 
     /// The ranges that it must obey by itself, when it is written and when it is read.
     ///
@@ -76,9 +81,19 @@ pub(crate) trait Fields:
         None
     }
 
+    /// The thing that it is the only one for, where its kind is [one for each](Self::ONE_FOR).
+    fn only_for(&self) -> Option<RecordId> {
+        None
+    }
+
     /// Whether the role may write this very item.
     fn may_write(&self, role: Role) -> bool {
         Self::WRITERS.contains(&role)
+    }
+
+    /// Whether the role may put something in the place of this, or remove it.
+    fn may_replace(&self, _role: Role) -> bool {
+        true
     }
 
     /// One that fills every field, and is the client's to write; what it names is put into the space.
@@ -165,7 +180,8 @@ pub(crate) struct Item<F> {
     #[n(2)]
     #[cbor(decode_bound = "F: Fields", encode_bound = "F: Fields")]
     pub(crate) body: Option<Body<F>>,
-    /// The first record of the chain; none in the first itself.
+    /// The first record of the chain; none in the first itself. Where there is one for each of
+    /// something else, that thing, in the first too.
     #[n(3)]
     pub(crate) of: Option<RecordId>,
     #[n(4)]

@@ -29,8 +29,11 @@ pub(crate) mod check_in_reason;
 pub(crate) mod circumstance;
 pub(crate) mod comment;
 pub(crate) mod coping_strategy;
+pub(crate) mod decision;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
+pub(crate) mod goal_order;
+pub(crate) mod goal_profile;
 pub(crate) mod grant;
 pub(crate) mod habit;
 pub(crate) mod homework;
@@ -92,6 +95,11 @@ macro_rules! kinds {
             /// The kind that says this.
             pub const fn kind(&self) -> Kind {
                 match self { $(Self::$content(_) => Kind::$ikind,)+ }
+            }
+
+            /// The thing that it is the only one for, by whose id it is known then.
+            pub(crate) fn only_for(&self) -> Option<RecordId> {
+                match self { $(Self::$content(fields) => fields.only_for(),)+ }
             }
 
             /// Makes the record of a new item.
@@ -330,8 +338,14 @@ kinds! {
         14 Aspiration aspiration::Aspiration as AnAspiration,
         /// What matters to the client.
         15 Value value::Value as AValue,
+        /// What a goal is for.
+        16 GoalProfile goal_profile::GoalProfile as AGoalProfile,
         /// A step of an action plan.
         17 ActionStep action_step::ActionStep as AnActionStep,
+        /// The place of a goal among the others.
+        18 GoalOrder goal_order::GoalOrder as AGoalOrder,
+        /// A decision that people prepare together and the client makes.
+        19 Decision decision::Decision as ADecision,
         /// A habit and what it hangs on.
         20 Habit habit::Habit as AHabit,
         /// A plan for an obstacle.
@@ -452,7 +466,10 @@ mod tests {
                 (13, Kind::Forgotten),
                 (14, Kind::Aspiration),
                 (15, Kind::Value),
+                (16, Kind::GoalProfile),
                 (17, Kind::ActionStep),
+                (18, Kind::GoalOrder),
+                (19, Kind::Decision),
                 (20, Kind::Habit),
                 (21, Kind::IfThen),
                 (22, Kind::CopingStrategy),

@@ -9,9 +9,11 @@ use crate::model::chain::Chain;
 use crate::model::codes::{LifecycleStatus, Verdict};
 use crate::model::ids::{GoalId, MeasureId, RecordId, RevisionId};
 use crate::model::input::{InputError, NewRecord, Stamp};
-use crate::model::item::ItemView;
+use crate::model::item::{ItemView, Thing};
 use crate::model::kinds::Kind;
 use crate::model::kinds::goal::Goal;
+use crate::model::kinds::goal_order::GoalOrder;
+use crate::model::kinds::goal_profile::GoalProfile;
 use crate::model::kinds::measure::{Measure, MeasureState, MeasureView};
 use crate::model::kinds::note::{self, NoteView};
 use crate::model::kinds::provenance;
@@ -23,6 +25,7 @@ use crate::model::kinds::target::StoredTarget;
 use crate::model::kinds::verdict::VerdictRecord;
 use crate::model::kinds::withdrawal::NewWithdrawal;
 use crate::model::left_out::LeftOut;
+use crate::model::ordering::OrderKey;
 use crate::model::record::SourceRecord;
 use crate::model::records::{Entry, Records};
 use crate::model::say::TherapistsSay;
@@ -52,6 +55,9 @@ pub(crate) struct GoalState {
     pub(crate) history: History,
     /// By revision.
     verdicts: BTreeMap<RecordId, Vec<RecordId>>,
+    profile: Option<Thing<GoalProfile>>,
+    /// Where it stands among the goals, once somebody has moved it.
+    pub(crate) place: Option<OrderKey>,
 }
 
 impl Plan {
@@ -84,17 +90,29 @@ impl Plan {
             settings: self.settings(),
             notes: self.notes(),
             left_out: self.left_out(),
+            warnings: self.warnings(),
         }
     }
 
-    /// The goals, seen on a date, oldest first.
+    /// The goals, seen on a date, in the order that people gave them. Those that nobody moved come
+    /// behind, by the date until which they go, then oldest first.
     pub fn goals(&self, today: NaiveDate) -> Vec<GoalView> {
         let mut goals: Vec<_> = self
             .goals
             .keys()
             .filter_map(|id| self.goal(*id, today))
             .collect();
-        goals.sort_by_key(|goal| (goal.created_at, goal.id));
+        goals.sort_by_cached_key(|goal| {
+            let place = self
+                .goals
+                .get(&goal.id)
+                .and_then(|state| state.place.clone());
+            let until = goal.until();
+            // What shares a place has the same order on every day.
+            let placeless = (until.is_none(), until, goal.created_at);
+            let placeless = place.is_none().then_some(placeless);
+            (place.is_none(), place, placeless, goal.id)
+        });
         goals
     }
 
@@ -133,6 +151,7 @@ impl Plan {
                 .map(|wording| wording.statement.clone())
                 .unwrap_or_default(),
             area: goal.record.area.clone(),
+            profile: state.profile.as_ref().map(|profile| profile.fields.clone()),
             status: status::current(&self.records, &state.statuses),
             statuses: statuses
                 .iter()
@@ -384,7 +403,11 @@ impl Plan {
                 .collect(),
             false => Vec::new(),
         };
+        let profile = state.profile.as_ref();
+        let profile = profile.filter(|profile| !profile.others.is_empty());
+        let profiles = profile.map(|profile| profile.heads.clone());
         let conflicts = [
+            (ConflictKind::Profiles, profiles.unwrap_or_default()),
             (ConflictKind::Proposals, proposals),
             (
                 ConflictKind::Statuses,
@@ -410,12 +433,24 @@ fn goals(records: &Records, therapists: &TherapistsSay) -> BTreeMap<GoalId, Goal
     }
     let mut statuses = by_goal(records.of::<GoalStatus>(), |status| status.goal);
     let mut revisions = by_goal(records.of::<GoalRevision>(), |revision| revision.goal);
+    let profiles = records.things::<GoalProfile>(records).into_iter();
+    let mut profiles: BTreeMap<_, _> = profiles.map(|thing| (thing.fields.goal, thing)).collect();
+    let places = records.things::<GoalOrder>(records).into_iter();
+    let mut places: BTreeMap<_, _> = places
+        .filter_map(|thing| Some((thing.fields.goal, OrderKey::read(&thing.fields.key)?)))
+        .collect();
     let goals = records.of::<Goal>().map(|goal| GoalId::from(goal.id));
     goals
         .map(|id| {
             let statuses = statuses.remove(&id).unwrap_or_default();
             let revisions = revisions.remove(&id).unwrap_or_default();
             let state = goal_state(records, &statuses, &revisions, &verdicts, therapists);
+            let (profile, place) = (profiles.remove(&id), places.remove(&id));
+            let state = GoalState {
+                profile,
+                place,
+                ..state
+            };
             (id, state)
         })
         .collect()
@@ -463,6 +498,8 @@ fn goal_state(
             .iter()
             .map(|(id, verdicts)| (*id, verdicts.iter().map(|verdict| verdict.id).collect()))
             .collect(),
+        profile: None,
+        place: None,
     }
 }
 

@@ -206,7 +206,7 @@ impl World {
             _ => match deed.amount % 3 {
                 0 => NewSettings {
                     cut_off_hour: Some(deed.amount % 12),
-                    time_zone: None,
+                    ..NewSettings::default()
                 }
                 .record(&plan, &stamp),
                 1 => NewMeasure {

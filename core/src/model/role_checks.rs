@@ -2,11 +2,12 @@
 //! write is left out as `out_of_role`, and nothing else is. The table is written down here, apart
 //! from the kinds; a new kind does not compile before it stands in it.
 
+use crate::model::item::Fields;
 use crate::model::testing::{Space, actor, client, minutes, revision};
 use crate::model::{
-    Author, DocumentKey, GrantScope, Kind, LeftOut, LifecycleStatus, NewCheckIn, NewGoal, NewGrant,
-    NewMeasure, NewNote, NewProvenance, NewRecord, NewRevision, NewSettings, NewStatus, NewVerdict,
-    NewVoid, NewWithdrawal, Outcome, PersonTag, Reason, Stamp, TextId, Verdict,
+    Author, Decision, DocumentKey, GrantScope, Kind, LeftOut, LifecycleStatus, NewCheckIn, NewGoal,
+    NewGrant, NewMeasure, NewNote, NewProvenance, NewRecord, NewRevision, NewSettings, NewStatus,
+    NewVerdict, NewVoid, NewWithdrawal, Outcome, PersonTag, Reason, Stamp, TextId, Verdict,
 };
 use crate::role::Role;
 use waymark_wire::ids::SpaceId;
@@ -70,7 +71,7 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         Kind::PlanSettings => {
             let settings = NewSettings {
                 cut_off_hour: Some(5),
-                time_zone: None,
+                ..NewSettings::default()
             };
             made(settings.record(&plan, &stamp), CLIENT)
         }
@@ -124,8 +125,18 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         }
         // What stands for a forgotten record says nothing, and no view lists it.
         Kind::Forgotten => Vec::new(),
+        Kind::Decision => {
+            let open = Decision {
+                chosen: None,
+                decided_by: None,
+                ..Decision::sample(space)
+            };
+            let open = space.plan().add(&open, None, &stamp);
+            [made(open, BOTH), item(kind, space, CLIENT)].concat()
+        }
         Kind::Aspiration
         | Kind::ActionStep
+        | Kind::GoalProfile
         | Kind::IfThen
         | Kind::CopingStrategy
         | Kind::ProblemSolving
@@ -155,7 +166,8 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         | Kind::Celebration
         | Kind::CelebrationHow
         | Kind::RewardUnlocked
-        | Kind::RewardClaimed => item(kind, space, CLIENT),
+        | Kind::RewardClaimed
+        | Kind::GoalOrder => item(kind, space, CLIENT),
     }
 }
 

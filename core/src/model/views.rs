@@ -4,8 +4,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use crate::model::codes::{LifecycleStatus, Verdict};
+use crate::model::focus::PlanWarning;
 use crate::model::ids::{GoalId, PersonTag, RecordId, RevisionId};
 use crate::model::json;
+use crate::model::kinds::goal_profile::GoalProfile;
 use crate::model::kinds::measure::MeasureView;
 use crate::model::kinds::note::NoteView;
 use crate::model::kinds::schedule::Schedule;
@@ -19,7 +21,8 @@ use crate::role::Role;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct PlanView {
-    /// The goals, oldest first.
+    /// The goals in the order that people gave them; those that nobody moved behind, by the date
+    /// until which they go, then oldest first.
     pub goals: Vec<GoalView>,
     /// The measures, by label.
     pub measures: Vec<MeasureView>,
@@ -29,6 +32,23 @@ pub struct PlanView {
     pub notes: Vec<NoteView>,
     /// Records that do not count, each with its reason.
     pub left_out: Vec<LeftOut>,
+    /// What people should know, and what stops nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<PlanWarning>,
+}
+
+impl GoalView {
+    /// The revision whose wording is shown: the one in force, before that the first proposal.
+    pub fn wording(&self) -> Option<&RevisionView> {
+        self.in_force.as_ref().or(self.proposals.first())
+    }
+
+    /// The date until which it goes: when its target is due, or the last of its days.
+    pub fn until(&self) -> Option<NaiveDate> {
+        let wording = self.wording()?;
+        let due = wording.target.as_ref().and_then(|target| target.due);
+        due.or(wording.schedule.as_ref().and_then(|schedule| schedule.end))
+    }
 }
 
 /// A goal, seen on a date.
@@ -41,6 +61,10 @@ pub struct GoalView {
     pub statement: String,
     /// The area of life.
     pub area: Option<String>,
+    /// What it is for. Where people contradict each other, what one of them says: on every device
+    /// the same one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<GoalProfile>,
     /// Where it stands. In a conflict, the status that the contradicting ones come from.
     pub status: LifecycleStatus,
     /// The statuses given to it that nothing replaced: one, none, or several in a conflict.
@@ -168,6 +192,8 @@ pub struct ConflictView {
 pub enum ConflictKind {
     /// Several corrections of one entry.
     Corrections,
+    /// Several profiles of one goal.
+    Profiles,
     /// Several open proposals for one goal.
     Proposals,
     /// Several statuses of one goal.

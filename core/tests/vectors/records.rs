@@ -124,6 +124,7 @@ impl Month {
             let settings = NewSettings {
                 cut_off_hour: Some(4),
                 time_zone: Some("Europe/Berlin".into()),
+                active_limit: None,
             };
             settings.record(plan, &stamp(5))
         });

@@ -107,7 +107,7 @@ KINDS = {
         {3: links, 5: target, 6: schedule, 7: day, 8: text},
     ),
     5: ({**BASE, 2: identifier, 3: code, 4: day}, {}),  # verdict
-    6: (BASE, {2: links, 3: code, 4: text}),  # settings
+    6: (BASE, {2: links, 3: code, 4: text, 5: code}),  # settings
     7: ({**BASE, 2: identifier}, {3: identifier, 4: text}),  # note
     8: (  # check-in
         {**BASE, 3: day, 4: text, 5: int16, 6: code},

@@ -83,7 +83,7 @@ pub(super) fn set_status(world: &mut World, number: usize, client: &Client, plan
         achievement: None,
         reason: Some(words.clone()),
     };
-    let said = client.goals().set_status(plan, &status);
+    let said = client.goals().set_status_anyway(plan, &status);
     let made = world.heard("set a status", said);
     world.wrote(plan, number, made, About::of(goal.id).saying(words));
 }

@@ -26,6 +26,52 @@ impl Newer {
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
+
+    /// Those of the map at the decoder's place whose key is not below `keys`.
+    pub(crate) fn read(d: &Decoder<'_>, keys: u64) -> Result<Self, minicbor::decode::Error> {
+        let mut reader = d.clone();
+        let mut newer = Self::default();
+        let count = match reader.datatype()? {
+            Type::Map => reader.map()?.unwrap_or_default(),
+            other => return Err(minicbor::decode::Error::type_mismatch(other)),
+        };
+        for _ in 0..count {
+            let start = reader.position();
+            let key = reader.u64()?;
+            reader.skip()?;
+            if key >= keys {
+                newer.count += 1;
+                let entry = reader.input().get(start..reader.position());
+                newer.bytes.extend_from_slice(entry.unwrap_or_default());
+            }
+        }
+        Ok(newer)
+    }
+
+    /// Writes a map of what this version knows and, behind it, these.
+    pub(crate) fn write<W: Write>(
+        &self,
+        known: &impl Encode<()>,
+        e: &mut Encoder<W>,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        if self.is_empty() {
+            return known.encode(e, &mut ());
+        }
+        let mut bytes = Vec::new();
+        // Writing to memory cannot fail.
+        let _ = minicbor::encode(known, &mut bytes);
+        let mut decoder = Decoder::new(&bytes);
+        let count = decoder.map().ok().flatten().unwrap_or_default();
+        let known = bytes.get(decoder.position()..).unwrap_or_default();
+        e.map(count + self.count)?;
+        // Keys ascend: those of a newer version lie above all of this one's.
+        for bytes in [known, &self.bytes] {
+            e.writer_mut()
+                .write_all(bytes)
+                .map_err(minicbor::encode::Error::write)?;
+        }
+        Ok(())
+    }
 }
 
 impl<F> Body<F> {
@@ -41,45 +87,14 @@ impl<C, F: Fields> Encode<C> for Body<F> {
         e: &mut Encoder<W>,
         _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        if self.newer.is_empty() {
-            return self.fields.encode(e, &mut ());
-        }
-        let mut known = Vec::new();
-        // Writing to memory cannot fail.
-        let _ = minicbor::encode(&self.fields, &mut known);
-        let mut decoder = Decoder::new(&known);
-        let count = decoder.map().ok().flatten().unwrap_or_default();
-        let known = known.get(decoder.position()..).unwrap_or_default();
-        e.map(count + self.newer.count)?;
-        // Keys ascend: those of a newer version lie above all of this one's.
-        for bytes in [known, &self.newer.bytes] {
-            e.writer_mut()
-                .write_all(bytes)
-                .map_err(minicbor::encode::Error::write)?;
-        }
-        Ok(())
+        self.newer.write(&self.fields, e)
     }
 }
 
 impl<'b, C, F: Fields> Decode<'b, C> for Body<F> {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let mut reader = d.clone();
+        let newer = Newer::read(d, F::KEYS)?;
         let fields = F::decode(d, &mut ())?;
-        let mut newer = Newer::default();
-        let count = match reader.datatype()? {
-            Type::Map => reader.map()?.unwrap_or_default(),
-            other => return Err(minicbor::decode::Error::type_mismatch(other)),
-        };
-        for _ in 0..count {
-            let start = reader.position();
-            let key = reader.u64()?;
-            reader.skip()?;
-            if key >= F::KEYS {
-                newer.count += 1;
-                let entry = reader.input().get(start..reader.position());
-                newer.bytes.extend_from_slice(entry.unwrap_or_default());
-            }
-        }
         Ok(Self { fields, newer })
     }
 }

@@ -30,8 +30,11 @@ where
         }
         // The first says something, and each later one names the first.
         in_range(self.of.is_some() || (self.body.is_some() && self.replaces.is_empty()))?;
-        let fields = self.fields();
-        in_range(fields.is_none_or(|fields| fields.check().is_ok()))
+        let is_one = !F::ONE_FOR.is_empty();
+        in_range(!is_one || self.of.is_some())?;
+        in_range(self.fields().is_none_or(|fields| {
+            (!is_one || fields.only_for() == self.of) && fields.check().is_ok()
+        }))
     }
 
     fn may_write(&self, role: Role) -> bool {
@@ -72,6 +75,11 @@ where
             return Ok(());
         };
         match records.get::<Self>(first) {
+            _ if !F::ONE_FOR.is_empty() => {
+                let thing = Link::about(first, F::ONE_FOR);
+                let holds = thing.holds(records);
+                holds.then_some(()).ok_or(Reason::UnknownReference)?;
+            }
             Some(first) => in_range(first.record.of.is_none())?,
             None if records.knows(first) => {}
             None => return Err(Reason::UnknownReference),
@@ -81,6 +89,16 @@ where
             None => records.find(*id).is_none(),
         };
         in_range(item.replaces.iter().all(is_same))?;
+        let mut replaced = item.replaces.iter().filter_map(|id| {
+            let (record, _) = records.find_or_undone(*id)?;
+            Self::of(record)?.fields()
+        });
+        let may_replace = |old: &F| {
+            let mut authors = entry.authors.iter();
+            authors.any(|author| old.may_replace(author.role))
+        };
+        let may_all = replaced.all(may_replace);
+        may_all.then_some(()).ok_or(Reason::OutOfRole)?;
         match (F::CHANGES, &item.body) {
             (Changes::ByAll, _) => Ok(()),
             (Changes::Never, Some(_)) => Err(Reason::OutOfRange),

@@ -2,8 +2,9 @@
 
 use chrono::NaiveDate;
 
+use crate::model::chain::Chain;
 use crate::model::ids::RecordId;
-use crate::model::input::{InputError, NewRecord, Stamp};
+use crate::model::input::{InputError, NewRecord, Stamp, role_name};
 use crate::model::item::body::{Body, Newer};
 use crate::model::item::{Changes, Day, Fields, Item, Place, Thing};
 use crate::model::kinds::kind_of::Of;
@@ -14,7 +15,8 @@ use crate::model::text::{LINK_LIMIT, check_count};
 use crate::model::time::{offset_minutes, write_date, write_instant, zone};
 
 impl Plan {
-    /// Makes the record of a new item, in a log for a day: without one it is the stamp's.
+    /// Makes the record of a new item, in a log for a day: without one it is the stamp's. Where there
+    /// is one for each of something else, it takes the place of all that was said for that thing.
     ///
     /// # Errors
     /// Names the field and its limit, or what the item names and the plan does not have.
@@ -28,18 +30,40 @@ impl Plan {
         Item<F>: Of,
     {
         self.checked(fields)?;
+        let of = fields.only_for();
+        let only = of.map(|thing| self.only::<F>(thing));
+        let (replaces, newer) = only.unwrap_or_default();
+        check_count("versions to replace", replaces.len(), LINK_LIMIT)?;
         let item = Item {
             kind: F::KIND,
             at: match F::TWINS {
                 true => None,
                 false => Some(write_instant(stamp.at)?),
             },
-            body: Some(Body::of(fields.clone(), Newer::default())),
-            of: None,
-            replaces: Vec::new(),
+            body: Some(Body::of(fields.clone(), newer)),
+            of,
+            replaces,
             day: self.day_of::<F>(date, stamp)?,
         };
         write(&item, stamp)
+    }
+
+    /// The heads of the one item for a thing, and what a newer app has put into it.
+    fn only<F: Fields>(&self, thing: RecordId) -> (Vec<RecordId>, Newer)
+    where
+        Item<F>: Of,
+    {
+        let records = self.records();
+        let all = records.of::<Item<F>>();
+        let of_thing = all.filter(|entry| entry.record.of == Some(thing));
+        let links = of_thing.map(|entry| (entry.id, records.through(&entry.record.replaces)));
+        let heads = Chain::new(links).heads();
+        let mut known = heads.iter().filter_map(|id| {
+            let item = records.get::<Item<F>>(*id)?.record;
+            item.body.as_ref().map(|body| body.newer.clone())
+        });
+        let newer = known.next().unwrap_or_default();
+        (heads, newer)
     }
 
     /// Makes the record that changes an item of the plan, or of the log that it stands in. It replaces
@@ -60,6 +84,9 @@ impl Plan {
         self.checked(fields)?;
         if F::CHANGES == Changes::Never {
             return Err(InputError::NotWithdrawable(id));
+        }
+        if fields.only_for().is_some_and(|thing| thing != id) {
+            return Err(InputError::UnknownRecord(id));
         }
         let thing = self.own_thing::<F>(log, id, stamp)?;
         let body = Body::of(fields.clone(), thing.newer.clone());
@@ -93,6 +120,13 @@ impl Plan {
         Item<F>: Of,
     {
         check_count("versions to replace", thing.heads.len(), LINK_LIMIT)?;
+        let mut said = thing.others.iter().chain([&thing.fields]);
+        if !said.all(|old| old.may_replace(stamp.role)) {
+            return Err(InputError::NotYourRole {
+                action: F::ACTION,
+                role: role_name(stamp.role),
+            });
+        }
         let at = match F::TWINS && body.is_some() {
             true => None,
             false => Some(write_instant(stamp.at)?),

@@ -270,7 +270,7 @@ fn what_replaced_something_undone_replaces_what_that_had_replaced() {
     let hour = |space: &mut Space, device, hour| {
         let settings = NewSettings {
             cut_off_hour: Some(hour),
-            time_zone: None,
+            ..NewSettings::default()
         };
         space.device = device;
         space.clock += 1;
