@@ -20,7 +20,8 @@
 //! - [`Client::goals`]: goals, revisions, verdicts, measures, settings.
 //! - [`Client::check_ins`]: check-ins, days.
 //! - [`Client::texts`]: notes that people edit together.
-//! - [`Client::habits`]: the order of a day.
+//! - [`Client::items`]: whatever else people keep; [`Client::habits`], [`Client::practice`],
+//!   [`Client::readings`], [`Client::progress`]: what follows from it.
 //! - [`Client::people`]: who shares what: cards, devices, members.
 //! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
 //! - [`Client::held`]: what was held back.
@@ -33,6 +34,7 @@ mod cards;
 mod changes;
 mod check_ins;
 mod copying;
+mod dates;
 mod error;
 mod evidence;
 mod export;
@@ -49,7 +51,9 @@ mod members;
 mod offers;
 mod people;
 mod plan_id;
+mod practice;
 mod progress;
+mod readings;
 mod recovery;
 mod repair;
 #[cfg(feature = "simulation")]
@@ -59,8 +63,11 @@ mod status;
 mod synced;
 mod syncing;
 mod templates;
+#[cfg(test)]
+pub(crate) mod testing;
 mod texts;
 mod undoing;
+mod values;
 mod write;
 
 use std::path::PathBuf;
@@ -92,7 +99,9 @@ pub use self::members::{ItemReaders, MembershipChange, MembershipStep};
 pub use self::offers::OfferView;
 pub use self::people::{KeyHolder, MemberView, People};
 pub use self::plan_id::PlanId;
+pub use self::practice::Practice;
 pub use self::progress::Progress;
+pub use self::readings::Readings;
 pub use self::recovery::RecoveryState;
 pub use self::repair::{RepairView, SalvageView, TableView};
 pub use self::status::{Diagnostics, Status};
@@ -285,6 +294,18 @@ impl Client {
     #[must_use]
     pub fn progress(&self) -> Progress<'_> {
         Progress(&self.inner)
+    }
+
+    /// Minutes of practice, and timers.
+    #[must_use]
+    pub fn practice(&self) -> Practice<'_> {
+        Practice(&self.inner)
+    }
+
+    /// What the client notes about days beside check-ins.
+    #[must_use]
+    pub fn readings(&self) -> Readings<'_> {
+        Readings(&self.inner)
     }
 
     /// The order of a day.

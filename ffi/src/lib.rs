@@ -2,9 +2,9 @@
 //!
 //! - [`Waymark`]: one device of one person. It is opened with a [`WaymarkConfig`] and the app's
 //!   [`KeyProvider`].
-//! - [`Goals`], [`CheckIns`], [`Items`], [`Texts`]: what people write;
-//!   [`Progress`]: how it goes. [`People`], [`Invitations`]: who reads it.
-//! - [`Goals`], [`CheckIns`], [`Items`], [`Habits`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
+//! - [`Goals`], [`CheckIns`], [`Items`], [`Practice`], [`Texts`]: what people write;
+//!   [`Habits`], [`Readings`], [`Progress`]: what follows from it. [`People`], [`Invitations`]: who
+//!   reads it.
 //! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
@@ -31,12 +31,15 @@ mod listening;
 mod live;
 mod members;
 mod people;
+mod practice;
 mod progress;
+mod readings;
 mod recovery;
 mod runtime;
 mod session;
 mod texts;
 mod undoing;
+mod values;
 mod waymark;
 
 pub use self::catalogue::{GoalTemplate, goal_templates, language_of, say};
@@ -53,7 +56,9 @@ pub use self::key::{KeyProvider, KeyProviderError};
 pub use self::listening::{ChangeListener, ListenerError, Subscription};
 pub use self::live::LiveSync;
 pub use self::people::People;
+pub use self::practice::Practice;
 pub use self::progress::Progress;
+pub use self::readings::Readings;
 pub use self::texts::Texts;
 pub use self::waymark::{Waymark, remove_damaged, salvage, version};
 

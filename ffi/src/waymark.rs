@@ -11,7 +11,7 @@ use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
     ChangeListener, CheckIns, Forgetting, Goals, Habits, Held, Invitations, Items, KeyProvider,
-    LiveSync, People, Progress, Subscription, Texts, WaymarkConfig,
+    LiveSync, People, Practice, Progress, Readings, Subscription, Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -61,6 +61,16 @@ impl Waymark {
     /// How goals go.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::new(Progress(Arc::clone(&self.session)))
+    }
+
+    /// Minutes of practice, and timers.
+    pub fn practice(&self) -> Arc<Practice> {
+        Arc::new(Practice(Arc::clone(&self.session)))
+    }
+
+    /// What the client notes about days beside check-ins.
+    pub fn readings(&self) -> Arc<Readings> {
+        Arc::new(Readings(Arc::clone(&self.session)))
     }
 
     /// The order of a day.
