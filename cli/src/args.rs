@@ -15,6 +15,7 @@ use crate::verbs::follow_relay::FollowRelay;
 use crate::verbs::forget::Forget;
 use crate::verbs::goal::Goal;
 use crate::verbs::grant::Grant;
+use crate::verbs::habit::Habit;
 use crate::verbs::held::Held;
 use crate::verbs::init::Init;
 use crate::verbs::invite::Invite;
@@ -32,6 +33,7 @@ use crate::verbs::status::Status;
 use crate::verbs::sync::Sync;
 use crate::verbs::take_over::TakeOver;
 use crate::verbs::undo_device::UndoDevice;
+use crate::verbs::win::Win;
 
 /// Days of the story where nothing else is said: 34 weeks.
 pub(crate) const DAYS: u32 = 238;
@@ -76,6 +78,11 @@ pub(crate) enum Command {
     CheckIn(CheckIn),
     /// Show how goals go: the last four weeks, streaks, and how far each has become a habit.
     Progress(Progress),
+    /// Show the habits in the order of a day, hang one on a moment or on another habit, change or
+    /// remove one.
+    Habit(Habit),
+    /// Show what went well, write it down, change or remove it.
+    Win(Win),
     /// Show who can read a plan, since when, and when they were last heard.
     Members(Members),
     /// Say what for and how long somebody may read a plan, withdraw that, or show it.

@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Command::CheckIn(args) => verbs::check_in::run(args, talk),
         Command::Forget(args) => verbs::forget::run(args, talk),
         Command::Grant(args) => verbs::grant::run(args, talk),
+        Command::Habit(args) => verbs::habit::run(args, talk),
         Command::Held(args) => verbs::held::run(args, talk),
         Command::Init(args) => verbs::init::run(args, talk),
         Command::Invite(args) => verbs::invite::run(args, talk),
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Checkpoint(args) => verbs::checkpoint::run(args, talk),
         Command::TakeOver(args) => verbs::take_over::run(args, talk),
         Command::UndoDevice(args) => verbs::undo_device::run(args, talk),
+        Command::Win(args) => verbs::win::run(args, talk),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

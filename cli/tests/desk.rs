@@ -18,6 +18,8 @@ mod evidence;
 mod grants;
 #[path = "desk/harness.rs"]
 mod harness;
+#[path = "desk/items.rs"]
+mod items;
 #[path = "desk/own_devices.rs"]
 mod own_devices;
 #[path = "desk/plan.rs"]

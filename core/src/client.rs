@@ -20,7 +20,8 @@
 //! - [`Client::goals`]: goals, revisions, verdicts, measures, settings.
 //! - [`Client::check_ins`]: check-ins, days.
 //! - [`Client::texts`]: notes that people edit together.
-//! - [`Client::habits`]: the order of a day.
+//! - [`Client::items`]: whatever else people keep; [`Client::habits`], [`Client::practice`],
+//!   [`Client::readings`], [`Client::progress`]: what follows from it.
 //! - [`Client::milestones`]: what was reached, what is looked forward to, how it is celebrated.
 //! - [`Client::reviews`]: reviews, sessions and homework.
 //! - [`Client::messages`]: messages and comments, and how far they have come.
@@ -36,6 +37,7 @@ mod cards;
 mod changes;
 mod check_ins;
 mod copying;
+mod dates;
 mod error;
 mod evidence;
 mod export;
@@ -54,7 +56,9 @@ mod milestones;
 mod offers;
 mod people;
 mod plan_id;
+mod practice;
 mod progress;
+mod readings;
 mod recovery;
 mod repair;
 mod reviews;
@@ -66,8 +70,11 @@ mod status;
 mod synced;
 mod syncing;
 mod templates;
+#[cfg(test)]
+pub(crate) mod testing;
 mod texts;
 mod undoing;
+mod values;
 mod write;
 
 use std::path::PathBuf;
@@ -101,7 +108,9 @@ pub use self::milestones::Milestones;
 pub use self::offers::OfferView;
 pub use self::people::{KeyHolder, MemberView, People};
 pub use self::plan_id::PlanId;
+pub use self::practice::Practice;
 pub use self::progress::Progress;
+pub use self::readings::Readings;
 pub use self::recovery::RecoveryState;
 pub use self::repair::{RepairView, SalvageView, TableView};
 pub use self::reviews::Reviews;
@@ -301,6 +310,18 @@ impl Client {
     #[must_use]
     pub fn milestones(&self) -> Milestones<'_> {
         Milestones(&self.inner)
+    }
+
+    /// Minutes of practice, and timers.
+    #[must_use]
+    pub fn practice(&self) -> Practice<'_> {
+        Practice(&self.inner)
+    }
+
+    /// What the client notes about days beside check-ins.
+    #[must_use]
+    pub fn readings(&self) -> Readings<'_> {
+        Readings(&self.inner)
     }
 
     /// The order of a day.

@@ -77,7 +77,7 @@ pub use codes::{
     AchievementStatus, Comparison, GrantScope, LifecycleStatus, Outcome, Period, Undoing, Verdict,
     Weekday,
 };
-pub use coping::{CopingUse, CopingView};
+pub use coping::{CopingView, coping};
 pub use day::{DayPlan, DayRating, DayResult, DayView, day_results};
 pub use document::{DocumentKey, DocumentKind};
 pub use focus::PlanWarning;
@@ -146,7 +146,9 @@ pub use log::{Log, LogView};
 pub use offer::Offer;
 pub use period::{PeriodView, period_results};
 pub use plan::Plan;
-pub use practice::{NewPractice, RunningTimer, running_timers, stop_timer};
+pub use practice::{
+    NewPractice, PracticeDay, RunningTimer, practice_days, running_timers, stop_timer,
+};
 pub use progress::{
     DEFAULT_GRACE, GRACE_LIMIT, ProgressMessage, ProgressUnit, ProgressView, progress,
 };

@@ -2,9 +2,10 @@
 //!
 //! - [`Waymark`]: one device of one person. It is opened with a [`WaymarkConfig`] and the app's
 //!   [`KeyProvider`].
-//! - [`Goals`], [`CheckIns`], [`Items`], [`Habits`], [`Texts`]: what people write;
-//!   [`Progress`], [`Milestones`]: how it goes. [`People`], [`Invitations`]: who reads it.
+//! - [`Goals`], [`CheckIns`], [`Items`], [`Practice`], [`Texts`]: what people write;
+//!   [`Habits`], [`Readings`], [`Progress`], [`Milestones`]: what follows from it.
 //! - [`Reviews`], [`Messages`]: looking at goals together, and what people say to each other.
+//! - [`People`], [`Invitations`]: who reads it.
 //! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
@@ -33,13 +34,16 @@ mod members;
 mod messages;
 mod milestones;
 mod people;
+mod practice;
 mod progress;
+mod readings;
 mod recovery;
 mod reviews;
 mod runtime;
 mod session;
 mod texts;
 mod undoing;
+mod values;
 mod waymark;
 
 pub use self::catalogue::{GoalTemplate, goal_templates, language_of, say};
@@ -58,7 +62,9 @@ pub use self::live::LiveSync;
 pub use self::messages::Messages;
 pub use self::milestones::{Milestones, audience_key, reward_key};
 pub use self::people::People;
+pub use self::practice::Practice;
 pub use self::progress::Progress;
+pub use self::readings::Readings;
 pub use self::reviews::Reviews;
 pub use self::texts::Texts;
 pub use self::waymark::{Waymark, remove_damaged, salvage, version};

@@ -11,7 +11,8 @@ use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
     ChangeListener, CheckIns, Forgetting, Goals, Habits, Held, Invitations, Items, KeyProvider,
-    LiveSync, Messages, Milestones, People, Progress, Reviews, Subscription, Texts, WaymarkConfig,
+    LiveSync, Messages, Milestones, People, Practice, Progress, Readings, Reviews, Subscription,
+    Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -66,6 +67,16 @@ impl Waymark {
     /// Milestones, rewards and celebrations.
     pub fn milestones(&self) -> Arc<Milestones> {
         Arc::new(Milestones(Arc::clone(&self.session)))
+    }
+
+    /// Minutes of practice, and timers.
+    pub fn practice(&self) -> Arc<Practice> {
+        Arc::new(Practice(Arc::clone(&self.session)))
+    }
+
+    /// What the client notes about days beside check-ins.
+    pub fn readings(&self) -> Arc<Readings> {
+        Arc::new(Readings(Arc::clone(&self.session)))
     }
 
     /// The order of a day.

@@ -47,6 +47,8 @@ const COPIED: &[&str] = &["offer-copy", "take-over"];
 const TOO_LATE: &[&str] = &["begin-anew", "grant", "revoke", "sync"];
 /// Those that `plan.rs` reads.
 pub(crate) const PLAN: &[&str] = &["check-in", "goal", "progress"];
+/// And those that `items.rs` reads.
+pub(crate) const ITEMS: &[&str] = &["habit", "win"];
 const STORY: &[&str] = &["demo", "show"];
 
 /// What is typed after the command's name, what is typed then, and what is said, in this order.
@@ -102,7 +104,7 @@ fn no_verb_is_left_out() {
         .filter(|verb| *verb != "help")
         .collect();
     assert!(verbs.len() > 20, "{help}");
-    let read: BTreeSet<&str> = [ALONE, TOGETHER, COPIED, TOO_LATE, PLAN, STORY]
+    let read: BTreeSet<&str> = [ALONE, TOGETHER, COPIED, TOO_LATE, PLAN, ITEMS, STORY]
         .concat()
         .into_iter()
         .collect();

@@ -146,6 +146,20 @@ impl Inner {
         })
     }
 
+    /// Writes records of a month's log, all or none. The id of the first is returned.
+    pub(super) fn write_all_in_month(
+        &self,
+        id: SpaceId,
+        month: DocumentKey,
+        make: impl Fn(&Plan, &Log, &Stamp) -> Result<Vec<NewRecord>, InputError>,
+    ) -> Result<RecordId, WaymarkError> {
+        self.commit(id, None, |engine, stamp| {
+            let plan = self.views.plan(engine, id)?;
+            let log = self.views.log(engine, id, month)?;
+            Ok(make(&plan, &log, stamp)?)
+        })
+    }
+
     /// Makes records and puts them into their documents, all or none. The id of the first is
     /// returned.
     fn commit(

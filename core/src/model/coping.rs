@@ -1,31 +1,21 @@
 //! Coping strategies by how they helped. A strategy that nobody has rated yet has no place rather
 //! than the last: nothing is known of it.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::model::ids::RecordId;
 use crate::model::item::Thing;
 use crate::model::kinds::coping_strategy::CopingStrategy;
+use crate::model::kinds::reading::{CopingReading, Reading, ReadingOf};
+use crate::model::log::Log;
+use crate::model::logged::logged;
 use crate::model::plan::Plan;
-
-/// The most that something can help.
-const HELPED_LIMIT: u8 = 10;
-
-/// One use of a strategy.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct CopingUse {
-    /// The strategy, by the id under which it is listed.
-    pub strategy: RecordId,
-    /// How hard it was before, on any scale where more is harder.
-    pub before: Option<i32>,
-    /// How hard it was after, on the same scale.
-    pub after: Option<i32>,
-    /// How much it helped, 0 to 10. What lies beyond is as if it were not told.
-    pub helped: Option<u8>,
-}
 
 /// A strategy with how it helped.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -88,25 +78,37 @@ struct Told {
 }
 
 impl Told {
-    fn add(&mut self, of: &CopingUse) {
+    fn add(&mut self, of: &CopingReading) {
         self.uses = self.uses.saturating_add(1);
-        let helped = of.helped.filter(|helped| *helped <= HELPED_LIMIT);
-        self.helped.add(helped.map(i64::from));
+        self.helped.add(of.helped.map(i64::from));
         let eased = of.before.zip(of.after);
         self.eased
             .add(eased.map(|(before, after)| i64::from(before) - i64::from(after)));
     }
 }
 
-impl Plan {
-    /// The coping strategies, those first that helped most on average. Equal ones stand in the order
-    /// of the person's own ranks, then of their ids; after them, without a place, those that no use
-    /// says anything of, in the same order.
-    pub fn coping(&self, uses: &[CopingUse]) -> Vec<CopingView> {
-        let mut told: BTreeMap<RecordId, Told> = BTreeMap::new();
-        for of in uses {
+/// The coping strategies by their uses on some dates, both ends included: those first that helped most
+/// on average. Equal ones stand in the order of the person's own ranks, then of their ids; after them,
+/// without a place, those that no use says anything of, in the same order. The logs must cover the
+/// months of the dates.
+pub fn coping(
+    plan: &Plan,
+    logs: &[impl Borrow<Log>],
+    dates: &RangeInclusive<NaiveDate>,
+) -> Vec<CopingView> {
+    let mut told: BTreeMap<RecordId, Told> = BTreeMap::new();
+    for thing in logged::<Reading>(plan, logs) {
+        if let (Some(date), ReadingOf::ACopingUse(of)) = (thing.date, &thing.fields.of)
+            && dates.contains(&date)
+        {
             told.entry(of.strategy).or_default().add(of);
         }
+    }
+    plan.ranked(&told)
+}
+
+impl Plan {
+    fn ranked(&self, told: &BTreeMap<RecordId, Told>) -> Vec<CopingView> {
         let told = |thing: &Thing<CopingStrategy>| told.get(&thing.id).copied().unwrap_or_default();
         let strategies = self.things::<CopingStrategy>().into_iter();
         let mut ranked: Vec<_> = strategies.map(|thing| (told(&thing), thing)).collect();
@@ -134,7 +136,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::testing::{Space, client};
+    use crate::model::testing::{Space, client, day};
 
     fn strategies(ranks: &[Option<u8>]) -> (Space, Vec<RecordId>) {
         let mut space = Space::default();
@@ -151,8 +153,8 @@ mod tests {
         (space, ids)
     }
 
-    fn helped(strategy: RecordId, helped: u8) -> CopingUse {
-        CopingUse {
+    fn helped(strategy: RecordId, helped: u8) -> CopingReading {
+        CopingReading {
             strategy,
             before: None,
             after: None,
@@ -160,15 +162,28 @@ mod tests {
         }
     }
 
-    fn places(space: &Space, uses: &[CopingUse]) -> Vec<(RecordId, Option<u32>)> {
-        let views = space.plan().coping(uses).into_iter();
+    /// Notes uses on a day.
+    fn note(space: &mut Space, uses: &[CopingReading], on: u32) {
+        for of in uses {
+            space.clock += 1;
+            let reading = Reading::new(ReadingOf::ACopingUse(of.clone()));
+            space.put(client(), |plan, s| plan.add(&reading, Some(day(on)), s));
+        }
+    }
+
+    fn views(space: &Space) -> Vec<CopingView> {
+        coping(&space.plan(), &[space.log()], &(day(1)..=day(31)))
+    }
+
+    fn places(space: &Space) -> Vec<(RecordId, Option<u32>)> {
+        let views = views(space).into_iter();
         views.map(|view| (view.id, view.place)).collect()
     }
 
     /// In a hard hour a person would be shown first what helps least.
     #[test]
     fn what_helped_most_comes_first_with_how_often_that_was_said() {
-        let (space, ids) = strategies(&[Some(1), Some(2)]);
+        let (mut space, ids) = strategies(&[Some(1), Some(2)]);
         let uses = [
             helped(ids[0], 4),
             helped(ids[1], 9),
@@ -176,8 +191,8 @@ mod tests {
             helped(ids[0], 3),
             helped(ids[0], 5),
         ];
-        let views = space.plan().coping(&uses);
-        let shown: Vec<_> = views
+        note(&mut space, &uses, 1);
+        let shown: Vec<_> = views(&space)
             .iter()
             .map(|view| (view.id, view.place, view.helped, view.n))
             .collect();
@@ -193,27 +208,43 @@ mod tests {
     /// What was never tried would look as if it did not help at all.
     #[test]
     fn what_is_unused_or_unrated_has_no_place_and_no_mean() {
-        let (space, ids) = strategies(&[None, Some(7), Some(3)]);
-        let only_used = CopingUse {
+        let (mut space, ids) = strategies(&[None, Some(7), Some(3)]);
+        let only_used = CopingReading {
             helped: None,
             before: Some(8),
             after: Some(5),
             ..helped(ids[1], 0)
         };
-        let uses = [helped(ids[0], 0), only_used, helped(ids[1], 11)];
+        let unrated = CopingReading {
+            before: None,
+            ..only_used.clone()
+        };
+        note(&mut space, &[helped(ids[0], 0), only_used, unrated], 1);
         // Helped by 0 is still said.
         let expected = [(ids[0], Some(1)), (ids[2], None), (ids[1], None)];
-        assert_eq!(places(&space, &uses), expected);
-        let views = space.plan().coping(&uses);
+        assert_eq!(places(&space), expected);
+        let views = views(&space);
         assert_eq!((views[0].helped, views[1].helped), (Some(0.0), None));
         assert_eq!((views[2].helped, views[2].n, views[2].uses), (None, 0, 2));
         assert_eq!((views[2].eased, views[2].eased_n), (Some(3.0), 1));
     }
 
+    /// What helped a year ago would stand above what helps today.
+    #[test]
+    fn only_uses_of_the_days_that_are_asked_for_speak() {
+        let (mut space, ids) = strategies(&[Some(1), Some(2)]);
+        note(&mut space, &[helped(ids[0], 9)], 1);
+        note(&mut space, &[helped(ids[1], 2)], 9);
+        let (plan, log) = (space.plan(), space.log());
+        let seen = coping(&plan, &[&log, &log], &(day(2)..=day(9)));
+        let seen: Vec<_> = seen.iter().map(|view| (view.id, view.n)).collect();
+        assert_eq!(seen, [(ids[1], 1), (ids[0], 0)]);
+    }
+
     /// The list would stand otherwise on the tablet than on the phone.
     #[test]
     fn equal_means_stand_by_their_own_rank_then_their_id() {
-        let (space, ids) = strategies(&[None, Some(2), Some(1), None]);
+        let (mut space, ids) = strategies(&[None, Some(2), Some(1), None]);
         let mut unranked = [ids[0], ids[3]];
         unranked.sort();
         // One third and two sixths are the same.
@@ -230,18 +261,22 @@ mod tests {
         let mut uses: Vec<_> = uses.collect();
         let order = [ids[2], ids[1], unranked[0], unranked[1]];
         let expected: Vec<_> = order.into_iter().zip((1..).map(Some)).collect();
-        assert_eq!(places(&space, &uses), expected);
+        let mut other = space.clone();
+        note(&mut space, &uses, 1);
+        assert_eq!(places(&space), expected);
         uses.reverse();
-        assert_eq!(places(&space, &uses), expected);
+        note(&mut other, &uses, 1);
+        assert_eq!(places(&other), expected);
     }
 
     #[test]
     fn uses_of_what_is_removed_are_of_nothing() {
         let (mut space, ids) = strategies(&[None]);
+        note(&mut space, &[helped(ids[0], 9)], 1);
         space.clock += 1;
         space.put(client(), |plan, s| {
             plan.remove::<CopingStrategy>(None, ids[0], s)
         });
-        assert!(space.plan().coping(&[helped(ids[0], 9)]).is_empty());
+        assert!(views(&space).is_empty());
     }
 }

@@ -29,6 +29,10 @@ use crate::role::Role;
 
 pub(crate) mod body;
 pub(crate) mod check;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod published;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;

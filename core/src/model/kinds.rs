@@ -170,6 +170,15 @@ macro_rules! kinds {
             vec![$(($imodule::$fields::sample(space).into(), $imodule::$fields::KEYS),)+]
         }
 
+        /// What holds for each kind of item, for the tests of what is published.
+        #[cfg(test)]
+        pub(crate) const RULES: &[Rule] = &[$(Rule {
+            kind: Kind::$ikind,
+            keys: $imodule::$fields::KEYS,
+            changes: $imodule::$fields::CHANGES,
+            is_twin: $imodule::$fields::TWINS,
+        },)+];
+
         $(impl From<$imodule::$fields> for Content {
             fn from(fields: $imodule::$fields) -> Self {
                 Self::$content(fields)
@@ -405,6 +414,18 @@ kinds! {
         /// Whether somebody lets the others know what they have read.
         55 ReadReceipts read_receipts::ReadReceipts as SomeReadReceipts,
     }
+}
+
+/// What holds for a kind of item.
+#[cfg(test)]
+pub(crate) struct Rule {
+    pub(crate) kind: Kind,
+    /// As [`Fields::KEYS`].
+    pub(crate) keys: u64,
+    /// As [`Fields::CHANGES`].
+    pub(crate) changes: crate::model::item::Changes,
+    /// As [`Fields::TWINS`].
+    pub(crate) is_twin: bool,
 }
 
 /// What the list knows of each kind.

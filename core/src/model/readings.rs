@@ -25,8 +25,11 @@ pub struct ReadingView {
     /// When it was written, by the writer's clock.
     #[serde(serialize_with = "json::instant_opt")]
     pub at: Option<DateTime<Utc>>,
-    /// What it says.
+    /// What it says. Where two devices changed it at once, what one of them says: on every device the
+    /// same one.
     pub reading: Reading,
+    /// What others say at the same time; changing the reading settles it.
+    pub others: Vec<Reading>,
     /// What it was after less what it was before: of a feeling −100 to 100, of an exercise or a coping
     /// strategy −10 to 10; none where one of both is not said.
     pub change: Option<i8>,
@@ -51,6 +54,7 @@ pub fn readings(
             change: thing.fields.change(),
             night: thing.fields.night(),
             reading: thing.fields,
+            others: thing.others,
         })
     });
     views.collect()

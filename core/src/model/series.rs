@@ -1,6 +1,7 @@
 //! How a goal's importance, confidence and readiness went over time.
 
 use std::borrow::Borrow;
+use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -54,7 +55,8 @@ pub struct RulerPoint {
     pub value: u8,
 }
 
-/// The rulers of a goal in the months of the logs.
+/// The rulers of a goal over some dates, both ends included. The logs must cover the months of the
+/// dates.
 ///
 /// # Errors
 /// [`InputError::UnknownGoal`].
@@ -62,12 +64,14 @@ pub fn goal_rulers(
     plan: &Plan,
     logs: &[impl Borrow<Log>],
     goal: GoalId,
+    dates: &RangeInclusive<NaiveDate>,
 ) -> Result<GoalRulers, InputError> {
     plan.goal_state(goal).ok_or(InputError::UnknownGoal(goal))?;
     let mut rulers = GoalRulers::default();
     for thing in logged::<Reading>(plan, logs) {
         if let (Some(goals), Some((ruler, point))) = (thing.fields.goal, point(&thing))
             && goals == goal
+            && dates.contains(&point.date)
         {
             let series = match ruler {
                 Ruler::Importance => &mut rulers.importance,
@@ -117,7 +121,8 @@ mod tests {
     }
 
     fn rulers(space: &Space, goal: GoalId) -> GoalRulers {
-        goal_rulers(&space.plan(), &[space.log()], goal).unwrap()
+        let may = day(1)..=day(31);
+        goal_rulers(&space.plan(), &[space.log()], goal, &may).unwrap()
     }
 
     /// That confidence grows is what a person holds on to; one value says nothing about growing.
@@ -140,6 +145,10 @@ mod tests {
             .collect();
         assert_eq!(values, [(day(1), 4), (day(10), 5), (day(20), 7)]);
         assert_eq!((confidence.trend, confidence.newest), (Some(3), Some(7)));
+        let later = day(2)..=day(19);
+        let later = goal_rulers(&space.plan(), &[space.log()], goal, &later).unwrap();
+        let later = later.confidence;
+        assert_eq!((later.trend, later.newest), (None, Some(5)));
     }
 
     /// The confidence in one goal would speak for another, or for how much it matters.
@@ -163,7 +172,8 @@ mod tests {
             (None, Some(3))
         );
         let unknown = RecordId([9; 16]).into();
-        let refused = goal_rulers(&space.plan(), &[space.log()], unknown);
+        let may = day(1)..=day(31);
+        let refused = goal_rulers(&space.plan(), &[space.log()], unknown, &may);
         assert_eq!(refused, Err(InputError::UnknownGoal(unknown)));
     }
 

@@ -8,7 +8,7 @@ use crate::model::testing::{Space, client, therapist};
 use crate::model::{ItemView, NewRecord, RecordId};
 
 /// Every kind with a space that has what its sample names.
-fn all() -> Vec<(Space, Content, u64)> {
+pub(super) fn all() -> Vec<(Space, Content, u64)> {
     let kinds = samples(&mut Space::default()).len();
     let of_kind = (0..kinds).map(|kind| {
         let mut space = Space::default();
@@ -200,7 +200,7 @@ fn body_keys(bytes: &[u8]) -> Vec<u64> {
 }
 
 /// Where the fields of a record begin and end.
-fn body(bytes: &[u8]) -> (usize, usize) {
+pub(super) fn body(bytes: &[u8]) -> (usize, usize) {
     let mut decoder = Decoder::new(bytes);
     for _ in 0..decoder.map().unwrap().unwrap() {
         let key = decoder.u64().unwrap();

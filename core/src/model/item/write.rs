@@ -176,7 +176,7 @@ impl Plan {
         }
     }
 
-    fn day_of<F: Fields>(
+    pub(crate) fn day_of<F: Fields>(
         &self,
         date: Option<NaiveDate>,
         stamp: &Stamp,

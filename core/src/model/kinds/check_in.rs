@@ -209,11 +209,15 @@ impl NewCheckIn {
         log: Option<&Log>,
         stamp: &Stamp,
     ) -> Result<NewRecord, InputError> {
-        NOTE.check_opt(self.note.as_deref())?;
-        UNIT.check_opt(self.unit.as_deref())?;
+        let date = self.checked_date(plan, stamp)?;
+        self.check_corrections(date, log)?;
+        self.made(plan, stamp)
+    }
+
+    /// Makes the record of a correction whose entry is made with it, and so is in no log yet.
+    pub(crate) fn made(&self, plan: &Plan, stamp: &Stamp) -> Result<NewRecord, InputError> {
+        let date = self.checked_date(plan, stamp)?;
         let tz = zone(&stamp.time_zone)?;
-        let today = || local_date(stamp.at, tz, plan.settings().cut_off_hour);
-        let date = self.date.unwrap_or_else(today);
         if let Some(goal) = self.goal {
             let state = plan.goal_state(goal).ok_or(InputError::UnknownGoal(goal))?;
             if !plan.takes_unit(state.history.in_force_on(date), self.unit.as_deref()) {
@@ -222,7 +226,6 @@ impl NewCheckIn {
         }
         let links = self.ratings.len() + self.replaces.len();
         check_count("ratings and corrected entries", links, LINK_LIMIT - 2)?;
-        self.check_corrections(date, log)?;
         let quantity =
             |amount| Quantity::new(amount).ok_or(InputError::NotAnAmount { field: "quantity" });
         let mut replaces = self.replaces.clone();
@@ -244,6 +247,15 @@ impl NewCheckIn {
             revision_seen: self.revision_seen,
         };
         write(&check_in, stamp)
+    }
+
+    /// The day, where the texts can be kept.
+    fn checked_date(&self, plan: &Plan, stamp: &Stamp) -> Result<NaiveDate, InputError> {
+        NOTE.check_opt(self.note.as_deref())?;
+        UNIT.check_opt(self.unit.as_deref())?;
+        let tz = zone(&stamp.time_zone)?;
+        let today = || local_date(stamp.at, tz, plan.settings().cut_off_hour);
+        Ok(self.date.unwrap_or_else(today))
     }
 
     fn checked_ratings(&self, plan: &Plan) -> Result<BTreeMap<MeasureId, i32>, InputError> {

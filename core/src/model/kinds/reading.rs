@@ -192,4 +192,7 @@ impl<'b, C> Decode<'b, C> for Reading {
 }
 
 #[cfg(test)]
+pub(crate) use tests::every_type;
+
+#[cfg(test)]
 mod tests;

@@ -32,7 +32,8 @@ impl Fields for TimerStart {
     const KEYS: u64 = 2;
     const ACTION: &'static str = "start a timer";
     const WRITERS: &'static [Role] = &[Role::Client];
-    const CHANGES: Changes = Changes::ByAuthor;
+    // Two devices that stop it must mean the same timer.
+    const CHANGES: Changes = Changes::Never;
     const PLACE: Place = Place::Log;
 
     fn check(&self) -> Result<(), InputError> {

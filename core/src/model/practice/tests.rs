@@ -1,7 +1,9 @@
 //! Practice that counts, and timers that run.
 
 use super::*;
+use crate::model::ids::RecordId;
 use crate::model::kinds::Kind;
+use crate::model::kinds::timer_start::TimerStart;
 use crate::model::testing::{Space, client, day, minutes, per_day, revision, therapist};
 use crate::model::{Content, DayResult, NewMeasure, NewRevision, day_results};
 
@@ -58,6 +60,10 @@ fn start(space: &mut Space, goal: Option<GoalId>) -> RecordId {
 fn running(space: &Space) -> Vec<RunningTimer> {
     let now = Space::stamp(client(), space.clock).at;
     running_timers(&space.plan(), &[space.log()], now)
+}
+
+fn days(space: &Space, goal: Option<GoalId>) -> Vec<PracticeDay> {
+    practice_days(&space.plan(), &[space.log()], goal, &(day(1)..=day(31)))
 }
 
 fn stop(space: &mut Space, timer: RecordId, minutes: Option<u16>) -> Result<(), InputError> {
@@ -140,6 +146,75 @@ fn a_timer_runs_on_over_a_restart_and_on_the_other_device() {
     }
     let again = stop(&mut phone, timer, None);
     assert_eq!(again, Err(InputError::UnknownRecord(timer)));
+}
+
+/// Whoever stopped it on the phone, and on the tablet that had not heard of that yet, would have
+/// practised twice.
+#[test]
+fn a_timer_that_two_devices_stop_counts_once() {
+    for is_for_goal in [true, false] {
+        let mut phone = Space::default();
+        let goal = ten_a_day(&mut phone, "min");
+        let timer = start(&mut phone, is_for_goal.then_some(goal));
+        let mut tablet = phone.clone();
+        tablet.device = 1;
+        phone.clock += 11 * MINUTE;
+        stop(&mut phone, timer, None).unwrap();
+        tablet.clock += 12 * MINUTE;
+        stop(&mut tablet, timer, None).unwrap();
+        phone.merge(&tablet);
+        tablet.merge(&phone);
+        for device in [&phone, &tablet] {
+            assert_eq!(running(device), []);
+            let view = device.log().view(&device.plan());
+            assert_eq!(view.left_out, []);
+            let days = days(device, None);
+            assert_eq!((days.len(), days[0].entries), (1, 1));
+            let items = device.log().items(Kind::Reading, &device.plan());
+            if is_for_goal {
+                // The larger correction, as of every entry; people see that there are two.
+                assert_eq!(result(device, goal), (DayResult::Done, Some(12.0)));
+                assert_eq!((days[0].minutes, view.conflicts.len()), (12.0, 1));
+                assert_eq!(items, []);
+            } else {
+                assert_eq!((items.len(), items[0].others.len()), (1, 1));
+                assert!([11.0, 12.0].contains(&days[0].minutes));
+            }
+        }
+        assert_eq!(days(&phone, None), days(&tablet, None));
+    }
+}
+
+/// A person who practised in the morning and in the evening would not see the day as a whole.
+#[test]
+fn a_day_comes_to_the_sum_of_what_was_practised_on_it() {
+    let mut space = Space::default();
+    let goal = ten_a_day(&mut space, "min");
+    practise(&mut space, Some(goal), 4);
+    practise(&mut space, Some(goal), 6);
+    practise(&mut space, None, 20);
+    // The unit of the target is that of an amount without one; steps are no minutes.
+    let check_in = |quantity, unit: Option<&str>, on| NewCheckIn {
+        quantity: Some(quantity),
+        unit: unit.map(Into::into),
+        date: Some(day(on)),
+        goal: unit.is_none().then_some(goal),
+        ..NewCheckIn::new(goal, Outcome::Done)
+    };
+    for said in [check_in(2.5, None, 3), check_in(900.0, Some("count"), 3)] {
+        space.clock += 1;
+        space.put(client(), |p, s| said.record(p, None, s));
+    }
+    let seen = |goal| -> Vec<_> {
+        let days = days(&space, goal).into_iter();
+        days.map(|day| (day.date, day.minutes, day.entries))
+            .collect()
+    };
+    assert_eq!(seen(None), [(day(1), 30.0, 3), (day(3), 2.5, 1)]);
+    assert_eq!(seen(Some(goal)), [(day(1), 10.0, 2), (day(3), 2.5, 1)]);
+    let within = day(2)..=day(2);
+    let none = practice_days(&space.plan(), &[space.log()], None, &within);
+    assert_eq!(none, []);
 }
 
 /// A timer that somebody forgot would claim a day of practice, and one of a clock that is ahead less

@@ -41,7 +41,7 @@ fn contents(space: &Space) -> Vec<Content> {
 }
 
 /// One of every type.
-fn all(space: &mut Space) -> Vec<Reading> {
+pub(crate) fn every_type(space: &mut Space) -> Vec<Reading> {
     let goal = space.goal(client());
     let measure = space.put(client(), |p, s| mood().record(p, s)).into();
     let strategy = CopingStrategy::sample(space);
@@ -83,7 +83,7 @@ fn all(space: &mut Space) -> Vec<Reading> {
 #[test]
 fn every_type_reads_as_it_was_written() {
     let mut space = Space::default();
-    let readings = all(&mut space);
+    let readings = every_type(&mut space);
     for reading in &readings {
         add(&mut space, reading);
     }
