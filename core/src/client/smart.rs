@@ -1,5 +1,7 @@
 //! Goals: what they grow out of, in which order they stand, and how SMART they are.
 
+use chrono::NaiveDate;
+
 use super::cache::log_months;
 use super::goals::{Goals, agree_to_last};
 use super::{PlanId, WaymarkError, space_of};
@@ -86,9 +88,10 @@ impl Goals<'_> {
         let folded = self.0.views.plan(&mut inner.engine, id)?;
         let today = self.0.today(&folded)?;
         let mut confidence = None;
+        let ever = NaiveDate::MIN..=NaiveDate::MAX;
         for month in log_months(&mut inner.engine, id)?.into_iter().rev() {
             let log = self.0.views.log(&mut inner.engine, id, month)?;
-            confidence = goal_rulers(&folded, &[log], goal)?.confidence.newest;
+            confidence = goal_rulers(&folded, &[log], goal, &ever)?.confidence.newest;
             if confidence.is_some() {
                 break;
             }
