@@ -100,6 +100,7 @@ TYPES = {
     "id": identifier,
     "at": moment,
     "date": day_of,
+    "bstr": lambda value: isinstance(value, bytes),
     "bool": lambda value: isinstance(value, bool),
     "[* id]": links,
     "[* tstr]": lambda value: isinstance(value, list) and all(map(text, value)),
@@ -200,15 +201,34 @@ def together_problem(said: dict) -> None:
     in_range(said.get(4) is None or chosen is not None)
 
 
+def together_order(said: dict) -> None:
+    in_range(1 <= len(said[1]) <= 16 and said[1][-1] != 0)
+
+
+def together_decision(said: dict) -> None:
+    options = len(said.get(2, []))
+    chosen = said.get(4)
+    in_range(all(one is None or one < options for one in (said.get(3), chosen)))
+    in_range(said.get(5) is None or chosen is not None)
+
+
+def together_review(said: dict) -> None:
+    goals = [reviewed[0] for reviewed in said[0]]
+    in_range(len(goals) == len(set(goals)))
+
+
 def together_reason(said: dict) -> None:
     in_range(bool((said.get(1) or "").strip()) or bool(said.get(2, [])))
 
 
 TOGETHER = {
+    18: together_order,
+    19: together_decision,
     20: together_habit,
     24: together_problem,
     30: together_reading,
     32: together_reason,
+    48: together_review,
 }
 
 
@@ -239,6 +259,8 @@ def check(data: bytes) -> dict:
     if day is not None:
         in_range(re.fullmatch(r"[A-Za-z0-9/_+-]{1,64}", day[1]) and abs(day[2]) <= 18 * 60)
     in_range(of is not None or (said is not None and replaces == []))
+    if "one for each" in rule:
+        in_range(of is not None and (said is None or said[0] == of))
     if said is not None:
         check_ranges(said, FIELDS[kind])
         TOGETHER.get(kind, lambda _: None)(said)
@@ -253,6 +275,8 @@ def shown(value, form: str, holds: str, inner: dict):
         return None
     if form == "id":
         return urlsafe_b64encode(value).rstrip(b"=").decode()
+    if form == "bstr":
+        return list(value)
     if form == "[* id]":
         return [shown(part, "id", "", {}) for part in value]
     if form == "at":
