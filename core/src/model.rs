@@ -43,6 +43,8 @@ mod left_out;
 mod log;
 mod logged;
 mod offer;
+#[cfg(feature = "http")]
+mod outlook;
 mod period;
 mod plan;
 mod practice;
@@ -117,6 +119,10 @@ pub use kinds::{Content, Kind};
 pub use left_out::{LeftOut, Reason};
 pub use log::{Log, LogView};
 pub use offer::Offer;
+#[cfg(feature = "http")]
+pub(crate) use outlook::Outlook;
+#[cfg(feature = "http")]
+pub use outlook::PlanDay;
 pub use period::{PeriodView, period_results};
 pub use plan::Plan;
 pub use practice::{
