@@ -46,6 +46,8 @@ mod log;
 mod logged;
 mod offer;
 mod ordering;
+#[cfg(feature = "http")]
+mod outlook;
 mod period;
 mod plan;
 mod practice;
@@ -144,6 +146,10 @@ pub use kinds::{Content, Kind};
 pub use left_out::{LeftOut, Reason};
 pub use log::{Log, LogView};
 pub use offer::Offer;
+#[cfg(feature = "http")]
+pub(crate) use outlook::Outlook;
+#[cfg(feature = "http")]
+pub use outlook::PlanDay;
 pub use period::{PeriodView, period_results};
 pub use plan::Plan;
 pub use practice::{

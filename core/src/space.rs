@@ -50,6 +50,7 @@ mod rewind;
 mod standing;
 mod start;
 mod state;
+mod summary;
 mod twice;
 mod wanted;
 mod wishes;
@@ -96,6 +97,8 @@ pub(crate) use self::standing::ONE_SUPPORTER;
 use self::start::Start;
 pub use self::start::{Next, Offer, StartFault, Turn};
 pub(crate) use self::state::SpaceState;
+#[cfg(feature = "http")]
+pub(crate) use self::summary::{SUMMARIES, key as summary_key};
 pub use self::wanted::{NotDone, Unfulfilled, Wanted};
 pub use self::wishes::{Drafted, devices_of};
 use crate::crypto::{EpochKey, MembershipKeys};

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use waymark_core::client::{PlanId, WaymarkError};
+use waymark_core::client::{PlanId, PlanSummary, WaymarkError};
 use waymark_core::membership::SpaceKind;
 
 use crate::session::Session;
@@ -51,6 +51,15 @@ impl People {
     /// `locked`.
     pub fn plans(&self) -> Result<Vec<PlanId>, WaymarkError> {
         self.0.call(|c| Ok(c.people().plans()))
+    }
+
+    /// Every plan with what it asks for today, in the order in which this device came to know them:
+    /// for whoever looks after many. It reads no plan that has not changed since the last time.
+    ///
+    /// # Errors
+    /// `locked`, or the storage's.
+    pub fn summaries(&self) -> Result<Vec<PlanSummary>, WaymarkError> {
+        self.0.call(|c| c.people().summaries())
     }
 
     /// The spaces of a kind that this device is in or was welcomed to, oldest first.

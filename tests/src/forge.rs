@@ -1,17 +1,41 @@
 //! Entries that no device of ours would make, with or without a member's keys.
 
+use waymark_core::client::PlanId;
 use waymark_core::crypto::{MembershipKeys, seal};
 use waymark_core::driver::SystemEntropy;
+use waymark_core::gate::DocumentName;
 use waymark_core::membership::{KeySet, NewMember, Signer, Steps};
+use waymark_core::model::DocumentKey;
 use waymark_core::space::Space;
 use waymark_core::store::{Store, Table, Transaction};
 use waymark_wire::chain::{ChainTag, Position};
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::entry::{Entry, Header, Kind};
-use waymark_wire::ids::DeviceNumber;
+use waymark_wire::ids::{DeviceNumber, SpaceId};
 use waymark_wire::membership::{Core, MembershipBody};
 use waymark_wire::padding;
 use waymark_wire::signature::SigningKey;
+
+use crate::Device;
+
+/// Puts a record into a document of a plan below the facade, as no app of today could.
+///
+/// # Panics
+/// Where the device has no such plan.
+pub fn put_record(device: &mut Device, plan: PlanId, key: DocumentKey, bytes: &[u8]) {
+    let name = DocumentName {
+        kind: u16::from(key.kind.code()),
+        part: key.part,
+    };
+    device.inside(|engine| {
+        let plan = engine.space_mut(&SpaceId(plan.0));
+        let (space, store, _) = plan.expect("the plan");
+        let edited = space.edit(store, name, |document| {
+            Ok(document.put_record(bytes)?.into_iter().collect())
+        });
+        assert!(edited.expect("an edit"), "it is there already");
+    });
+}
 
 /// A batch of `text`, sealed under the space's key, that `signer` signs as `device`.
 #[must_use]

@@ -6,33 +6,16 @@
 )]
 
 use chrono::{DateTime, TimeDelta, Utc};
-use waymark_core::client::PlanId;
-use waymark_core::gate::DocumentName;
 use waymark_core::model::{
     DocumentKey, GoalId, Log, NewCheckIn, NewRecord, Outcome, PersonTag, Plan, Rating, Reason,
     Stamp,
 };
 use waymark_core::role::Role;
+use waymark_tests::forge::put_record;
 use waymark_tests::story::{
     assert_same, assert_settled, goal, log, measure, meet, notes, readers, settle, status, sync,
 };
 use waymark_tests::{Device, TestRelay, begin, hand_over, link_phone, link_therapist};
-use waymark_wire::ids::SpaceId;
-
-/// Puts a record into a plan's document below the facade, as no app could.
-fn write_below(device: &mut Device, plan: PlanId, key: DocumentKey, bytes: &[u8]) {
-    let name = DocumentName {
-        kind: u16::from(key.kind.code()),
-        part: key.part,
-    };
-    device.inside(|engine| {
-        let (space, store, _) = engine.space_mut(&SpaceId(plan.0)).unwrap();
-        let edited = space.edit(store, name, |document| {
-            Ok(document.put_record(bytes)?.into_iter().collect())
-        });
-        assert!(edited.unwrap());
-    });
-}
 
 /// The client's own people and others: a list that everybody can look at, at any time.
 #[tokio::test(flavor = "multi_thread")]
@@ -120,13 +103,13 @@ async fn records_that_break_a_role_a_range_or_a_version_are_left_out_alike_every
     let mut tablet = link_therapist(&phone, plan).await;
     let at = DateTime::from_timestamp(1_777_636_800, 0).unwrap();
     let out_of_role = crafted(goal, at);
-    write_below(&mut tablet, plan, out_of_role.document, &out_of_role.bytes);
+    put_record(&mut tablet, plan, out_of_role.document, &out_of_role.bytes);
     // The same kind of record from the client's own phone counts.
     let fine = crafted(goal, at + TimeDelta::minutes(1));
-    write_below(&mut phone, plan, fine.document, &fine.bytes);
+    put_record(&mut phone, plan, fine.document, &fine.bytes);
     // Kind 900, at an instant.
     let unknown = [0xa2, 0, 0x19, 0x03, 0x84, 1, 0x1a, 0x6a, 0, 0, 0];
-    write_below(&mut phone, plan, DocumentKey::PLAN, &unknown);
+    put_record(&mut phone, plan, DocumentKey::PLAN, &unknown);
     // A rating that its measure does not have: 150 of 200, made 250.
     let rated = NewCheckIn {
         ratings: vec![Rating {
@@ -147,7 +130,7 @@ async fn records_that_break_a_role_a_range_or_a_version_are_left_out_alike_every
         .position(|two| two == [0x18, 150])
         .unwrap();
     out_of_range[at + 1] = 250;
-    write_below(&mut phone, plan, out_of_role.document, &out_of_range);
+    put_record(&mut phone, plan, out_of_role.document, &out_of_range);
 
     let second = link_phone(&phone).await;
     meet(&[&tablet, &phone, &second]).await;

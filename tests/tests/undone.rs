@@ -8,14 +8,13 @@
 
 use chrono::NaiveDate;
 use waymark_core::client::PlanId;
-use waymark_core::gate::DocumentName;
 use waymark_core::model::{
-    GoalId, LifecycleStatus, NewCheckIn, NewRevision, NewStatus, Outcome, PlanView, Reason,
-    RevisionState, TextId, Verdict,
+    DocumentKey, GoalId, LifecycleStatus, NewCheckIn, NewRevision, NewStatus, Outcome, PlanView,
+    Reason, RevisionState, TextId, Verdict,
 };
+use waymark_tests::forge::put_record;
 use waymark_tests::story::{assert_same, assert_settled, goal, log, meet, notes, readers, settle};
 use waymark_tests::{Device, TestRelay, begin, hand_over, link_phone, link_therapist};
-use waymark_wire::ids::SpaceId;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 const NOTE: &str = "Call Ada. Breathe.";
@@ -58,18 +57,6 @@ async fn link_desk(tablet: &Device, relay: &TestRelay) -> Device {
     tablet.client().people().add_own_device(&card).unwrap();
     hand_over(tablet, &desk, &card).await;
     desk
-}
-
-/// Puts a record below the facade, as no app could.
-fn write_below(device: &mut Device, plan: PlanId, bytes: &[u8]) {
-    let name = DocumentName { kind: 1, part: 0 };
-    device.inside(|engine| {
-        let (space, store, _) = engine.space_mut(&SpaceId(plan.0)).unwrap();
-        let put = space.edit(store, name, |document| {
-            Ok(document.put_record(bytes)?.into_iter().collect())
-        });
-        assert!(put.unwrap());
-    });
 }
 
 /// A plan that the client, both the client's phones and a therapist with two devices share, and what
@@ -213,7 +200,8 @@ async fn what_a_flooding_tablet_wrote_is_undone_for_everybody_and_comes_back() {
     );
     assert_eq!(refused.unwrap_err().code(), "not_allowed");
     // A goal, at an instant.
-    write_below(&mut all.tablet, plan, &[0xa2, 0, 2, 1, 0x1a, 0x6a, 0, 0, 0]);
+    let bytes = [0xa2, 0, 2, 1, 0x1a, 0x6a, 0, 0, 0];
+    put_record(&mut all.tablet, plan, DocumentKey::PLAN, &bytes);
     // The other device of the same person goes on, and so does who edits what is shown.
     let _ = goal(&all.desk, plan, "stretch");
     splice(&all.phone, plan, text, 3, 0, "Ring");

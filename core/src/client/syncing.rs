@@ -25,6 +25,7 @@ impl Sync<'_> {
             synced = self.0.driver.sync().await;
         }
         self.0.remember_synced();
+        self.0.keep_summaries();
         Ok(synced?)
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
 
-use super::{SpaceError, damaged, keys};
+use super::{SpaceError, damaged, keys, summary};
 use crate::gate::{ActorId, Document, DocumentName, PlainChange, StoredChange};
 use crate::store::{self, Store, Table, Transaction};
 
@@ -100,6 +100,7 @@ impl Documents {
         transaction: &mut Transaction,
         space: u32,
     ) -> Result<Self, SpaceError> {
+        summary::outdate(transaction, space);
         let sifted = store.sift(Table::Document, &keys::space(space))?;
         let is_readable = |(key, value): &store::Row| {
             key.len() == keys::space(space).len()
@@ -176,6 +177,7 @@ impl Documents {
         };
         slot.loaded = None;
         (slot.least, slot.rows) = (0, 0);
+        summary::outdate(transaction, self.space);
         let key = keys::document(self.space, slot.number);
         transaction
             .delete_prefix(Table::Change, key.clone())
@@ -236,6 +238,7 @@ impl Documents {
             .delete_prefix(Table::Change, key.clone())
             .delete_prefix(Table::Outbox, keys::unsent_of(self.space, number))
             .put(Table::Snapshot, key, codec::encode(&row));
+        summary::outdate(transaction, self.space);
         self.write_local(transaction, name, changes);
         Some(number)
     }
@@ -270,6 +273,7 @@ impl Documents {
             .delete_prefix(Table::Change, key.clone())
             .delete_prefix(Table::Outbox, keys::unsent_of(self.space, slot.number))
             .put(Table::Snapshot, key, codec::encode(&row));
+        summary::outdate(transaction, self.space);
         self.write_local(transaction, name, unsent);
         Ok(())
     }
@@ -354,6 +358,7 @@ impl Documents {
         let row = loaded.next_row;
         let key = keys::change(self.space, slot.number, row);
         transaction.put(Table::Change, key, pack(changes));
+        summary::outdate(transaction, self.space);
         loaded.next_row += 1;
         loaded.rows += 1;
         slot.rows = loaded.next_row;

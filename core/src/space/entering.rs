@@ -115,6 +115,7 @@ impl Space {
                 transaction.delete_prefix(table, keys::space(number));
             }
         }
+        super::summary::outdate(transaction, number);
     }
 
     /// Prepares for a space that this device was welcomed to: nothing of it is known yet.
