@@ -42,6 +42,7 @@ mod kinds;
 mod left_out;
 mod log;
 mod logged;
+mod observed;
 mod offer;
 mod period;
 mod plan;
@@ -92,6 +93,7 @@ pub use kinds::message::Message;
 pub use kinds::milestone::Milestone;
 pub use kinds::milestone_reached::MilestoneReached;
 pub use kinds::note::{NewNote, NoteView};
+pub use kinds::observance::{Observance, YearlyDay};
 pub use kinds::problem_solving::ProblemSolving;
 #[cfg(feature = "http")]
 pub(crate) use kinds::provenance::copies_in;

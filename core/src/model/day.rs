@@ -140,7 +140,9 @@ pub(crate) fn day(
         .and_then(StoredTarget::aim)
         .filter(|aim| aim.period == Period::Day);
     let schedule = judged_by.and_then(|id| plan.stored_schedule(id)?.view().ok());
-    let meant = schedule.map_or(DayPlan::NotScheduled, |schedule| schedule.plan_of(date));
+    let meant = schedule.map_or(DayPlan::NotScheduled, |schedule| {
+        plan.day_plan(&schedule, date)
+    });
     let sum = sum(target, entries);
     DayView {
         date,

@@ -35,6 +35,7 @@ pub(crate) mod message;
 pub(crate) mod milestone;
 pub(crate) mod milestone_reached;
 pub(crate) mod note;
+pub(crate) mod observance;
 pub(crate) mod problem_solving;
 pub(crate) mod provenance;
 pub(crate) mod reading;
@@ -346,6 +347,8 @@ kinds! {
         31 TimerStart timer_start::TimerStart as ATimerStart,
         /// Why a check-in mattered.
         32 CheckInReason check_in_reason::CheckInReason as ACheckInReason,
+        /// Days that the client observes.
+        34 Observance observance::Observance as AnObservance,
         /// A point on the way to a goal.
         40 Milestone milestone::Milestone as AMilestone,
         /// A milestone that was reached.
@@ -430,6 +433,7 @@ mod tests {
                 (30, Kind::Reading),
                 (31, Kind::TimerStart),
                 (32, Kind::CheckInReason),
+                (34, Kind::Observance),
                 (40, Kind::Milestone),
                 (41, Kind::MilestoneReached),
                 (42, Kind::Win),

@@ -23,6 +23,7 @@ use crate::model::kinds::target::StoredTarget;
 use crate::model::kinds::verdict::VerdictRecord;
 use crate::model::kinds::withdrawal::NewWithdrawal;
 use crate::model::left_out::LeftOut;
+use crate::model::observed::Observed;
 use crate::model::record::SourceRecord;
 use crate::model::records::{Entry, Records};
 use crate::model::say::TherapistsSay;
@@ -41,6 +42,7 @@ pub struct Plan {
     goals: BTreeMap<GoalId, GoalState>,
     measures: BTreeMap<MeasureId, MeasureState>,
     settings: SettingsView,
+    observed: Observed,
     undone: Undone,
 }
 
@@ -71,6 +73,7 @@ impl Plan {
             goals: goals(&records, &therapists),
             measures: measures(&records),
             settings: settings::view(&records),
+            observed: Observed::of(&records),
             records,
             undone,
         }
@@ -306,6 +309,11 @@ impl Plan {
             .filter(|_| stamp.role != Role::Client);
         let zone = zone(known.unwrap_or(&stamp.time_zone))?;
         Ok(local_date(stamp.at, zone, self.settings.cut_off_hour))
+    }
+
+    /// The days that the client observes.
+    pub(crate) const fn observed(&self) -> &Observed {
+        &self.observed
     }
 
     /// The records.
