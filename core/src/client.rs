@@ -62,6 +62,7 @@ mod templates;
 mod texts;
 mod undoing;
 mod write;
+mod zones;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -99,6 +100,7 @@ pub use self::status::{Diagnostics, Status};
 pub use self::syncing::{LiveSync, Sync};
 pub use self::texts::{TextRestored, Texts};
 pub use self::undoing::UndoneDevice;
+use self::zones::Here;
 use crate::crypto::{Entropy, SeededEntropy};
 use crate::driver::{Clock, Driver, Http, Shared, SystemClock, SystemEntropy};
 use crate::engine::Engine;
@@ -113,7 +115,8 @@ pub struct Config {
     pub directory: PathBuf,
     /// The relay that spaces created here are served by.
     pub relay: RelayAddress,
-    /// The device's time zone, an IANA name such as `Europe/Berlin`.
+    /// The device's time zone as it opens, an IANA name such as `Europe/Berlin`. Journeys go on with
+    /// [`Client::set_time_zone`].
     pub time_zone: String,
     /// Certificates to trust beside the web's own, in DER.
     pub roots: Vec<Vec<u8>>,
@@ -148,6 +151,7 @@ pub(crate) struct Inner {
     driver: Driver,
     views: Views,
     clock: Arc<dyn Clock>,
+    here: Here,
     config: Config,
 }
 
@@ -219,7 +223,7 @@ impl Client {
         clock: Arc<dyn Clock>,
         http: Http,
     ) -> Result<Self, WaymarkError> {
-        crate::model::zone(&config.time_zone)?;
+        let here = Here::new(crate::model::zone(&config.time_zone)?);
         if !config.relay.is_plain() {
             let why = "the relay's address is http or https, a host and perhaps a port";
             return Err(WaymarkError::invalid(why));
@@ -232,8 +236,10 @@ impl Client {
             driver,
             views: Views::default(),
             clock,
+            here,
             config,
         };
+        inner.arrive();
         Ok(Self {
             inner: Arc::new(inner),
         })

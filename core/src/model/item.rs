@@ -57,7 +57,7 @@ pub(crate) trait Fields:
     /// Whether it is about the plan as a whole, and so is copied with any part of it.
     const OF_PLAN: bool = false;
     /// Whether what several devices find by themselves is one and the same: its bytes then say
-    /// neither who wrote it nor when.
+    /// neither who wrote it, nor when or where.
     const TWINS: bool = false;
 
     /// The ranges that it must obey by itself, when it is written and when it is read.

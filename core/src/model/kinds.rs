@@ -25,6 +25,7 @@ pub(crate) mod check_in;
 pub(crate) mod check_in_reason;
 pub(crate) mod circumstance;
 pub(crate) mod coping_strategy;
+pub(crate) mod excuse;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
 pub(crate) mod grant;
@@ -349,6 +350,8 @@ kinds! {
         32 CheckInReason check_in_reason::CheckInReason as ACheckInReason,
         /// Days that the client observes.
         34 Observance observance::Observance as AnObservance,
+        /// A day that asks nothing.
+        35 Excuse excuse::Excuse as AnExcuse,
         /// A point on the way to a goal.
         40 Milestone milestone::Milestone as AMilestone,
         /// A milestone that was reached.
@@ -434,6 +437,7 @@ mod tests {
                 (31, Kind::TimerStart),
                 (32, Kind::CheckInReason),
                 (34, Kind::Observance),
+                (35, Kind::Excuse),
                 (40, Kind::Milestone),
                 (41, Kind::MilestoneReached),
                 (42, Kind::Win),

@@ -143,6 +143,7 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         | Kind::TimerStart
         | Kind::CheckInReason
         | Kind::Observance
+        | Kind::Excuse
         | Kind::SelfCompassion
         | Kind::Win => item(kind, space, CLIENT),
     }
