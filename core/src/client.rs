@@ -21,6 +21,7 @@
 //! - [`Client::check_ins`]: check-ins, days.
 //! - [`Client::texts`]: notes that people edit together.
 //! - [`Client::habits`]: the order of a day.
+//! - [`Client::reminders`]: which reminders come next.
 //! - [`Client::people`]: who shares what: cards, devices, members.
 //! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
 //! - [`Client::held`]: what was held back.
@@ -51,6 +52,7 @@ mod people;
 mod plan_id;
 mod progress;
 mod recovery;
+mod reminders;
 mod repair;
 #[cfg(feature = "simulation")]
 mod simulated;
@@ -95,6 +97,7 @@ pub use self::people::{KeyHolder, MemberView, People};
 pub use self::plan_id::PlanId;
 pub use self::progress::Progress;
 pub use self::recovery::RecoveryState;
+pub use self::reminders::Reminders;
 pub use self::repair::{RepairView, SalvageView, TableView};
 pub use self::status::{Diagnostics, Status};
 pub use self::syncing::{LiveSync, Sync};
@@ -297,6 +300,12 @@ impl Client {
     #[must_use]
     pub fn habits(&self) -> Habits<'_> {
         Habits(&self.inner)
+    }
+
+    /// Which reminders come next.
+    #[must_use]
+    pub fn reminders(&self) -> Reminders<'_> {
+        Reminders(&self.inner)
     }
 
     /// Having something forgotten.

@@ -53,6 +53,7 @@ mod quantity;
 mod readings;
 mod record;
 mod records;
+mod reminding;
 mod say;
 mod series;
 mod short_days;
@@ -104,6 +105,7 @@ pub use kinds::reading::{
     CopingReading, EmotionReading, ExerciseReading, OutcomeReading, PracticeReading, Reading,
     ReadingOf, Ruler, RulerReading, SleepFigures, SleepReading,
 };
+pub use kinds::reminder::{Reminder, ReminderText};
 pub use kinds::revision::NewRevision;
 pub use kinds::schedule::{Pause, Schedule, SchedulePattern};
 pub use kinds::self_compassion::SelfCompassion;
@@ -133,8 +135,9 @@ pub use readings::{ReadingView, readings};
 pub(crate) use record::claimed_at;
 pub use record::{Author, Put, RECORD_LIMIT, SourceRecord};
 pub(crate) use record::{kind_number, spoken_of};
+pub use reminding::{NextReminder, REMINDER_LIMIT, next_reminders};
 pub use series::{GoalRulers, RulerPoint, RulerSeries, goal_rulers};
-pub use short_days::{Stay, short_days};
+pub use short_days::{Stay, has_short_days, short_days};
 pub use stacking::{HabitCycle, HabitStack, RoutineStep, RoutineView};
 pub use text::{LABEL_LIMIT, LINK_LIMIT, NOTE_LIMIT, STATEMENT_LIMIT};
 pub use time::{instant_of, local_date, zone};

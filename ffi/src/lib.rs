@@ -4,7 +4,7 @@
 //!   [`KeyProvider`].
 //! - [`Goals`], [`CheckIns`], [`Items`], [`Texts`]: what people write;
 //!   [`Progress`]: how it goes. [`People`], [`Invitations`]: who reads it.
-//! - [`Goals`], [`CheckIns`], [`Items`], [`Habits`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
+//! - [`Goals`], [`CheckIns`], [`Items`], [`Habits`], [`Reminders`], [`Texts`]: what people write. [`People`], [`Invitations`]: who reads it.
 //! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
@@ -33,6 +33,7 @@ mod members;
 mod people;
 mod progress;
 mod recovery;
+mod reminders;
 mod runtime;
 mod session;
 mod texts;
@@ -54,6 +55,7 @@ pub use self::listening::{ChangeListener, ListenerError, Subscription};
 pub use self::live::LiveSync;
 pub use self::people::People;
 pub use self::progress::Progress;
+pub use self::reminders::{Reminders, reminder_key};
 pub use self::texts::Texts;
 pub use self::waymark::{Waymark, remove_damaged, salvage, version};
 

@@ -9,7 +9,7 @@ use waymark_wire::ids::SpaceId;
 
 use super::{Client, Inner, WaymarkError};
 use crate::membership::SpaceKind;
-use crate::model::{DocumentKey, NewRecord, Stay, zone};
+use crate::model::{DocumentKey, NewRecord, Stay, has_short_days, zone};
 use crate::role::Role;
 use crate::space::Space;
 use crate::store::{Store, StoreError, Table, Transaction};
@@ -41,7 +41,7 @@ impl Here {
 
 impl Client {
     /// Says that the device is in another time zone, an IANA name: what is written from now on is
-    /// stamped with it. Call it when the system says so; at the
+    /// stamped with it, and reminders follow its wall clock. Call it when the system says so; at the
     /// next start the configuration says it.
     ///
     /// A local date that lasts less than twelve hours on the client's device is excused for every goal
@@ -118,6 +118,9 @@ impl Inner {
             let plans: Vec<SpaceId> = plans.map(Space::id).collect();
             (kept(engine.store.as_ref())?, plans)
         };
+        if !has_short_days(&stays, self.now()) {
+            return Ok(());
+        }
         // What is wrong with one plan keeps no other from it.
         let excused = plans.into_iter().map(|id| self.excuse_in(id, &stays));
         excused.fold(Ok(()), Result::and)
@@ -177,7 +180,7 @@ mod tests {
     use crate::driver::Clock;
     use crate::model::{
         Content, DayResult, Excuse, ExcuseReason, GoalId, Kind, LifecycleStatus, NewCheckIn,
-        NewGoal, NewRevision, NewStatus, Outcome, Schedule,
+        NewGoal, NewRevision, NewStatus, Outcome, Reminder, ReminderText, Schedule,
     };
     use crate::store::MemoryDisk;
     use crate::sync::Timestamp;
@@ -351,5 +354,35 @@ mod tests {
         assert_eq!(refused.code(), "invalid_input");
         assert_eq!(client.set_time_zone("Pacific/Auckland"), Ok(()));
         assert_eq!(client.inner.zone(), Tz::Pacific__Auckland);
+    }
+
+    /// A traveller would be woken at home's morning.
+    #[test]
+    fn reminders_follow_the_zone_that_the_device_is_in() {
+        let (phone, client, plan, goal) = Phone::in_honolulu();
+        let reminder = Reminder {
+            about: Some(goal.record()),
+            minute: 9 * 60,
+            weekdays: Vec::new(),
+            text: ReminderText::Moment,
+            is_on: true,
+        };
+        client.items().add(plan, reminder).unwrap();
+        let next = |until| {
+            let next = client.reminders().next(plan, utc(until), 64).unwrap();
+            let told = next
+                .iter()
+                .map(|next| next.at.format("%dT%H:%MZ").to_string());
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(next("2026-05-03T20:00:00Z"), ["02T19:00Z", "03T19:00Z"]);
+        phone.turn("2026-05-11T07:00:00Z");
+        client.set_time_zone("Pacific/Auckland").unwrap();
+        // Nine in the morning of the 12th and 13th there; the 11th is excused.
+        assert_eq!(next("2026-05-13T00:00:00Z"), ["11T21:00Z", "12T21:00Z"]);
+        let refused = client
+            .reminders()
+            .next(plan, utc("2026-05-13T00:00:00Z"), 65);
+        assert_eq!(refused.unwrap_err().code(), "invalid_input");
     }
 }

@@ -40,6 +40,7 @@ pub(crate) mod observance;
 pub(crate) mod problem_solving;
 pub(crate) mod provenance;
 pub(crate) mod reading;
+pub(crate) mod reminder;
 pub(crate) mod revision;
 pub(crate) mod schedule;
 pub(crate) mod self_compassion;
@@ -348,6 +349,8 @@ kinds! {
         31 TimerStart timer_start::TimerStart as ATimerStart,
         /// Why a check-in mattered.
         32 CheckInReason check_in_reason::CheckInReason as ACheckInReason,
+        /// When to be reminded.
+        33 Reminder reminder::Reminder as AReminder,
         /// Days that the client observes.
         34 Observance observance::Observance as AnObservance,
         /// A day that asks nothing.
@@ -436,6 +439,7 @@ mod tests {
                 (30, Kind::Reading),
                 (31, Kind::TimerStart),
                 (32, Kind::CheckInReason),
+                (33, Kind::Reminder),
                 (34, Kind::Observance),
                 (35, Kind::Excuse),
                 (40, Kind::Milestone),

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, NaiveTime, Offset, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 
-use crate::model::time::{local_date, next_day, write_instant};
+use crate::model::time::{CUT_OFF_LIMIT, local_date, next_day, write_instant};
 
 /// A date that lasted less is excused.
 const SHORTEST: TimeDelta = TimeDelta::hours(12);
@@ -75,6 +75,12 @@ pub fn short_days(stays: &[Stay], now: DateTime<Utc>, cut_off_hour: u8) -> Vec<N
         next = next_day(date);
     }
     short
+}
+
+/// Whether there is a short day at any hour at which a plan lets a day begin: without one no plan needs
+/// to be asked.
+pub fn has_short_days(stays: &[Stay], now: DateTime<Utc>) -> bool {
+    (0..=CUT_OFF_LIMIT).any(|hour| !short_days(stays, now, hour).is_empty())
 }
 
 /// The end of the local date that an instant lies in, or an earlier one at which the clocks change.
@@ -168,6 +174,8 @@ mod tests {
         }
         // With one that begins at eight it lasted 13 hours.
         assert!(short(&journey, "2026-05-20T00:00:00Z", 8).is_empty());
+        assert!(has_short_days(&journey, utc("2026-05-20T00:00:00Z")));
+        assert!(!has_short_days(&journey, utc("2026-05-10T00:00:00Z")));
     }
 
     /// Who lands early in the day has lost most of the one before.
