@@ -25,6 +25,7 @@
 //! - [`Client::milestones`]: what was reached, what is looked forward to, how it is celebrated.
 //! - [`Client::reviews`]: reviews, sessions and homework.
 //! - [`Client::messages`]: messages and comments, and how far they have come.
+//! - [`Client::reminders`]: which reminders come next.
 //! - [`Client::people`]: who shares what: cards, devices, members.
 //! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
 //! - [`Client::held`]: what was held back.
@@ -60,6 +61,7 @@ mod practice;
 mod progress;
 mod readings;
 mod recovery;
+mod reminders;
 mod repair;
 mod reviews;
 #[cfg(feature = "simulation")]
@@ -77,6 +79,7 @@ mod texts;
 mod undoing;
 mod values;
 mod write;
+mod zones;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -113,6 +116,7 @@ pub use self::practice::Practice;
 pub use self::progress::Progress;
 pub use self::readings::Readings;
 pub use self::recovery::RecoveryState;
+pub use self::reminders::Reminders;
 pub use self::repair::{RepairView, SalvageView, TableView};
 pub use self::reviews::Reviews;
 pub use self::status::{Diagnostics, Status};
@@ -120,6 +124,7 @@ pub use self::summaries::PlanSummary;
 pub use self::syncing::{LiveSync, Sync};
 pub use self::texts::{TextRestored, Texts};
 pub use self::undoing::UndoneDevice;
+use self::zones::Here;
 use crate::crypto::{Entropy, SeededEntropy};
 use crate::driver::{Clock, Driver, Http, Shared, SystemClock, SystemEntropy};
 use crate::engine::Engine;
@@ -134,7 +139,8 @@ pub struct Config {
     pub directory: PathBuf,
     /// The relay that spaces created here are served by.
     pub relay: RelayAddress,
-    /// The device's time zone, an IANA name such as `Europe/Berlin`.
+    /// The device's time zone as it opens, an IANA name such as `Europe/Berlin`. Journeys go on with
+    /// [`Client::set_time_zone`].
     pub time_zone: String,
     /// Certificates to trust beside the web's own, in DER.
     pub roots: Vec<Vec<u8>>,
@@ -169,6 +175,7 @@ pub(crate) struct Inner {
     driver: Driver,
     views: Views,
     clock: Arc<dyn Clock>,
+    here: Here,
     config: Config,
 }
 
@@ -240,7 +247,7 @@ impl Client {
         clock: Arc<dyn Clock>,
         http: Http,
     ) -> Result<Self, WaymarkError> {
-        crate::model::zone(&config.time_zone)?;
+        let here = Here::new(crate::model::zone(&config.time_zone)?);
         if !config.relay.is_plain() {
             let why = "the relay's address is http or https, a host and perhaps a port";
             return Err(WaymarkError::invalid(why));
@@ -253,8 +260,10 @@ impl Client {
             driver,
             views: Views::default(),
             clock,
+            here,
             config,
         };
+        inner.arrive();
         Ok(Self {
             inner: Arc::new(inner),
         })
@@ -342,6 +351,12 @@ impl Client {
     #[must_use]
     pub fn messages(&self) -> Messages<'_> {
         Messages(&self.inner)
+    }
+
+    /// Which reminders come next.
+    #[must_use]
+    pub fn reminders(&self) -> Reminders<'_> {
+        Reminders(&self.inner)
     }
 
     /// Having something forgotten.

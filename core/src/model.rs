@@ -44,6 +44,7 @@ mod kinds;
 mod left_out;
 mod log;
 mod logged;
+mod observed;
 mod offer;
 mod ordering;
 #[cfg(feature = "http")]
@@ -58,10 +59,12 @@ pub(crate) mod reached;
 mod readings;
 mod record;
 mod records;
+mod reminding;
 mod reviews;
 mod say;
 mod series;
 mod sessions;
+mod short_days;
 mod smart;
 mod stacking;
 mod text;
@@ -102,6 +105,7 @@ pub use kinds::circumstance::Circumstance;
 pub use kinds::comment::Comment;
 pub use kinds::coping_strategy::CopingStrategy;
 pub use kinds::decision::{DecidedBy, Decision, DecisionOption};
+pub use kinds::excuse::{Excuse, ExcuseReason};
 pub use kinds::goal::NewGoal;
 pub use kinds::goal_order::GoalOrder;
 pub use kinds::goal_profile::{GoalProfile, GoalScope};
@@ -115,6 +119,7 @@ pub use kinds::messages_read::MessagesRead;
 pub use kinds::milestone::Milestone;
 pub use kinds::milestone_reached::MilestoneReached;
 pub use kinds::note::{NewNote, NoteView};
+pub use kinds::observance::{Observance, YearlyDay};
 pub use kinds::problem_solving::ProblemSolving;
 #[cfg(feature = "http")]
 pub(crate) use kinds::provenance::copies_in;
@@ -124,6 +129,7 @@ pub use kinds::reading::{
     CopingReading, EmotionReading, ExerciseReading, OutcomeReading, PracticeReading, Reading,
     ReadingOf, Ruler, RulerReading, SleepFigures, SleepReading,
 };
+pub use kinds::reminder::{Reminder, ReminderText};
 pub use kinds::review::{Review, ReviewDecision, ReviewedGoal};
 pub use kinds::revision::NewRevision;
 pub use kinds::reward::{Reward, RewardKind};
@@ -164,9 +170,11 @@ pub use record::{Author, Put, RECORD_LIMIT, SourceRecord};
 #[cfg(feature = "http")]
 pub(crate) use record::{claimed_at, is_timeless};
 pub(crate) use record::{kind_number, spoken_of};
+pub use reminding::{NextReminder, REMINDER_LIMIT, next_reminders};
 pub use reviews::{ReviewDue, ReviewView};
 pub use series::{GoalRulers, RulerPoint, RulerSeries, goal_rulers};
 pub use sessions::{AgendaView, HomeworkView, SessionView};
+pub use short_days::{Stay, has_short_days, short_days};
 pub use smart::{SmartIssue, SmartReport, smart};
 pub use stacking::{HabitCycle, HabitStack, RoutineStep, RoutineView};
 pub use text::{LABEL_LIMIT, LINK_LIMIT, NOTE_LIMIT, STATEMENT_LIMIT};

@@ -9,7 +9,7 @@ pub struct WaymarkConfig {
     pub directory: String,
     /// The address of the relay that plans created here are served by: scheme, host and port.
     pub relay: String,
-    /// The device's time zone, an IANA name such as `Europe/Berlin`.
+    /// The device's time zone as it opens, an IANA name such as `Europe/Berlin`.
     pub time_zone: String,
     /// Certificates to trust beside the web's own, in DER.
     #[uniffi(default)]

@@ -3,7 +3,7 @@
 //! - [`Waymark`]: one device of one person. It is opened with a [`WaymarkConfig`] and the app's
 //!   [`KeyProvider`].
 //! - [`Goals`], [`CheckIns`], [`Items`], [`Practice`], [`Texts`]: what people write;
-//!   [`Habits`], [`Readings`], [`Progress`], [`Milestones`]: what follows from it.
+//!   [`Habits`], [`Reminders`], [`Readings`], [`Progress`], [`Milestones`]: what follows from it.
 //! - [`Reviews`], [`Messages`]: looking at goals together, and what people say to each other.
 //! - [`People`], [`Invitations`]: who reads it.
 //! - [`Forgetting`]: what everybody is asked to forget.
@@ -38,6 +38,7 @@ mod practice;
 mod progress;
 mod readings;
 mod recovery;
+mod reminders;
 mod reviews;
 mod runtime;
 mod session;
@@ -65,6 +66,7 @@ pub use self::people::People;
 pub use self::practice::Practice;
 pub use self::progress::Progress;
 pub use self::readings::Readings;
+pub use self::reminders::{Reminders, reminder_key};
 pub use self::reviews::Reviews;
 pub use self::texts::Texts;
 pub use self::waymark::{Waymark, remove_damaged, salvage, version};

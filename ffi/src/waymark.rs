@@ -11,8 +11,8 @@ use crate::listening::Listeners;
 use crate::session::Session;
 use crate::{
     ChangeListener, CheckIns, Forgetting, Goals, Habits, Held, Invitations, Items, KeyProvider,
-    LiveSync, Messages, Milestones, People, Practice, Progress, Readings, Reviews, Subscription,
-    Texts, WaymarkConfig,
+    LiveSync, Messages, Milestones, People, Practice, Progress, Readings, Reminders, Reviews,
+    Subscription, Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -92,6 +92,25 @@ impl Waymark {
     /// Messages and comments, and how far they have come.
     pub fn messages(&self) -> Arc<Messages> {
         Arc::new(Messages(Arc::clone(&self.session)))
+    }
+
+    /// Which reminders come next.
+    pub fn reminders(&self) -> Arc<Reminders> {
+        Arc::new(Reminders(Arc::clone(&self.session)))
+    }
+
+    /// Says that the device is in another time zone, an IANA name: what is written from now on is
+    /// stamped with it, and reminders follow its wall clock. Call it when the system says so
+    /// (`ACTION_TIMEZONE_CHANGED`, `NSSystemTimeZoneDidChange`); at the next start the configuration
+    /// says it.
+    ///
+    /// A local date that lasts less than twelve hours on the client's device is excused for every goal
+    /// of the client's own plans by itself. Removing that excuse takes it back, once and for all devices.
+    ///
+    /// # Errors
+    /// `invalid_input` for an unknown zone, `locked`, or the storage's; nothing is changed then.
+    pub fn set_time_zone(&self, time_zone: &str) -> Result<(), WaymarkError> {
+        self.session.call(|client| client.set_time_zone(time_zone))
     }
 
     /// Who shares what.

@@ -135,6 +135,7 @@ mod tests {
             }],
             entries: Vec::new(),
             judged_by: Some(revision),
+            excuse: None,
         };
         assert_eq!(line(&day, &shown), "Sat 18 Apr ◐ 12/15 min  mood 6.5");
         let silent = DayView {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use serde::Serialize;
+
 use crate::catalogue::Language;
 
 /// The texts of one language.
@@ -10,7 +12,7 @@ use crate::catalogue::Language;
 pub struct Texts(BTreeMap<String, String>);
 
 /// What stands in the place of a name in braces.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct Argument {
     /// The name, without braces.

@@ -239,7 +239,7 @@ impl Inner {
         let settings = plan.settings();
         // A newer app may know more zones; the device's own is known.
         let chosen = settings.time_zone.and_then(|name| zone(&name).ok());
-        let zone = chosen.map_or_else(|| zone(&self.config.time_zone), Ok)?;
+        let zone = chosen.unwrap_or_else(|| self.zone());
         Ok(local_date(self.now(), zone, settings.cut_off_hour))
     }
 }

@@ -16,7 +16,7 @@ use crate::crypto::MembershipKeys;
 use crate::driver::Shares;
 use crate::engine::Engine;
 use crate::membership::{NewMember, SpaceKind};
-use crate::model::{json, zone};
+use crate::model::json;
 use crate::role::Role;
 use crate::space::{Founding, Space, member_keys};
 use crate::store::Transaction;
@@ -183,8 +183,10 @@ impl Inner {
 
     /// Today's date where this device is, in days since 1970-01-01.
     pub(super) fn local_days(&self) -> i32 {
-        let zone = zone(&self.config.time_zone).unwrap_or(chrono_tz::UTC);
-        self.now().with_timezone(&zone).date_naive().to_epoch_days()
+        self.now()
+            .with_timezone(&self.zone())
+            .date_naive()
+            .to_epoch_days()
     }
 
     fn found(

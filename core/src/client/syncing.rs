@@ -95,8 +95,10 @@ impl Inner {
         self.find_everywhere() || ended
     }
 
-    /// Does what the calendar asks for: keys that are old are replaced, invitations end.
+    /// Does what the calendar asks for: keys that are old are replaced, invitations end, days that were
+    /// too short are excused.
     pub(super) fn look_at_the_date(&self) {
+        self.excuse_short_days();
         let today = self.local_days();
         let now = self.clock.now();
         let Shares { engine, machine } = &mut *self.shared.lock();

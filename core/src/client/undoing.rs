@@ -19,7 +19,7 @@ use crate::gate::{ActorId, RecordView};
 use crate::membership::Book;
 use crate::model::{
     DocumentKey, DocumentKind, LeftOut, NewVoid, RecordId, VoidView, claimed_at, is_timeless, json,
-    local_date, zone,
+    local_date,
 };
 use crate::space;
 
@@ -164,7 +164,7 @@ impl Inner {
         actor: ActorId,
         since: NaiveDate,
     ) -> Result<BTreeMap<DocumentKey, u32>, WaymarkError> {
-        let zone = zone(&self.config.time_zone)?;
+        let zone = self.zone();
         let is_before = |bytes: &[u8]| {
             // What cannot be read is no reason to keep what stands before it.
             claimed_at(bytes).is_some_and(|at| local_date(at, zone, 0) < since)

@@ -59,7 +59,7 @@ impl Inner {
             person: own.person,
             role: own.role,
             at: at.unwrap_or_else(|| self.now()),
-            time_zone: self.config.time_zone.clone(),
+            time_zone: self.zone().name().to_owned(),
         })
     }
 

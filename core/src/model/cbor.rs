@@ -1,7 +1,8 @@
 //! How the fields of items look in CBOR where minicbor has no form of its own: dates as days since
 //! 1970-01-01, instants as milliseconds since the epoch.
 //!
-//! Each module is used as `#[cbor(with = "…")]` on a field that may be missing.
+//! Each module is used as `#[cbor(with = "…")]`: [`date`] and [`instant`] on a field that may be
+//! missing, [`dates`] on a list.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use minicbor::decode::{Decoder, Error};
@@ -58,3 +59,25 @@ kept_as!(
     DateTime::timestamp_millis,
     |ms| read_instant(ms).ok()
 );
+
+/// A list of dates.
+pub(crate) mod dates {
+    use super::*;
+
+    pub(crate) fn encode<C, W: Write>(
+        dates: &[NaiveDate],
+        e: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        let kept: Vec<i32> = dates.iter().map(NaiveDate::to_epoch_days).collect();
+        minicbor::Encode::encode(&kept, e, context)
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, context: &mut C) -> Result<Vec<NaiveDate>, Error> {
+        let position = d.position();
+        let kept: Vec<i32> = minicbor::Decode::decode(d, context)?;
+        let outside = |_| Error::message("out of range").at(position);
+        let dates = kept.into_iter().map(read_date);
+        dates.collect::<Result<_, _>>().map_err(outside)
+    }
+}

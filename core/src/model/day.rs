@@ -8,12 +8,14 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::model::codes::{Comparison, Outcome, Period};
-use crate::model::ids::{CheckInId, GoalId, MeasureId, RevisionId};
+use crate::model::ids::{CheckInId, GoalId, MeasureId, RecordId, RevisionId};
 use crate::model::input::InputError;
 use crate::model::json;
 use crate::model::kinds::check_in::CheckIn;
+use crate::model::kinds::excuse::Excuse;
 use crate::model::kinds::target::{Aim, StoredTarget};
 use crate::model::log::{Log, months};
+use crate::model::logged::logged;
 use crate::model::plan::Plan;
 use crate::model::quantity::Quantity;
 use crate::model::records::Entry;
@@ -40,6 +42,9 @@ pub struct DayView {
     pub entries: Vec<CheckInId>,
     /// The revision in force on that day.
     pub judged_by: Option<RevisionId>,
+    /// The item that excuses the day for every goal, where there is one; removing it takes that back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excuse: Option<RecordId>,
 }
 
 /// How a day or a period went.
@@ -104,7 +109,7 @@ pub struct DayRating {
 /// A day with an "at least" target is done when the quantities reach it, partial when there are
 /// any; with an "at most" target when there are quantities and they stay within it. `done` without
 /// a quantity is done. Without a target for the day, the first of done, partial, excused, rest and
-/// note counts. Past days stay judged as they were when the plan changes later.
+/// note counts. An [`Excuse`] says excused for every goal. Past days stay judged as they were when the plan changes later.
 ///
 /// # Errors
 /// [`InputError::UnknownGoal`].
@@ -117,21 +122,23 @@ pub fn day_results(
 ) -> Result<Vec<DayView>, InputError> {
     plan.goal_state(goal).ok_or(InputError::UnknownGoal(goal))?;
     let entries = entries_by_date(plan, logs, goal, &dates);
+    let excuses = excuses(plan, logs);
     let (mut views, mut next) = (Vec::new(), Some(*dates.start()));
     while let Some(date) = next.filter(|date| date <= dates.end()) {
         let entries = entries.get(&date).map(Vec::as_slice).unwrap_or_default();
-        views.push(day(plan, goal, date, entries, today));
+        let excuse = excuses.get(&date).copied();
+        views.push(day(plan, goal, date, (entries, excuse), today));
         next = next_day(date);
     }
     Ok(views)
 }
 
-/// One day from the entries that count on it.
+/// One day from the entries that count on it and what excuses it.
 pub(crate) fn day(
     plan: &Plan,
     goal: GoalId,
     date: NaiveDate,
-    entries: &[Entry<'_, CheckIn>],
+    (entries, excuse): (&[Entry<'_, CheckIn>], Option<RecordId>),
     today: NaiveDate,
 ) -> DayView {
     let judged_by = plan.in_force_on(goal, date);
@@ -140,11 +147,14 @@ pub(crate) fn day(
         .and_then(StoredTarget::aim)
         .filter(|aim| aim.period == Period::Day);
     let schedule = judged_by.and_then(|id| plan.stored_schedule(id)?.view().ok());
-    let meant = schedule.map_or(DayPlan::NotScheduled, |schedule| schedule.plan_of(date));
+    let meant = schedule.map_or(DayPlan::NotScheduled, |schedule| {
+        plan.day_plan(&schedule, date)
+    });
     let sum = sum(target, entries);
+    let (said, excused) = (judge(aim, entries), excuse.map(|_| Outcome::Excused));
     DayView {
         date,
-        result: match judge(aim, entries) {
+        result: match first(said.into_iter().chain(excused)) {
             Some(outcome) => outcome.into(),
             None if meant != DayPlan::Expected => DayResult::NotExpected,
             None if date < today => DayResult::Missed,
@@ -156,7 +166,16 @@ pub(crate) fn day(
         ratings: ratings(entries),
         entries: entries.iter().map(|entry| entry.id.into()).collect(),
         judged_by,
+        excuse,
     }
+}
+
+/// What excuses days for every goal, by date.
+pub(crate) fn excuses(plan: &Plan, logs: &[impl Borrow<Log>]) -> BTreeMap<NaiveDate, RecordId> {
+    let excuses = logged::<Excuse>(plan, logs).into_iter();
+    excuses
+        .filter_map(|excuse| Some((excuse.date?, excuse.id)))
+        .collect()
 }
 
 /// The entries of a goal that count, by date, in the order they were written.

@@ -62,7 +62,7 @@ pub(crate) trait Fields:
     /// Whether it is about the plan as a whole, and so is copied with any part of it.
     const OF_PLAN: bool = false;
     /// Whether what several devices find by themselves is one and the same: its bytes then say
-    /// neither who wrote it nor when.
+    /// neither who wrote it, nor when or where.
     const TWINS: bool = false;
     /// The kinds of things of which each has one item of this kind at most. Its chain is known by the
     /// id of that thing, so that what two devices say first is one chain, and adding says it anew.

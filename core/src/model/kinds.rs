@@ -30,6 +30,7 @@ pub(crate) mod circumstance;
 pub(crate) mod comment;
 pub(crate) mod coping_strategy;
 pub(crate) mod decision;
+pub(crate) mod excuse;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
 pub(crate) mod goal_order;
@@ -44,10 +45,12 @@ pub(crate) mod messages_read;
 pub(crate) mod milestone;
 pub(crate) mod milestone_reached;
 pub(crate) mod note;
+pub(crate) mod observance;
 pub(crate) mod problem_solving;
 pub(crate) mod provenance;
 pub(crate) mod read_receipts;
 pub(crate) mod reading;
+pub(crate) mod reminder;
 pub(crate) mod review;
 pub(crate) mod revision;
 pub(crate) mod reward;
@@ -381,6 +384,12 @@ kinds! {
         31 TimerStart timer_start::TimerStart as ATimerStart,
         /// Why a check-in mattered.
         32 CheckInReason check_in_reason::CheckInReason as ACheckInReason,
+        /// When to be reminded.
+        33 Reminder reminder::Reminder as AReminder,
+        /// Days that the client observes.
+        34 Observance observance::Observance as AnObservance,
+        /// A day that asks nothing.
+        35 Excuse excuse::Excuse as AnExcuse,
         /// A point on the way to a goal.
         40 Milestone milestone::Milestone as AMilestone,
         /// A milestone that was reached.
@@ -504,6 +513,9 @@ mod tests {
                 (30, Kind::Reading),
                 (31, Kind::TimerStart),
                 (32, Kind::CheckInReason),
+                (33, Kind::Reminder),
+                (34, Kind::Observance),
+                (35, Kind::Excuse),
                 (40, Kind::Milestone),
                 (41, Kind::MilestoneReached),
                 (42, Kind::Win),

@@ -96,7 +96,7 @@ pub fn period_results(
 }
 
 /// The first and the last date of the period that a date lies in.
-fn bounds(period: Period, date: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
+pub(crate) fn bounds(period: Period, date: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
     match period {
         Period::Day => Some((date, date)),
         Period::Week => {

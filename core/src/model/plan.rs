@@ -25,6 +25,7 @@ use crate::model::kinds::target::StoredTarget;
 use crate::model::kinds::verdict::VerdictRecord;
 use crate::model::kinds::withdrawal::NewWithdrawal;
 use crate::model::left_out::LeftOut;
+use crate::model::observed::Observed;
 use crate::model::ordering::OrderKey;
 use crate::model::record::SourceRecord;
 use crate::model::records::{Entry, Records};
@@ -44,6 +45,7 @@ pub struct Plan {
     goals: BTreeMap<GoalId, GoalState>,
     measures: BTreeMap<MeasureId, MeasureState>,
     settings: SettingsView,
+    observed: Observed,
     undone: Undone,
 }
 
@@ -77,6 +79,7 @@ impl Plan {
             goals: goals(&records, &therapists),
             measures: measures(&records),
             settings: settings::view(&records),
+            observed: Observed::of(&records),
             records,
             undone,
         }
@@ -325,6 +328,11 @@ impl Plan {
             .filter(|_| stamp.role != Role::Client);
         let zone = zone(known.unwrap_or(&stamp.time_zone))?;
         Ok(local_date(stamp.at, zone, self.settings.cut_off_hour))
+    }
+
+    /// The days that the client observes.
+    pub(crate) const fn observed(&self) -> &Observed {
+        &self.observed
     }
 
     /// The records.

@@ -9,7 +9,7 @@ use ring::digest;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::model::day::{day, entries_by_date};
+use crate::model::day::{day, entries_by_date, excuses};
 use crate::model::ids::GoalId;
 use crate::model::item::ItemView;
 use crate::model::kinds::Kind;
@@ -85,9 +85,11 @@ pub fn projection_hash(plan: &Plan, logs: &[impl Borrow<Log>]) -> [u8; 32] {
 fn days(plan: &Plan, logs: &[impl Borrow<Log>], goal: GoalId) -> Vec<Value> {
     let all = NaiveDate::MIN..=NaiveDate::MAX;
     let days = entries_by_date(plan, logs, goal, &all);
-    let judged = days
-        .iter()
-        .map(|(date, entries)| day(plan, goal, *date, entries, NaiveDate::MAX));
+    let excuses = excuses(plan, logs);
+    let judged = days.iter().map(|(date, entries)| {
+        let excuse = excuses.get(date).copied();
+        day(plan, goal, *date, (entries, excuse), NaiveDate::MAX)
+    });
     judged.map(|day| value(&day)).collect()
 }
 

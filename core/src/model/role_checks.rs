@@ -161,6 +161,9 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         | Kind::Reading
         | Kind::TimerStart
         | Kind::CheckInReason
+        | Kind::Reminder
+        | Kind::Observance
+        | Kind::Excuse
         | Kind::SelfCompassion
         | Kind::Win
         | Kind::Celebration

@@ -1,6 +1,7 @@
 //! Writing items: to add one, to change it, to remove it.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 
 use crate::model::chain::Chain;
 use crate::model::ids::RecordId;
@@ -185,7 +186,11 @@ impl Plan {
             return Ok(None);
         }
         let date = date.map_or_else(|| self.local_date(stamp), Ok)?;
-        let tz = zone(&stamp.time_zone)?;
+        // Twins do not say where they were found either.
+        let tz = match F::TWINS {
+            true => Tz::UTC,
+            false => zone(&stamp.time_zone)?,
+        };
         Ok(Some(Day {
             date: write_date("date", date)?,
             time_zone: tz.name().to_owned(),

@@ -125,7 +125,8 @@ impl Schedule {
         }
     }
 
-    /// What the schedule means for a day. Rest and pause matter only on days it is meant for.
+    /// What the schedule by itself means for a day; days that the client observes are rest beside it.
+    /// Rest and pause matter only on days it is meant for.
     pub fn plan_of(&self, date: NaiveDate) -> DayPlan {
         let weekday = Weekday::from(date.weekday());
         let meant = match &self.pattern {

@@ -161,7 +161,7 @@ fn weeks(plan: &Plan, days: &[DayView], first: NaiveDate, today: NaiveDate) -> S
             let said = week.iter().find(|seen| seen.date == day);
             let is_off =
                 said.is_some_and(|day| matches!(day.result, DayResult::Excused | DayResult::Rest));
-            let meant = schedule.plan_of(day);
+            let meant = plan.day_plan(&schedule, day);
             !is_off && matches!(meant, DayPlan::AnyDay | DayPlan::Expected)
         };
         let free = monday
