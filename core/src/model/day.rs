@@ -109,7 +109,8 @@ pub struct DayRating {
 /// A day with an "at least" target is done when the quantities reach it, partial when there are
 /// any; with an "at most" target when there are quantities and they stay within it. `done` without
 /// a quantity is done. Without a target for the day, the first of done, partial, excused, rest and
-/// note counts. An [`Excuse`] says excused for every goal. Past days stay judged as they were when the plan changes later.
+/// note counts. An [`Excuse`] says excused for every goal. Past days stay judged as they were when
+/// the plan changes later.
 ///
 /// # Errors
 /// [`InputError::UnknownGoal`].

@@ -82,7 +82,8 @@ fn is_done(plan: &Plan, goal: GoalId, date: NaiveDate, entries: &[Entry<'_, Chec
     let schedule = plan.stored_schedule(revision);
     let schedule = schedule.and_then(|schedule| schedule.view().ok());
     schedule.is_none_or(|schedule| schedule.is_within(date))
-        && day(plan, goal, date, entries, NaiveDate::MAX).result == DayResult::Done
+        // What excuses a day takes nothing from one that is done.
+        && day(plan, goal, date, (entries, None), NaiveDate::MAX).result == DayResult::Done
 }
 
 impl Plan {

@@ -3,6 +3,7 @@ of what type each is, and what it may hold. A rule of several fields together st
 
 import re
 from base64 import urlsafe_b64encode
+from calendar import monthrange
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -104,6 +105,8 @@ TYPES = {
     "bool": lambda value: isinstance(value, bool),
     "[* id]": links,
     "[* tstr]": lambda value: isinstance(value, list) and all(map(text, value)),
+    "[* date]": lambda value: isinstance(value, list) and all(map(day_of, value)),
+    "[* code]": lambda value: isinstance(value, list) and all(map(code, value)),
     "code": code,
     **{f"uint{bits}": unsigned(bits) for bits in (8, 16, 32)},
     **{f"int{bits}": signed(bits) for bits in (8, 16, 32)},
@@ -122,6 +125,8 @@ def check_type(value, field) -> None:
         return
     malformed_unless(TYPES[form](value))
     if form == "code" and value not in CODES[holds]:
+        raise Refused("needs_newer_app")
+    if form == "[* code]" and not all(one in CODES[holds.split(" of ")[1]] for one in value):
         raise Refused("needs_newer_app")
 
 
@@ -217,6 +222,15 @@ def together_review(said: dict) -> None:
     in_range(len(goals) == len(set(goals)))
 
 
+def together_observance(said: dict) -> None:
+    dates, yearly, first, last = said.get(1, []), said.get(2), said.get(3), said.get(4)
+    in_range(len(dates) > 0 or yearly is not None)
+    in_range(yearly is not None or (first is None and last is None))
+    in_range(first is None or last is None or first <= last)
+    if yearly is not None:
+        in_range(yearly[1] <= monthrange(2024, yearly[0])[1])
+
+
 def together_reason(said: dict) -> None:
     in_range(bool((said.get(1) or "").strip()) or bool(said.get(2, [])))
 
@@ -228,6 +242,7 @@ TOGETHER = {
     24: together_problem,
     30: together_reading,
     32: together_reason,
+    34: together_observance,
     48: together_review,
 }
 
@@ -277,6 +292,10 @@ def shown(value, form: str, holds: str, inner: dict):
         return urlsafe_b64encode(value).rstrip(b"=").decode()
     if form == "bstr":
         return list(value)
+    if form == "[* code]":
+        return [CODES[holds.split(" of ")[1]][part] for part in value]
+    if form == "[* date]":
+        return [shown(part, "date", "", {}) for part in value]
     if form == "[* id]":
         return [shown(part, "id", "", {}) for part in value]
     if form == "at":
