@@ -22,7 +22,7 @@ pub use self::phrase::{
 };
 pub use self::recovery::restore;
 pub use self::removal::remove_device;
-pub use self::upkeep::{borrow_reserve, upkeep};
+pub use self::upkeep::{ask_as_listed, borrow_reserve, upkeep};
 
 use waymark_wire::ids::SpaceId;
 

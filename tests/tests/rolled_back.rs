@@ -6,12 +6,12 @@
     reason = "a test stops where its own set-up fails"
 )]
 
-use waymark_core::client::{Change, PlanId};
+use waymark_core::client::{Change, KeyHolder, MemberView, PlanId};
 use waymark_core::model::GoalId;
 use waymark_tests::story::{
     assert_same, assert_settled, goal, log, notes, readers, settle, status, sync,
 };
-use waymark_tests::{Device, Heard, TestRelay, begin, link_phone, link_therapist};
+use waymark_tests::{Device, Heard, TestRelay, begin, hand_over, link_phone, link_therapist};
 use waymark_wire::ids::EntryId;
 
 /// A client's phone, the therapist's tablet, and a check-in "0" that both have.
@@ -332,6 +332,46 @@ async fn a_relay_that_lost_the_plan_gets_it_back() {
     settle(&[&phone, &second]).await;
     assert_eq!(notes(&second, plan), ["0", "1"]);
     assert_same(plan, &[&phone, &tablet, &second]);
+}
+
+/// The number that the keys which let in a therapist's next device have in a plan.
+fn reserve_of(device: &Device, plan: PlanId) -> Option<u16> {
+    let members = device.client().people().members(plan).unwrap();
+    let is_it =
+        |m: &&MemberView| m.holder == KeyHolder::Reserve && m.name.as_deref() == Some("Dr. Ada");
+    members.iter().find(is_it).map(|member| member.number)
+}
+
+/// Somebody's next phone could never come into a plan where the keys that home keeps for it were added
+/// once more under another number.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_device_comes_in_also_where_its_way_in_has_another_number_since() {
+    let mut relay = TestRelay::start().await;
+    let (phone, plan) = begin(&relay);
+    let tablet = Device::with_relay(&relay.url());
+    let card = tablet.client().people().card("Dr. Ada", "tablet").unwrap();
+    phone.client().people().add_therapist(plan, &card).unwrap();
+    settle(&[&phone]).await;
+    let backup = relay.backup().await;
+    // The tablet adds the keys for others of its person, and home lists them.
+    hand_over(&phone, &tablet, &card).await;
+    settle(&[&tablet]).await;
+    let before = reserve_of(&tablet, plan);
+    relay.put_back(backup).await;
+    // Their number goes to somebody else.
+    let second = link_phone(&phone).await;
+    settle(&[&phone, &second]).await;
+    settle(&[&tablet, &phone, &second]).await;
+    assert_ne!(reserve_of(&tablet, plan), before);
+
+    let other = Device::with_relay(&relay.url());
+    let card = other.client().people().card("Dr. Ada", "second tablet");
+    let card = card.unwrap();
+    tablet.client().people().add_own_device(&card).unwrap();
+    hand_over(&tablet, &other, &card).await;
+    settle(&[&tablet, &other, &phone]).await;
+    assert_same(plan, &[&phone, &tablet, &other]);
+    assert_settled(&other);
 }
 
 /// An operator who restores and says so would be taken for one who lies; and a person would wonder for

@@ -57,22 +57,28 @@ fn seeds_that_failed_once_pass() {
     let lines = include_str!("../simulation/seeds.txt").lines();
     let lines = lines.filter(|line| !line.starts_with('#'));
     let lines = lines.map(|line| {
-        let mut words = line.split_whitespace();
+        let mut words = line.split_whitespace().peekable();
         let relays = words.next().map(|word| Relays::from_str(word, true));
+        let forgets = words.next_if_eq(&"--forgets").is_some();
         let seed = words.next().map(str::parse::<u64>);
-        (relays.unwrap().unwrap(), seed.unwrap().unwrap())
+        (relays.unwrap().unwrap(), forgets, seed.unwrap().unwrap())
     });
-    let lines: Vec<(Relays, u64)> = lines.collect();
+    let lines: Vec<(Relays, bool, u64)> = lines.collect();
     assert!(!lines.is_empty());
     for relays in [Relays::Honest, Relays::Tampering, Relays::Lying] {
-        let of_it = lines.iter().filter(|(of, _)| *of == relays);
-        let seeds: Vec<u64> = of_it.map(|(_, seed)| *seed).collect();
-        let options = Options {
-            relays,
-            heals: true,
-            ..Options::default()
-        };
-        assert_no_failure(&play(&seeds, options), options);
+        for forgets in [false, true] {
+            let of_it = lines
+                .iter()
+                .filter(|line| (line.0, line.1) == (relays, forgets));
+            let seeds: Vec<u64> = of_it.map(|(_, _, seed)| *seed).collect();
+            let options = Options {
+                relays,
+                heals: true,
+                forgets,
+                ..Options::default()
+            };
+            assert_no_failure(&play(&seeds, options), options);
+        }
     }
 }
 

@@ -81,6 +81,26 @@ pub struct Place {
 }
 
 impl Reserve {
+    /// Keys with which a device can come into a space as this welcome says.
+    pub(super) fn new(welcome: &WelcomeSpace, keys: Bytes) -> Self {
+        Self {
+            space: welcome.space,
+            kind: welcome.kind,
+            relay: welcome.relay.clone(),
+            keys,
+            signing_key: welcome.signing_key,
+            device: welcome.device,
+            added_by: welcome.added_by,
+            reaches: welcome.reaches,
+        }
+    }
+
+    /// Whether it is the membership that a welcome names.
+    pub(super) fn is_as(&self, welcome: &WelcomeSpace) -> bool {
+        let listed = (self.signing_key, self.device, self.added_by);
+        listed == (welcome.signing_key, welcome.device, welcome.added_by)
+    }
+
     /// The reserve as a welcome: whoever holds it is a member already.
     #[must_use]
     pub fn as_welcome(&self) -> WelcomeSpace {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::list::{HomeList, Listed, Place, Reserve, keep_pending, pending_key, write};
 use crate::crypto::MembershipKeys;
 use crate::engine::Engine;
-use crate::membership::{KeySet, NewMember, Newcomer, SpaceKind, Use, Wish};
+use crate::membership::{KeySet, NewMember, Newcomer, SpaceKind, Use, WelcomeSpace, Wish};
 use crate::space::{Space, SpaceError};
 use crate::store::{Table, Transaction};
 
@@ -124,9 +124,17 @@ fn keep_reserve(
     };
     let id = space.id();
     let members = reserves_in(space);
-    let listed = list.reserves.get(&id).into_iter().flatten();
-    let mut listed = listed.map(|reserve| reserve.signing_key);
-    if listed.any(|key| members.contains(&key)) {
+    let listed = list.reserves.get(&id).map(Vec::as_slice);
+    let listed = listed.unwrap_or_default();
+    let is_member = |reserve: &&Reserve| members.contains(&reserve.signing_key);
+    if let Some(known) = listed.iter().rfind(is_member) {
+        let welcome = space.welcome(&known.signing_key);
+        let is_listed = |welcome: &WelcomeSpace| listed.iter().any(|one| one.is_as(welcome));
+        // In a log that goes on otherwise it was added once more, and may have another number.
+        if let Some(welcome) = welcome.filter(|w| !waits_for_removal && !is_listed(w)) {
+            let again = Reserve::new(&welcome, known.keys.clone());
+            put(engine, home, &Listed::Reserve(again), touched)?;
+        }
         return Ok(());
     }
     let pending = store
@@ -146,16 +154,7 @@ fn keep_reserve(
         if waits_for_removal {
             return Ok(());
         }
-        let reserve = Reserve {
-            space: id,
-            kind: welcome.kind,
-            relay: welcome.relay,
-            keys: codec_bytes(&keys),
-            signing_key: key,
-            device: welcome.device,
-            added_by: welcome.added_by,
-            reaches: welcome.reaches,
-        };
+        let reserve = Reserve::new(&welcome, codec_bytes(&keys));
         put(engine, home, &Listed::Reserve(reserve), touched)?;
         let mut transaction = Transaction::new();
         transaction.delete(Table::Home, pending_key(&id));
@@ -273,6 +272,42 @@ pub fn borrow_reserve(engine: &mut Engine, number: u32) -> Result<bool, SpaceErr
         Some(newest) if !list.gone.contains(&id) => borrow(engine, number, newest),
         _ => Ok(false),
     }
+}
+
+/// Has this device ask under another number, where the relay does not know the reserve with which it
+/// enters a space under the one that it asked as, and home lists that under others: each is the one of
+/// some log. Says whether it does.
+///
+/// # Errors
+/// [`SpaceError`] where the store fails or is damaged.
+pub fn ask_as_listed(engine: &mut Engine, number: u32) -> Result<bool, SpaceError> {
+    let space = engine.space_by_number(number);
+    let Some(space) = space.filter(|space| space.is_enrolling()) else {
+        return Ok(false);
+    };
+    let (id, key) = (space.id(), space.signing_key().verifying_key());
+    let asked = space.device_to_read_as();
+    let Some(home) = super::home_of(engine).map(Space::number) else {
+        return Ok(false);
+    };
+    let Some((home, store, _)) = engine.parts(home) else {
+        return Ok(false);
+    };
+    let list = HomeList::read(home, store)?;
+    let mut listed: Vec<&Reserve> = list.reserves.get(&id).into_iter().flatten().collect();
+    listed.retain(|reserve| reserve.signing_key == key && Some(reserve.device) != asked);
+    listed.sort_by_key(|reserve| reserve.device);
+    let next = listed.iter().find(|reserve| Some(reserve.device) > asked);
+    let Some(next) = next.or(listed.first()).map(|reserve| reserve.as_welcome()) else {
+        return Ok(false);
+    };
+    let mut transaction = Transaction::new();
+    let space = engine.space_by_number(number);
+    let is_news = space.is_some_and(|space| space.welcome_again(&mut transaction, &next));
+    if is_news {
+        engine.adopt(transaction, &[number])?;
+    }
+    Ok(is_news)
 }
 
 fn borrow(engine: &mut Engine, number: u32, reserve: &Reserve) -> Result<bool, SpaceError> {

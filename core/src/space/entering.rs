@@ -266,7 +266,7 @@ impl Space {
             return false;
         } else if self.state.device.is_some() && self.reaches_welcome() {
             // Where the relay does not know this device any more, it is to go by that.
-            let is_other = self.state.device != Some(welcome.device) && !self.is_enrolling();
+            let is_other = self.state.device != Some(welcome.device);
             let is_news = is_other && self.state.named != Some(welcome.device);
             if is_news {
                 state.named = Some(welcome.device);

@@ -48,7 +48,7 @@ impl Space {
     /// [`SpaceError`] where the store fails or is damaged.
     pub fn parted_before(&self, store: &dyn Store) -> Result<Option<u64>, SpaceError> {
         let named = self.state.named;
-        let own = self.own().filter(|_| !self.is_enrolling());
+        let own = self.own();
         let own = own.filter(|own| own.since.0 > 0 && named.is_some_and(|n| n != own.device));
         let Some(own) = own else {
             return Ok(None);

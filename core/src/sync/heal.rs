@@ -10,6 +10,7 @@ use waymark_wire::receipt::Receipt;
 use super::machine::Purpose;
 use super::{Event, Machine, Problem, Timestamp};
 use crate::engine::Engine;
+use crate::home;
 use crate::space::{Returned, Space, SpaceError};
 
 /// Bytes of an append answer, at most.
@@ -130,6 +131,13 @@ impl Machine {
         number: u32,
         now: Timestamp,
     ) -> bool {
+        let asks_as_listed = match home::ask_as_listed(engine, number) {
+            Ok(asks) => asks,
+            Err(error) => {
+                self.space_failed(engine, number, error.into(), now);
+                return true;
+            }
+        };
         let Some((space, store, _)) = engine.parts(number) else {
             return false;
         };
@@ -137,6 +145,9 @@ impl Machine {
         if let Ok(Some(seq)) = space.parted_before(store) {
             self.go_back(engine, number, seq, now);
             return true;
+        }
+        if asks_as_listed {
+            return false;
         }
         if let Err(error) = space.ask_as_other(store) {
             self.space_failed(engine, number, error.into(), now);

@@ -129,6 +129,7 @@ fn print_failures(failed: &[Outcome], arguments: &Arguments) {
         (arguments.heals, " --heals"),
         (arguments.checkpoints, " --checkpoints"),
         (arguments.drops, " --drops"),
+        (arguments.forgets, " --forgets"),
     ] {
         more.push_str(if is_set { flag } else { "" });
     }

@@ -130,10 +130,9 @@ impl World {
 
     /// Why a space may lack something at the end that a relay was said to have.
     fn may_lack(&self, space: &SpaceId) -> Option<&'static str> {
-        let standing = self.ledger.standing(space);
-        let is_open = standing.is_none_or(|standing| !standing.is_closed);
-        if self.ledger.was_closed(space) && is_open {
-            // Whoever knows that it was closed does not bring it back, and whoever does not goes on.
+        if self.ledger.lost_an_end(space) {
+            // Whoever knows that it was closed does not bring it back, and whoever does not goes on, even
+            // until they close it once more.
             return Some("a space whose end its relay lost");
         }
         let is_hurt = self.hurt.contains(space) && !self.options.heals;

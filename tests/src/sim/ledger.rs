@@ -184,10 +184,11 @@ impl Ledger {
         self.taken.get(space).map(Tree::of).unwrap_or_default()
     }
 
-    /// Whether an end of the space was ever taken.
-    pub(super) fn was_closed(&self, space: &SpaceId) -> bool {
+    /// Whether an end of the space was taken that is not in its log.
+    pub(super) fn lost_an_end(&self, space: &SpaceId) -> bool {
         let closes = |op: &Op| matches!(op, Op::Close(_));
-        let mut bodies = self.taken(space).filter_map(|(_, entry)| body_of(entry));
+        let missing = self.missing(space).into_iter();
+        let mut bodies = missing.filter_map(|(_, entry)| body_of(entry));
         bodies.any(|body| body.core.ops.iter().any(closes))
     }
 
