@@ -1,5 +1,5 @@
 //! Where spaces' logs are kept. [`Log`] speaks in verbs of the domain. Behind it stands a [`Store`]
-//! over an engine, which has the same few statements ([`rows`]) and nothing to decide: what
+//! over one of two engines, which have the same few statements ([`rows`]) and nothing to decide: what
 //! is taken, noted, dropped and read is written once, in [`turn`], [`noting`], [`dropping`] and
 //! [`reading`], with the rules in [`rules`] and [`checkpoints`]. What every engine has to hold is the
 //! conformance suite beside it.
@@ -9,6 +9,8 @@ mod checkpoints;
 mod dropping;
 mod memberships;
 mod noting;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod reading;
 mod rows;
 mod rules;
@@ -29,6 +31,10 @@ use waymark_wire::membership::Membership;
 use waymark_wire::message::RefusalCode;
 
 pub(crate) use self::candidate::{Attachment, Candidate, Prepared, needed_by};
+#[cfg(feature = "postgres")]
+pub(crate) use self::postgres::{Identity, identity, renew as renew_postgres};
+#[cfg(feature = "postgres")]
+pub use self::postgres::{Postgres, PostgresError, PostgresLog};
 pub(crate) use self::rows::{Fault, MailRows};
 pub(crate) use self::rules::NOBODY;
 pub(crate) use self::sqlite::renew;

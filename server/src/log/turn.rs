@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use waymark_wire::chain::Cursor;
 use waymark_wire::entry::Entry;
+#[cfg(feature = "postgres")]
+use waymark_wire::ids::EntryId;
 use waymark_wire::ids::{DeviceNumber, SpaceId};
 use waymark_wire::membership::Membership;
 use waymark_wire::message::RefusalCode;
@@ -27,6 +29,25 @@ pub(super) struct Space {
     membership: Arc<Membership>,
     head: Cursor,
     next_counters: HashMap<DeviceNumber, u64>,
+}
+
+#[cfg(feature = "postgres")]
+impl Space {
+    /// The end of its log.
+    pub(super) const fn head(&self) -> Cursor {
+        self.head
+    }
+
+    /// The newest membership entry.
+    pub(super) fn membership_head(&self) -> EntryId {
+        self.membership.head()
+    }
+
+    /// Goes on after entries of others, none of which changed the membership.
+    pub(super) fn go_on_from(&mut self, head: Cursor) {
+        self.head = head;
+        self.next_counters.clear();
+    }
 }
 
 /// What a group changes beside its rows.
@@ -82,14 +103,17 @@ pub(super) fn append<R: Rows>(
     Ok(outcome)
 }
 
-/// Takes one entry: its place, and whether it is new.
+/// What becomes of one entry: its place and whether it is new, or why it is not taken.
+type Taken = Result<(u64, bool), Reason>;
+
+/// Takes one entry.
 fn take<R: Rows>(
     db: &R,
     spaces: &mut Cache<SpaceId, Space>,
     changes: &mut Changes,
     prepared: &Prepared,
     candidate: &Candidate,
-) -> Result<Result<(u64, bool), Reason>, Fault> {
+) -> Result<Taken, Fault> {
     let entry = &candidate.entry;
     let header = entry.header();
     if !load(db, spaces, &prepared.space)? {
@@ -186,7 +210,7 @@ fn create<R: Rows>(
     changes: &mut Changes,
     prepared: &Prepared,
     candidate: &Candidate,
-) -> Result<Option<Result<(u64, bool), Reason>>, Fault> {
+) -> Result<Option<Taken>, Fault> {
     let entry = &candidate.entry;
     if !candidate.is_founding {
         let reason = rules::not_found_at_cost(entry, &candidate.id);
