@@ -2,6 +2,8 @@
 //! one reads the log. A bus may lose hints, since nothing but speed depends on them.
 
 mod local;
+#[cfg(feature = "nats")]
+mod nats;
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use waymark_wire::ids::SpaceId;
 
 pub use self::local::LocalBus;
+#[cfg(feature = "nats")]
+pub use self::nats::{NatsBus, NatsError, is_private};
 
 /// Carries "space X is at seq N".
 pub trait Bus: Send + Sync + 'static {

@@ -40,6 +40,9 @@ pub struct Limits {
     pub body_rate: u32,
     /// How long a connection may be without a request, and a reader without taking a byte.
     pub idle: Duration,
+    /// After how long a live reader's node looks for itself, where others write, too, and it may not
+    /// have heard of it.
+    pub poll: Duration,
 }
 
 impl Default for Limits {
@@ -51,6 +54,7 @@ impl Default for Limits {
             body_time: Duration::from_secs(60),
             body_rate: 1_024,
             idle: Duration::from_secs(90),
+            poll: Duration::from_secs(15),
         }
     }
 }

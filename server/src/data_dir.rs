@@ -6,6 +6,8 @@
 //! | `relay.key` | the 32-byte seed of the relay's Ed25519 key, which signs receipts |
 //! | `relay.secret` | 32 bytes that nonces are made with |
 //! | `relay.db` | the log, see `log/sqlite/migrations` |
+//!
+//! A node of several has no `relay.secret` and no `relay.db`, and the same `relay.key` as the others.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -43,6 +45,10 @@ pub enum OpenError {
         /// The directory.
         path: PathBuf,
     },
+    /// The PostgreSQL database cannot be used.
+    #[cfg(feature = "postgres")]
+    #[error(transparent)]
+    Postgres(#[from] crate::log::PostgresError),
     /// It cannot be read or written.
     #[error("the data directory {} cannot be written: {why}", path.display())]
     Io {
@@ -76,36 +82,78 @@ impl DataDir {
     /// # Errors
     /// [`OpenError`] says what is wrong with it.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        let io = |why| OpenError::Io {
+        let lock = take(path)?;
+        let is_new = path.join(DATABASE).try_exists().map(|is_there| !is_there);
+        let is_new = is_new.map_err(|why| OpenError::Io {
             path: path.to_path_buf(),
             why,
-        };
-        fs::create_dir_all(path).map_err(io)?;
-        let lock = path.join("lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(lock)
-            .map_err(io)?;
-        lock.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => OpenError::InUse {
-                path: path.to_path_buf(),
-            },
-            TryLockError::Error(why) => io(why),
         })?;
-        let is_new = !path.join(DATABASE).try_exists().map_err(io)?;
+        let key_seed = secret(path, "relay.key", is_new)?;
+        // Losing it costs a reader one more request.
+        let nonce_secret = secret(path, "relay.secret", true)?;
+        Self::with(path, lock, key_seed, nonce_secret)
+    }
+
+    /// Takes the directory of one node of several, which keep their logs elsewhere. The key is made
+    /// only where there `is_none` yet: all nodes have the same.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what is wrong with it.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn open_shared(path: &Path, is_none: bool) -> Result<Self, OpenError> {
+        use ring::hmac::{HMAC_SHA256, Key, sign};
+
+        let lock = take(path)?;
+        let key_seed = secret(path, "relay.key", is_none)?;
+        // Every node knows the nonces of the others.
+        let tag = sign(
+            &Key::new(HMAC_SHA256, &key_seed),
+            b"waymark nonces of all nodes",
+        );
+        let mut nonce_secret = [0; 32];
+        nonce_secret.copy_from_slice(tag.as_ref());
+        Self::with(path, lock, key_seed, nonce_secret)
+    }
+
+    fn with(
+        path: &Path,
+        lock: File,
+        key_seed: [u8; 32],
+        nonce_secret: [u8; 32],
+    ) -> Result<Self, OpenError> {
         let mut generation = [0; 16];
         random(&mut generation)?;
         Ok(Self {
             path: path.to_path_buf(),
-            key_seed: secret(path, "relay.key", is_new)?,
-            // Losing it costs a reader one more request.
-            nonce_secret: secret(path, "relay.secret", true)?,
+            key_seed,
+            nonce_secret,
             new_generation: Generation(generation),
             _lock: lock,
         })
     }
+}
+
+/// Takes the directory for this process alone; it is made where there is none.
+fn take(path: &Path) -> Result<File, OpenError> {
+    let io = |why| OpenError::Io {
+        path: path.to_path_buf(),
+        why,
+    };
+    fs::create_dir_all(path).map_err(io)?;
+    let lock = path.join("lock");
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(lock)
+        .map_err(io)?;
+    lock.try_lock().map_err(|error| match error {
+        TryLockError::WouldBlock => OpenError::InUse {
+            path: path.to_path_buf(),
+        },
+        TryLockError::Error(why) => io(why),
+    })?;
+    Ok(lock)
 }
 
 /// Reads a secret, or makes it where it may be made.

@@ -2,10 +2,11 @@
 //!
 //! - [`Relay`]: opens a data directory and serves; the binary `waymark-server` is this with flags.
 //! - [`Config`] and [`Limits`]: what an operator may set.
-//! - [`log`]: where entries are kept: the trait [`log::Log`] and SQLite behind it.
-//! - [`mailbox`]: where mailboxes are kept: the trait [`mailbox::Mailboxes`], with SQLite behind it
-//!   too.
-//! - [`bus`]: how live readers hear that a space moved: the trait [`bus::Bus`].
+//! - [`log`]: where entries are kept: the trait [`log::Log`], and SQLite behind it or, with the feature
+//!   `postgres`, PostgreSQL.
+//! - [`mailbox`]: where mailboxes are kept: the trait [`mailbox::Mailboxes`], with the same behind it.
+//! - [`bus`]: how live readers hear that a space moved: the trait [`bus::Bus`], within a process
+//!   or, with the feature `nats`, between several.
 //! - [`inspect`]: what an operator sees in a data directory; [`restore`]: what to do after putting a
 //!   backup back.
 //!
@@ -17,6 +18,10 @@ mod cache;
 mod clock;
 mod config;
 mod data_dir;
+#[cfg(test)]
+#[cfg(feature = "postgres")]
+#[allow(dead_code, reason = "the tests beside the library use the rest")]
+mod engines;
 mod http;
 pub mod inspect;
 pub mod log;
@@ -26,6 +31,8 @@ mod node;
 mod nonce;
 mod relay;
 mod restore;
+#[cfg(feature = "postgres")]
+mod shared;
 #[cfg(feature = "simulation")]
 mod simulated;
 #[cfg(test)]
@@ -35,3 +42,5 @@ pub use self::config::{Config, Limits};
 pub use self::data_dir::OpenError;
 pub use self::relay::Relay;
 pub use self::restore::{Restored, restore};
+#[cfg(feature = "postgres")]
+pub use self::shared::{StoreAddress, StoreAddressError, restore_shared};

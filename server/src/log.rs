@@ -1,11 +1,23 @@
-//! Where spaces' logs are kept. [`Log`] speaks in verbs of the domain, so that another engine can
-//! stand behind it; what every engine has to decide alike is in [`rules`], and what every engine
-//! has to hold is the conformance suite beside it.
+//! Where spaces' logs are kept. [`Log`] speaks in verbs of the domain. Behind it stands a [`Store`]
+//! over one of two engines, which have the same few statements ([`rows`]) and nothing to decide: what
+//! is taken, noted, dropped and read is written once, in [`turn`], [`noting`], [`dropping`] and
+//! [`reading`], with the rules in [`rules`] and [`checkpoints`]. What every engine has to hold is the
+//! conformance suite beside it.
 
 mod candidate;
 mod checkpoints;
+mod dropping;
+mod memberships;
+mod noting;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod reading;
+mod rows;
 mod rules;
 mod sqlite;
+mod store;
+mod turn;
+mod writer;
 
 #[cfg(test)]
 pub(crate) mod conformance;
@@ -19,9 +31,15 @@ use waymark_wire::membership::Membership;
 use waymark_wire::message::RefusalCode;
 
 pub(crate) use self::candidate::{Attachment, Candidate, Prepared, needed_by};
+#[cfg(feature = "postgres")]
+pub(crate) use self::postgres::{Identity, identity, renew as renew_postgres};
+#[cfg(feature = "postgres")]
+pub use self::postgres::{Postgres, PostgresError, PostgresLog};
+pub(crate) use self::rows::{Fault, MailRows};
 pub(crate) use self::rules::NOBODY;
 pub(crate) use self::sqlite::renew;
-pub use self::sqlite::{DATABASE, SchemaError, SqliteLog};
+pub use self::sqlite::{DATABASE, SchemaError, Sqlite, SqliteLog};
+pub use self::store::Store;
 
 /// The logs of all spaces: in each a single order without holes, each entry once.
 pub trait Log: Send + Sync + 'static {

@@ -1,8 +1,9 @@
 //! Where mailboxes are kept: a few sealed messages between two who share a secret and no space yet.
 //! [`Mailboxes`] stands beside [`Log`](crate::log::Log) and promises less: a mailbox is gone some
-//! days after it was made. What every engine has to decide alike is in [`rules`], and what every
+//! days after it was made. What every engine has to decide alike is in [`rules`] and [`putting`], and what every
 //! engine has to hold is the conformance suite beside it.
 
+pub(crate) mod putting;
 pub(crate) mod rules;
 
 #[cfg(test)]

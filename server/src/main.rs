@@ -2,6 +2,8 @@
 //! use.
 #![forbid(unsafe_code)]
 
+mod several;
+
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -16,6 +18,9 @@ use tokio::signal;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use waymark_server::bus::Bus;
+use waymark_server::log::Log;
+use waymark_server::mailbox::Mailboxes;
 use waymark_server::{Config, Limits, Relay};
 
 /// The Waymark relay. It puts the sealed entries of therapeutic plans into one order for each space
@@ -32,12 +37,27 @@ struct Flags {
     #[arg(long, value_name = "DIR", required = true)]
     data: Option<PathBuf>,
 
+    /// Keep the logs in this PostgreSQL database (15 or newer) instead, beside other nodes with the
+    /// same relay.key: postgres://user@host/database. The password may stand in PGPASSWORD.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+
+    /// Tell the other nodes what was written through these NATS servers, with commas between:
+    /// nats://host:port.
+    #[arg(long, value_name = "URL", requires = "store")]
+    bus: Option<String>,
+
+    /// Seconds after which a node looks by itself for what others wrote.
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().poll.as_secs(),
+          value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    poll_seconds: u64,
+
     /// Address and port to listen on; port 0 takes a free one, which is printed.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8447")]
     listen: SocketAddr,
 
-    /// Allow listening beyond this machine although there is no TLS yet: only behind a proxy that
-    /// has it.
+    /// Allow listening and speaking to database and bus beyond this machine although there is no TLS
+    /// yet: only behind a proxy that has it, or within a network of one's own.
     #[arg(long)]
     allow_plaintext: bool,
 
@@ -86,13 +106,18 @@ enum Verb {
     Restore(Restore),
 }
 
-/// Where the backup's files are.
+/// Where the backup is.
 #[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
 struct Restore {
     /// The relay's directory, with the backup's `relay.db`, `relay.key` and `relay.secret`, and
     /// nothing else of what was there before.
     #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    data: Option<PathBuf>,
+
+    /// The PostgreSQL database that the backup was put back into. No node may run.
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
 }
 
 /// Why the program ends.
@@ -115,7 +140,7 @@ fn main() -> ExitCode {
 
 fn run(flags: Flags) -> Result<(), End> {
     if let Some(Verb::Restore(restore)) = &flags.verb {
-        return go_on_from(&restore.data);
+        return go_on_from(restore);
     }
     if !flags.listen.ip().is_loopback() && !flags.allow_plaintext {
         return Err(End::WrongUse(format!(
@@ -138,8 +163,14 @@ fn run(flags: Flags) -> Result<(), End> {
 }
 
 /// Has the relay go on from a backup, and says from where.
-fn go_on_from(data: &Path) -> Result<(), End> {
-    let restored = waymark_server::restore(data).map_err(|why| End::CannotRun(why.to_string()))?;
+fn go_on_from(backup: &Restore) -> Result<(), End> {
+    let restored = match (&backup.store, &backup.data) {
+        (Some(store), _) => several::restore(store)?,
+        (None, data) => {
+            let data = data.as_deref().unwrap_or(Path::new(""));
+            waymark_server::restore(data).map_err(|why| End::CannotRun(why.to_string()))?
+        }
+    };
     let (entries, spaces) = (restored.entries, restored.spaces);
     // It is done, also where nobody reads this.
     let _ = writeln!(
@@ -153,7 +184,23 @@ fn go_on_from(data: &Path) -> Result<(), End> {
 
 async fn serve(flags: Flags) -> Result<(), End> {
     let listen = flags.listen;
-    let relay = Relay::open(config(flags)?).map_err(|why| End::CannotRun(why.to_string()))?;
+    match &flags.store {
+        Some(_) => several::serve(flags).await,
+        None => {
+            let relay = Relay::open(config(flags)?);
+            serve_with(
+                relay.map_err(|why| End::CannotRun(why.to_string()))?,
+                listen,
+            )
+            .await
+        }
+    }
+}
+
+async fn serve_with<L: Log + Mailboxes, B: Bus>(
+    relay: Relay<L, B>,
+    listen: SocketAddr,
+) -> Result<(), End> {
     let listener = TcpListener::bind(listen).await.map_err(|why| {
         End::CannotRun(match why.kind() {
             io::ErrorKind::AddrInUse => {
@@ -200,6 +247,7 @@ fn config(flags: Flags) -> Result<Config, End> {
             body_time: Duration::from_secs(flags.body_seconds),
             body_rate: flags.body_rate,
             idle: Duration::from_secs(flags.idle_seconds),
+            poll: Duration::from_secs(flags.poll_seconds),
         },
     })
 }

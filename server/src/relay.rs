@@ -9,12 +9,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 
-use crate::bus::LocalBus;
+use crate::bus::{Bus, LocalBus};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::{DataDir, OpenError};
 use crate::http::{self, InFlight, Listener};
 use crate::log::{Log, SqliteLog};
+use crate::mailbox::Mailboxes;
 use crate::node::Node;
 
 /// How long a stop waits for requests in flight.
@@ -23,10 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a relay looks whether entries may be dropped. A checkpoint rests for days.
 const TENDING: Duration = Duration::from_secs(60 * 60);
 
-/// A relay over a data directory, which is its own until it is dropped.
+/// A relay over a data directory, which is its own until it is dropped: alone with all that it keeps,
+/// or as one node of several.
 #[derive(Debug)]
-pub struct Relay {
-    pub(crate) node: Arc<Node<SqliteLog, LocalBus>>,
+pub struct Relay<L = SqliteLog, B = LocalBus> {
+    pub(crate) node: Arc<Node<L, B>>,
     stop: watch::Sender<bool>,
     // Dropped last: the lock is held as long as anything is written.
     _data: DataDir,
@@ -49,10 +51,22 @@ impl Relay {
             path: data.path.clone(),
             why,
         })?;
+        Self::assemble(data, config, clock, (log, LocalBus::default()))
+    }
+}
+
+impl<L: Log + Mailboxes, B: Bus> Relay<L, B> {
+    /// A relay over what it keeps its logs in and hears hints by.
+    pub(crate) fn assemble(
+        data: DataDir,
+        config: Config,
+        clock: Clock,
+        parts: (L, B),
+    ) -> Result<Self, OpenError> {
         let key = SigningKey::from_seed(&data.key_seed).ok_or(OpenError::Random)?;
         let (stop, stopping) = watch::channel(false);
         let mut node = Node::new(
-            (log, LocalBus::default()),
+            parts,
             (config.limits, config.admission),
             key,
             &data.nonce_secret,
@@ -111,7 +125,7 @@ impl Relay {
 }
 
 /// Drops what is due, now and every hour, until the relay stops.
-async fn tend(node: Arc<Node<SqliteLog, LocalBus>>, mut stopping: watch::Receiver<bool>) {
+async fn tend<L: Log, B: Bus>(node: Arc<Node<L, B>>, mut stopping: watch::Receiver<bool>) {
     loop {
         node.drop_due().await;
         tokio::select! {

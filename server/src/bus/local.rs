@@ -1,4 +1,4 @@
-//! The bus of a relay that is one process. It loses nothing.
+//! The bus within one process. It loses nothing; what other processes write it does not hear of.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +13,28 @@ use super::{Bus, Hints};
 #[derive(Debug, Default)]
 pub struct LocalBus {
     followers: Arc<Followers>,
+    recheck: Option<Duration>,
+}
+
+impl LocalBus {
+    /// A bus beside other processes that write, too: whoever follows a space looks for itself after
+    /// `every`.
+    #[must_use]
+    pub fn rechecking(every: Duration) -> Self {
+        Self {
+            followers: Arc::default(),
+            recheck: Some(every),
+        }
+    }
+
+    /// The same bus, for whoever brings hints from elsewhere.
+    #[cfg(feature = "nats")]
+    pub(super) fn share(&self) -> Self {
+        Self {
+            followers: self.followers.clone(),
+            recheck: self.recheck,
+        }
+    }
 }
 
 /// Who follows each space, and under which number.
@@ -69,7 +91,7 @@ impl Bus for LocalBus {
     }
 
     fn recheck(&self) -> Option<Duration> {
-        None
+        self.recheck
     }
 }
 

@@ -2,43 +2,40 @@
 //! waiting for the disk; readers have connections of their own.
 
 mod checkpoints;
-mod dropping;
 mod mail;
 mod readers;
 mod rows;
 mod schema;
-mod turn;
-mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use waymark_wire::chain::Position;
-use waymark_wire::ids::{AttachmentHash, EntryId, Generation, Height, SpaceId};
-use waymark_wire::membership::Membership;
-use waymark_wire::message::{MailboxId, MailboxSlot};
+use rusqlite::hooks::Wal;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use waymark_wire::ids::{Generation, SpaceId};
 
 use self::readers::Readers;
-use self::rows::Fault;
 pub use self::schema::{DATABASE, SchemaError};
-use self::writer::Writer;
-use super::{Append, AppendOutcome, Fetched, Log, LogError, Page, Prepared, Start, Usage};
+use super::LogError;
+use super::memberships::Memberships;
+use super::rows::Fault;
+use super::store::{Engine, Store};
+use super::turn::Space;
+use super::writer::{Bounds, GROUP, Pen, Writer};
 use crate::cache::Cache;
-use crate::mailbox::{Mailboxes, Put, PutOutcome};
 use crate::restore::Restored;
 
-/// How many spaces' memberships are kept in memory (up to twice as many).
-const CACHED: usize = 4_096;
-/// From how many entries on an append is checked beside the threads that serve connections.
-const MANY: usize = 4;
+/// Pages in the journal from which on they are moved to the file.
+const JOURNAL: u32 = 512;
 
-/// A [`Log`] in one SQLite file.
+/// A [`Log`](super::Log) in one SQLite file.
+pub type SqliteLog = Store<Sqlite>;
+
+/// SQLite, as an engine below a [`Store`].
 #[derive(Debug)]
-pub struct SqliteLog {
-    generation: Generation,
+pub struct Sqlite {
     readers: Readers,
-    writer: Writer,
-    memberships: Arc<Memberships>,
 }
 
 impl SqliteLog {
@@ -58,10 +55,18 @@ impl SqliteLog {
         let connection = schema::open_for_writing(&path)?;
         let generation = schema::migrate(&connection, generation)?;
         let memberships = Arc::new(Memberships::new());
+        let bounds = Bounds {
+            queue,
+            group: GROUP,
+            waiting: Arc::default(),
+        };
+        let pen = SqlitePen::new(connection)?;
         Ok(Self {
             generation,
-            readers: Readers::new(path),
-            writer: Writer::start(connection, memberships.clone(), queue)?,
+            engine: Sqlite {
+                readers: Readers::new(path),
+            },
+            writers: vec![Writer::start(pen, memberships.clone(), bounds)?],
             memberships,
         })
     }
@@ -85,203 +90,93 @@ pub(crate) fn renew(directory: &Path, generation: Generation) -> Result<Restored
     })
 }
 
-impl Log for SqliteLog {
-    async fn append(&self, append: Append) -> Result<AppendOutcome, LogError> {
-        let known = match self.memberships.get(&append.space) {
-            Some(membership) => Some(membership),
-            None => self.membership(append.space).await?,
-        };
-        let prepared = if append.entries.len() < MANY {
-            Prepared::new(append, known.as_deref())
-        } else {
-            let task = move || Prepared::new(append, known.as_deref());
-            let joined = tokio::task::spawn_blocking(task).await;
-            joined.map_err(|error| LogError::Engine(error.to_string()))?
-        };
-        match prepared {
-            Ok(prepared) => self.writer.append(prepared).await,
-            Err(refused) => Ok(AppendOutcome {
-                seqs: Vec::new(),
-                is_new: false,
-                head: None,
-                refused: Some(refused),
-            }),
-        }
-    }
+impl Engine for Sqlite {
+    type Rows = Connection;
 
-    async fn page(&self, space: SpaceId, after: u64) -> Result<Page, LogError> {
-        let read = move |db: &rusqlite::Connection| rows::page(db, &space, after);
-        let (page, height) = self.readers.read(read).await?.ok_or(LogError::Dropped)?;
-        // A commit can be read before the writer has told of it.
-        self.memberships.forget_below(&space, height);
-        Ok(page)
-    }
+    const IS_SHARED: bool = false;
 
-    async fn agreed(
+    async fn read<T: Send + 'static>(
         &self,
-        space: SpaceId,
-        places: Vec<Position>,
-    ) -> Result<Option<Position>, LogError> {
-        self.readers
-            .read(move |db| rows::agreed(db, &space, &places))
-            .await
+        f: impl Fn(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, LogError> {
+        self.readers.read(f).await
     }
 
-    async fn membership(&self, space: SpaceId) -> Result<Option<Arc<Membership>>, LogError> {
-        if let Some(membership) = self.memberships.get(&space) {
-            return Ok(Some(membership));
-        }
-        let version = self.memberships.version();
-        let read = move |db: &rusqlite::Connection| match rows::number(db, &space)? {
-            Some(number) => rows::membership(db, number).map(Some),
-            None => Ok(None),
-        };
-        let membership = self.readers.read(read).await?.map(Arc::new);
-        if let Some(membership) = &membership {
-            self.memberships.remember(membership.clone(), version);
-        }
-        Ok(membership)
-    }
-
-    async fn attachments(
-        &self,
-        space: SpaceId,
-        hashes: Vec<AttachmentHash>,
-    ) -> Result<Vec<Vec<u8>>, LogError> {
-        self.readers
-            .read(move |db| rows::attachments(db, &space, &hashes))
-            .await
-    }
-
-    async fn usage(&self, space: SpaceId) -> Result<Option<Usage>, LogError> {
-        self.readers.read(move |db| rows::usage(db, &space)).await
-    }
-
-    async fn start(&self, space: SpaceId) -> Result<Option<Start>, LogError> {
-        let read = move |db: &rusqlite::Connection| checkpoints::start(db, &space);
-        let start = self.readers.read(read).await?;
-        Ok(start.map(|(start, height)| {
-            self.memberships.forget_below(&space, height);
-            start
-        }))
-    }
-
-    async fn members(&self, space: SpaceId, after: u64, until: u64) -> Result<Page, LogError> {
-        let read = move |db: &rusqlite::Connection| checkpoints::members(db, &space, after, until);
-        let (page, height) = self.readers.read(read).await?;
-        self.memberships.forget_below(&space, height);
-        Ok(page)
-    }
-
-    async fn entries(&self, space: SpaceId, ids: Vec<EntryId>) -> Result<Fetched, LogError> {
-        let read = move |db: &rusqlite::Connection| checkpoints::entries(db, &space, &ids);
-        let (fetched, height) = self.readers.read(read).await?;
-        self.memberships.forget_below(&space, height);
-        Ok(fetched)
-    }
-
-    async fn drop_due(&self, now: i64) -> Result<bool, LogError> {
-        self.writer.drop_due(now).await
-    }
-
-    fn generation(&self) -> Generation {
-        self.generation
-    }
-
-    async fn health(&self) -> Result<(), LogError> {
-        self.readers.read(rows::health).await?;
-        if self.writer.is_running() {
-            Ok(())
-        } else {
-            Err(LogError::Busy)
-        }
-    }
-
-    async fn close(&self) {
+    fn rest(&self) {
         self.readers.rest();
-        self.writer.close().await;
     }
 }
 
-impl Mailboxes for SqliteLog {
-    async fn put(&self, put: Put, now: i64) -> Result<PutOutcome, LogError> {
-        self.writer.put(put, now).await
+/// The one connection that writes.
+pub(super) struct SqlitePen {
+    db: Connection,
+    /// How many pages the journal holds.
+    journal: Arc<AtomicU32>,
+}
+
+impl SqlitePen {
+    fn new(mut db: Connection) -> Result<Self, SchemaError> {
+        schema::grow_journal(&db, JOURNAL)?;
+        let journal = Arc::new(AtomicU32::new(0));
+        let pages = journal.clone();
+        db.wal_hook(Some(move |_: &mut Wal, now| {
+            pages.store(u32::try_from(now).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        Ok(Self { db, journal })
     }
 
-    async fn open(
-        &self,
-        mailbox: MailboxId,
-        now: i64,
-    ) -> Result<Option<Vec<MailboxSlot>>, LogError> {
-        self.readers
-            .read(move |db| mail::open(db, &mailbox, now))
-            .await
-    }
-
-    async fn sweep(&self, now: i64) -> Result<bool, LogError> {
-        self.writer.sweep(now).await
+    fn checkpoint(&self, how: &str) {
+        // Counted anew by the next commit.
+        self.journal.store(0, Ordering::Relaxed);
+        let statement = format!("PRAGMA wal_checkpoint({how})");
+        if let Err(error) = self.db.query_row(&statement, [], |_| Ok(())) {
+            // The journal stays longer; nothing is lost.
+            tracing::warn!(%error, "the journal could not be moved");
+        }
     }
 }
 
-/// What readers and the preparation of appends know of memberships.
-#[derive(Debug)]
-struct Memberships(Mutex<(u64, Cache<SpaceId, Arc<Membership>>)>);
+impl Pen for SqlitePen {
+    type Rows = Connection;
 
-impl Memberships {
-    fn new() -> Self {
-        Self(Mutex::new((0, Cache::new(CACHED))))
+    fn write<T>(
+        &mut self,
+        _: &[SpaceId],
+        known: &mut Cache<SpaceId, Space>,
+        f: impl FnOnce(&Connection, &mut Cache<SpaceId, Space>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        // Rolls back when dropped early. One that began by reading would not wait for another process.
+        let db = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
+        let done = f(&db, known)?;
+        db.commit()?;
+        Ok(done)
     }
 
-    fn get(&self, space: &SpaceId) -> Option<Arc<Membership>> {
-        self.lock(|_, cache| cache.get(space).cloned())
+    fn rest(&mut self) {
+        if self.journal.load(Ordering::Relaxed) > JOURNAL {
+            self.checkpoint("PASSIVE");
+        }
     }
 
-    /// Changes with every membership entry that is committed or seen to be.
-    fn version(&self) -> u64 {
-        self.lock(|version, _| *version)
-    }
-
-    /// Keeps what was read from the database, unless something was committed since `version`,
-    /// which it might lack.
-    fn remember(&self, membership: Arc<Membership>, version: u64) {
-        self.lock(|now, cache| {
-            if *now == version {
-                cache.insert(*membership.space(), membership);
-            }
-        });
-    }
-
-    /// Lets go of a membership of below `height`, which was read from the database, and of what
-    /// somebody may have read before and not kept yet.
-    fn forget_below(&self, space: &SpaceId, height: Height) {
-        self.lock(|version, cache| {
-            if cache.get(space).is_none_or(|known| known.height() < height) {
-                *version += 1;
-                cache.remove(space);
-            }
-        });
-    }
-
-    /// Keeps what has just been committed.
-    fn committed(&self, membership: Arc<Membership>) {
-        self.lock(|version, cache| {
-            *version += 1;
-            cache.insert(*membership.space(), membership);
-        });
-    }
-
-    fn lock<T>(&self, f: impl FnOnce(&mut u64, &mut Cache<SpaceId, Arc<Membership>>) -> T) -> T {
-        // What it guards is a cache: whole after every step.
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (version, cache) = &mut *guard;
-        f(version, cache)
+    fn end(&mut self) {
+        self.checkpoint("TRUNCATE");
     }
 }
 
-impl From<Fault> for LogError {
-    fn from(fault: Fault) -> Self {
-        Self::Engine(fault.to_string())
+/// What writes to a new database, whose commits fail while `fails` says so.
+#[cfg(test)]
+pub(super) fn for_tests(
+    directory: &Path,
+    fails: Option<Arc<std::sync::atomic::AtomicBool>>,
+) -> SqlitePen {
+    let mut db = schema::open_for_writing(&directory.join(DATABASE)).unwrap();
+    schema::migrate(&db, Generation([1; 16])).unwrap();
+    if let Some(fails) = fails {
+        let fails = move || fails.load(Ordering::SeqCst);
+        db.commit_hook(Some(fails)).unwrap();
     }
+    SqlitePen::new(db).unwrap()
 }
 
 #[cfg(test)]
@@ -289,6 +184,7 @@ mod tests {
     use waymark_wire::membership::Op;
 
     use super::*;
+    use crate::log::{Append, Log};
     use crate::testing::Space;
 
     fn open(directory: &Path) -> SqliteLog {
@@ -296,15 +192,13 @@ mod tests {
         SqliteLog::open(directory, generation, 1_024).unwrap()
     }
 
-    crate::log::conformance::log_conformance!(|| {
+    async fn make(_test: &str) -> Option<(SqliteLog, tempfile::TempDir)> {
         let directory = tempfile::tempdir().unwrap();
-        (open(directory.path()), directory)
-    });
+        Some((open(directory.path()), directory))
+    }
 
-    crate::mailbox::conformance::mailbox_conformance!(|| {
-        let directory = tempfile::tempdir().unwrap();
-        (open(directory.path()), directory)
-    });
+    crate::log::conformance::log_conformance!(make);
+    crate::mailbox::conformance::mailbox_conformance!(make);
 
     /// Between a commit and the writer's word of it, somebody who was removed could otherwise still
     /// pass for a member.

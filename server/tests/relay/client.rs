@@ -109,6 +109,16 @@ impl Client {
         }
     }
 
+    /// Connects, where somebody listens.
+    #[cfg(feature = "nats")]
+    pub(crate) async fn try_connect(address: &str, relay: VerifyingKey) -> Option<Self> {
+        Some(Self {
+            stream: TcpStream::connect(address).await.ok()?,
+            buffer: Vec::new(),
+            relay,
+        })
+    }
+
     /// Posts a body and takes the answer.
     pub(crate) async fn post<T: Encode<()>>(&mut self, path: &str, body: &T) -> Answer {
         self.post_bytes(path, &codec::encode(body)).await

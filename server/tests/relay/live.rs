@@ -23,7 +23,7 @@ impl Live {
         Self::over(relay.client().await, spaces, by).await
     }
 
-    async fn over(mut client: Client, spaces: &[&Space], by: usize) -> Self {
+    pub(crate) async fn over(mut client: Client, spaces: &[&Space], by: usize) -> Self {
         let mut asked = Vec::new();
         for space in spaces {
             asked.push(client.ask(space, by, start(&space.id)).await);

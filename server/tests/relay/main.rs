@@ -9,8 +9,14 @@ mod append;
 mod checkpoints;
 mod client;
 mod ended;
+#[cfg(feature = "nats")]
+#[allow(dead_code, reason = "the tests beside the code use the rest")]
+#[path = "../../src/engines.rs"]
+mod engines;
 mod live;
 mod mailbox;
+#[cfg(feature = "nats")]
+mod nodes;
 mod process;
 mod proofs;
 mod pull;

@@ -30,9 +30,15 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(data: &Path) -> Self {
+        Self::with(data, &[])
+    }
+
+    /// The program with these flags beside the usual ones.
+    pub(crate) fn with(data: &Path, flags: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(["--listen", "127.0.0.1:0", "--log", "off", "--data"])
             .arg(data)
+            .args(flags)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -71,7 +77,8 @@ impl Program {
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
 
-    fn kill(&mut self) {
+    /// Ends it as a machine that goes down does.
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -175,7 +182,7 @@ async fn a_killed_relay_has_every_entry_that_it_acknowledged() {
 }
 
 /// The ids in a log that has to be whole.
-fn check(space: &Space, read: &[Frame]) -> Vec<EntryId> {
+pub(crate) fn check(space: &Space, read: &[Frame]) -> Vec<EntryId> {
     let mut cursor = Cursor::start(&space.id);
     let mut ids = Vec::new();
     for frame in read {
@@ -232,7 +239,7 @@ fn run(args: &[&str]) -> Output {
 }
 
 /// One sentence on standard error, and the exit code.
-fn sentence(args: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn sentence(args: &[&str]) -> (Option<i32>, String) {
     let output = run(args);
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
@@ -266,7 +273,20 @@ fn what_keeps_it_from_running_is_said_in_one_sentence() {
     assert_eq!(code, Some(2));
     assert!(text.contains("--allow-plaintext"), "{text}");
 
+    let (code, text) = sentence(&["--data", other, "--store", "nowhere"]);
+    assert_eq!(code, Some(2));
+    let is_built = cfg!(feature = "postgres");
+    let hint = if is_built {
+        "no address of"
+    } else {
+        "--features"
+    };
+    assert!(text.contains(hint), "{text}");
+
     assert_eq!(run(&[]).status.code(), Some(2));
+    // Others can be told only of a database that they share.
+    let alone = run(&["--data", other, "--bus", "nats://127.0.0.1:1"]);
+    assert_eq!(alone.status.code(), Some(2));
     assert_eq!(run(&["--data", other, "--nothing"]).status.code(), Some(2));
 }
 
@@ -291,6 +311,9 @@ fn help_explains_every_flag() {
     let help = String::from_utf8(output.stdout).unwrap();
     let flags = [
         "--data",
+        "--store",
+        "--bus",
+        "--poll-seconds",
         "--listen",
         "--allow-plaintext",
         "--admission-token-file",

@@ -44,7 +44,13 @@ const RUST_CRYPTO: [&str; 34] = [
 
 /// Where such a crate stands outside `hpke` all the same: who links it, and what.
 /// `docs/dependencies.md` says why, under "Exceptions".
-const RUST_CRYPTO_ELSEWHERE: [(&str, &str); 2] = [("automerge", "sha2"), ("rand", "chacha20")];
+const RUST_CRYPTO_ELSEWHERE: [(&str, &str); 5] = [
+    ("automerge", "sha2"),
+    ("postgres-protocol", "hmac"),
+    ("postgres-protocol", "md-5"),
+    ("postgres-protocol", "sha2"),
+    ("rand", "chacha20"),
+];
 
 /// Other TLS and crypto providers, none of which may come in.
 const OTHER_PROVIDERS: [&str; 10] = [
@@ -62,7 +68,14 @@ const OTHER_PROVIDERS: [&str; 10] = [
 
 /// What stands in the tree in more than one version and cannot be helped.
 /// `docs/dependencies.md` says why, under "Exceptions".
-const TWICE: [&str; 2] = ["getrandom", "syn"];
+const TWICE: [&str; 6] = [
+    "base64",
+    "fallible-iterator",
+    "getrandom",
+    "phf",
+    "phf_shared",
+    "syn",
+];
 
 /// The targets that we ship for.
 const TARGETS: [&str; 3] = [
@@ -81,6 +94,18 @@ fn the_relay_links_no_automerge_no_hpke_and_no_core() {
     );
     for forbidden in ["automerge", "hpke", "uniffi", "waymark-core", "waymark-ffi"] {
         assert!(!linked.contains(forbidden), "the relay links {forbidden}");
+    }
+}
+
+/// Most relays run on one machine: what only many nodes need stays out of them.
+#[test]
+fn a_relay_links_postgresql_and_nats_only_where_that_was_asked_for() {
+    let package = ["-p", "waymark-server", "-e", "normal", "--target", "all"];
+    let usual = tree_names(&package);
+    let asked = tree_names(&[&package[..], &["--features", "nats"]].concat());
+    for only_asked in ["async-nats", "postgres-protocol", "tokio-postgres"] {
+        assert!(asked.contains(only_asked), "{only_asked} has another name");
+        assert!(!usual.contains(only_asked), "the relay links {only_asked}");
     }
 }
 

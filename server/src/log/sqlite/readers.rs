@@ -7,9 +7,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
-use super::rows::Fault;
 use super::schema;
 use crate::log::LogError;
+use crate::log::rows::Fault;
 
 /// How many read at a time; the rest wait.
 const CONNECTIONS: usize = 4;
@@ -40,7 +40,7 @@ impl Readers {
             .clear();
     }
 
-    /// Runs `f` on a connection of its own.
+    /// Runs `f` on a connection of its own, over the rows of one moment.
     ///
     /// # Errors
     /// [`LogError::Engine`] where `f` fails or no connection can be had.
@@ -57,12 +57,20 @@ impl Readers {
                 Some(db) => db,
                 None => open(&path)?,
             };
-            let read = f(&db);
+            let read = at_one_moment(&db, f);
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(db);
             read
         });
         Ok(task.await.map_err(|e| engine(&e))??)
     }
+}
+
+fn at_one_moment<T>(
+    db: &Connection,
+    f: impl FnOnce(&Connection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let moment = db.unchecked_transaction()?;
+    f(&moment)
 }
 
 fn open(path: &PathBuf) -> Result<Connection, Fault> {

@@ -1,23 +1,26 @@
-//! One append at its turn, within the writer's transaction.
+//! One append at its turn, within the writer's transaction: which entries are taken, and what is
+//! written for them, whatever engine keeps them.
 
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
-use rusqlite::Connection;
 use waymark_wire::chain::Cursor;
 use waymark_wire::entry::Entry;
+#[cfg(feature = "postgres")]
+use waymark_wire::ids::EntryId;
 use waymark_wire::ids::{DeviceNumber, SpaceId};
 use waymark_wire::membership::Membership;
 use waymark_wire::message::RefusalCode;
 
-use super::checkpoints::{self, InSpace};
-use super::rows::{self, Fault, SpaceNumber};
+use super::candidate::{Named, named_by};
+use super::checkpoints::weigh;
+use super::noting::{InSpace, gone, note};
+use super::reading::{membership, membership_above};
+use super::rows::{Fault, Rows, SpaceNumber};
+use super::rules::{self, Reason};
+use super::{AppendOutcome, Attachment, Candidate, Prepared, Refused};
 use crate::cache::Cache;
-use crate::log::candidate::{Named, named_by};
-use crate::log::checkpoints::weigh;
-use crate::log::rules::{self, Reason};
-use crate::log::{AppendOutcome, Attachment, Candidate, Prepared, Refused};
 use crate::logging::Short;
 
 /// The state of a space's log at its end.
@@ -28,15 +31,22 @@ pub(super) struct Space {
     next_counters: HashMap<DeviceNumber, u64>,
 }
 
+#[cfg(feature = "postgres")]
 impl Space {
-    /// Who is in it.
-    pub(super) fn membership(&self) -> &Membership {
-        &self.membership
+    /// The end of its log.
+    pub(super) const fn head(&self) -> Cursor {
+        self.head
     }
 
-    /// Whether nothing is added to it any more.
-    pub(super) fn is_closed(&self) -> bool {
-        self.membership.is_closed()
+    /// The newest membership entry.
+    pub(super) fn membership_head(&self) -> EntryId {
+        self.membership.head()
+    }
+
+    /// Goes on after entries of others, none of which changed the membership.
+    pub(super) fn go_on_from(&mut self, head: Cursor) {
+        self.head = head;
+        self.next_counters.clear();
     }
 }
 
@@ -53,8 +63,8 @@ pub(super) struct Changes {
 
 /// Appends what was prepared, as far as it is taken; what was written is durable with the
 /// transaction that `db` is in.
-pub(super) fn append(
-    db: &Connection,
+pub(super) fn append<R: Rows>(
+    db: &R,
     spaces: &mut Cache<SpaceId, Space>,
     changes: &mut Changes,
     prepared: Prepared,
@@ -80,7 +90,7 @@ pub(super) fn append(
                 spaces.remove(&prepared.space);
                 Reason::new(RefusalCode::Unavailable, "the log of this space is damaged")
             }
-            Err(fault @ Fault::Sqlite(_)) => return Err(fault),
+            Err(fault @ Fault::Engine(_)) => return Err(fault),
         };
         outcome.refused = Some(refuse(db, spaces, &prepared.space, reason)?);
         break;
@@ -93,18 +103,24 @@ pub(super) fn append(
     Ok(outcome)
 }
 
-/// Takes one entry: its place, and whether it is new.
-fn take(
-    db: &Connection,
+/// What becomes of one entry: its place and whether it is new, or why it is not taken.
+type Taken = Result<(u64, bool), Reason>;
+
+/// Takes one entry.
+fn take<R: Rows>(
+    db: &R,
     spaces: &mut Cache<SpaceId, Space>,
     changes: &mut Changes,
     prepared: &Prepared,
     candidate: &Candidate,
-) -> Result<Result<(u64, bool), Reason>, Fault> {
+) -> Result<Taken, Fault> {
     let entry = &candidate.entry;
     let header = entry.header();
     if !load(db, spaces, &prepared.space)? {
-        return create(db, spaces, changes, prepared, candidate);
+        match create(db, spaces, changes, prepared, candidate)? {
+            Some(created) => return Ok(created),
+            None => load(db, spaces, &prepared.space)?,
+        };
     }
     let Some(space) = spaces.get(&prepared.space) else {
         return Err(Fault::Damaged("a space was not kept"));
@@ -114,14 +130,14 @@ fn take(
     }
     let next = match space.next_counters.get(&header.device) {
         Some(next) => *next,
-        None => rows::next_counter(db, space.number, header.device)?,
+        None => db.next_counter(space.number, header.device, u64::MAX)?,
     };
     let is_member = space.membership.member(header.device).is_some();
     if !is_member && !ended_itself(db, space, header.device, next)? {
         return Ok(Err(rules::not_found()));
     }
     if u64::from(header.counter) < next {
-        let stored = rows::by_counter(db, space.number, header.device, header.counter)?;
+        let stored = db.by_counter(space.number, header.device, header.counter)?;
         if let Some((seq, id)) = stored
             && id == candidate.id
         {
@@ -140,7 +156,7 @@ fn take(
             db,
             number: space.number,
         };
-        let dropped = checkpoints::dropped(db, space.number)?;
+        let dropped = db.dropped(space.number)?;
         let weighed = weigh(checkpoint, &space.membership, dropped, &facts)?;
         if let Err(reason) = weighed {
             return Ok(Err(reason.told_to_member(entry)));
@@ -153,9 +169,15 @@ fn take(
     let before = changed.map(|after| mem::replace(&mut space.membership, Arc::new(after)));
     let seq = put(db, space, changes, candidate, &attached)?;
     if let Some(before) = before {
-        let gone = checkpoints::gone(db, space.number, &space.membership)?;
+        let gone = gone(db, space.number, &space.membership)?;
         let dropped = rules::dropped(&before, &space.membership, gone);
-        let bytes = rows::drop_keys(db, space.number, &dropped)?;
+        let mut bytes = 0;
+        for hash in &dropped.agreement_keys {
+            bytes += db.drop_attachment(space.number, hash)?;
+        }
+        for named in &dropped.sealed {
+            bytes += db.drop_sealed(space.number, named)?;
+        }
         *changes.bytes.entry(space.number).or_default() -= bytes;
     }
     space.next_counters.insert(header.device, next + 1);
@@ -164,8 +186,8 @@ fn take(
 
 /// Whether a membership that is over was ended by an entry of its own, its last. Who has left may
 /// ask again for what was taken, because an answer may have been lost; who was removed is a stranger.
-fn ended_itself(
-    db: &Connection,
+fn ended_itself<R: Rows>(
+    db: &R,
     space: &Space,
     device: DeviceNumber,
     next: u64,
@@ -175,50 +197,55 @@ fn ended_itself(
     let ended_by = until.and_then(|until| membership.id_at(until));
     let last = next.checked_sub(1).and_then(|n| u32::try_from(n).ok());
     let last = match last {
-        Some(last) => rows::by_counter(db, space.number, device, last)?,
+        Some(last) => db.by_counter(space.number, device, last)?,
         None => None,
     };
     Ok(last.is_some_and(|(_, id)| Some(id) == ended_by))
 }
 
-/// Takes the first entry of a space.
-fn create(
-    db: &Connection,
+/// Takes the first entry of a space; `None` where somebody else has just made the space.
+fn create<R: Rows>(
+    db: &R,
     spaces: &mut Cache<SpaceId, Space>,
     changes: &mut Changes,
     prepared: &Prepared,
     candidate: &Candidate,
-) -> Result<Result<(u64, bool), Reason>, Fault> {
+) -> Result<Option<Taken>, Fault> {
     let entry = &candidate.entry;
     if !candidate.is_founding {
-        return Ok(Err(rules::not_found_at_cost(entry, &candidate.id)));
+        let reason = rules::not_found_at_cost(entry, &candidate.id);
+        return Ok(Some(Err(reason)));
     }
     if !prepared.may_create {
         let detail = "creating a space needs a token";
-        return Ok(Err(Reason::new(RefusalCode::Admission, detail)));
+        let reason = Reason::new(RefusalCode::Admission, detail);
+        return Ok(Some(Err(reason)));
     }
     let membership = match rules::found(candidate) {
         Ok(membership) => membership,
-        Err(reason) => return Ok(Err(reason)),
+        Err(reason) => return Ok(Some(Err(reason))),
     };
     let attached = match attached(db, None, entry, prepared)? {
         Ok(attached) => attached,
-        Err(reason) => return Ok(Err(reason)),
+        Err(reason) => return Ok(Some(Err(reason))),
+    };
+    let Some(number) = db.insert_space(&prepared.space)? else {
+        return Ok(None);
     };
     let mut space = Space {
-        number: rows::insert_space(db, &prepared.space)?,
+        number,
         membership: Arc::new(membership),
         head: Cursor::start(&prepared.space),
         next_counters: HashMap::from([(entry.header().device, 1)]),
     };
     let seq = put(db, &mut space, changes, candidate, &attached)?;
     spaces.insert(prepared.space, space);
-    Ok(Ok((seq, true)))
+    Ok(Some(Ok((seq, true))))
 }
 
 /// Writes an entry that was decided on, after the log's end.
-fn put(
-    db: &Connection,
+fn put<R: Rows>(
+    db: &R,
     space: &mut Space,
     changes: &mut Changes,
     candidate: &Candidate,
@@ -226,25 +253,26 @@ fn put(
 ) -> Result<u64, Fault> {
     let entry = &candidate.entry;
     let at = space.head.after(&candidate.id);
-    rows::insert_entry(db, space.number, &at, entry, &candidate.id)?;
+    db.insert_entry(space.number, &at, entry, &candidate.id)?;
     space.head = at;
     let written = (entry, &candidate.id, at.seq);
-    checkpoints::note(db, space.number, &space.membership, written, changes.now)?;
+    note(db, space.number, &space.membership, written, changes.now)?;
     let height = space.membership.height();
     let mut bytes = i64::try_from(entry.bytes().len()).unwrap_or(i64::MAX);
     for Attached { named, given } in attached {
         let named_at = named.is_sealed_key.then_some(height);
-        let added = match given {
-            Some(given) => rows::insert_attachment(db, space.number, given, named_at)?,
-            None => 0,
+        let is_added = match given {
+            Some(given) => db.insert_attachment(space.number, given, named_at)?,
+            None => false,
         };
-        if added == 0 && named.is_sealed_key {
-            rows::name_again(db, space.number, &named.hash, height)?;
+        if is_added {
+            bytes += i64::try_from(named.size()).unwrap_or(i64::MAX);
+        } else if named.is_sealed_key {
+            db.name_again(space.number, &named.hash, height)?;
         }
-        bytes += added;
     }
     if space.membership.head() == candidate.id {
-        rows::insert_membership(db, space.number, height, at.seq)?;
+        db.insert_membership(space.number, height, at.seq)?;
         changes.memberships.push(space.membership.clone());
     }
     *changes.bytes.entry(space.number).or_default() += bytes;
@@ -259,8 +287,8 @@ struct Attached<'a> {
 
 /// Finds everything that an entry names by hash, with the bytes where they were given: what was not
 /// is kept already, or is with nobody who gives the entry back.
-fn attached<'a>(
-    db: &Connection,
+fn attached<'a, R: Rows>(
+    db: &R,
     number: Option<SpaceNumber>,
     entry: &Entry,
     prepared: &'a Prepared,
@@ -271,7 +299,7 @@ fn attached<'a>(
         let given = given.filter(|given| given.bytes.len() == named.size());
         if given.is_none() {
             let kept = match number {
-                Some(number) => rows::attachment_size(db, number, &named.hash)?,
+                Some(number) => db.attachment_size(number, &named.hash)?,
                 None => None,
             };
             if kept != Some(named.size()) {
@@ -287,21 +315,21 @@ fn attached<'a>(
 }
 
 /// Sees to it that the space's state is in memory; `false` where there is no such space.
-pub(super) fn load(
-    db: &Connection,
+pub(super) fn load<R: Rows>(
+    db: &R,
     spaces: &mut Cache<SpaceId, Space>,
     id: &SpaceId,
 ) -> Result<bool, Fault> {
     if spaces.get(id).is_some() {
         return Ok(true);
     }
-    let Some(number) = rows::number(db, id)? else {
+    let Some(number) = db.lock(id)? else {
         return Ok(false);
     };
     let space = Space {
         number,
-        membership: Arc::new(rows::membership(db, number)?),
-        head: rows::head(db, number, id)?,
+        membership: Arc::new(membership(db, number)?),
+        head: db.head(number, id)?,
         next_counters: HashMap::new(),
     };
     spaces.insert(*id, space);
@@ -309,8 +337,8 @@ pub(super) fn load(
 }
 
 /// Adds to a refusal what a member may know.
-fn refuse(
-    db: &Connection,
+fn refuse<R: Rows>(
+    db: &R,
     spaces: &mut Cache<SpaceId, Space>,
     id: &SpaceId,
     reason: Reason,
@@ -321,7 +349,7 @@ fn refuse(
         Some((height, space)) => (
             Some(space.head.position()),
             if reason.calls_for_membership() {
-                rows::membership_above(db, space.number, height)?
+                membership_above(db, space.number, height)?
             } else {
                 Vec::new()
             },

@@ -1,32 +1,65 @@
-//! The one thread that writes. It takes all that queued while it was waiting for the disk, puts it
+//! A thread that writes. It takes all that queued while it was waiting for the disk, puts it
 //! into one transaction, and answers after COMMIT. A bad append spoils no other, because every
 //! check comes before the first write of an entry. What goes into mailboxes takes its turn with
-//! the appends: a database has one writer.
+//! the appends.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use rusqlite::hooks::Wal;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 use waymark_wire::ids::SpaceId;
 
-use super::rows::{self, Fault};
+use super::dropping;
+use super::memberships::Memberships;
+use super::rows::{EntryRows, Fault, Rows};
 use super::turn::{Changes, Space, append};
-use super::{Memberships, SchemaError, dropping, mail, schema};
+use super::{AppendOutcome, LogError, Prepared};
 use crate::cache::Cache;
-use crate::log::{AppendOutcome, LogError, Prepared};
-use crate::mailbox::{Put, PutOutcome};
+use crate::mailbox::{Put, PutOutcome, putting};
 
 /// Tasks in one transaction, at most.
-const GROUP: usize = 256;
+pub(super) const GROUP: usize = 256;
 /// Bytes of everything that waits, at most.
 const WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// Spaces whose state is kept in memory (up to twice as many).
 const SPACES: usize = 4_096;
-/// Pages in the journal from which on they are moved to the file.
-const JOURNAL: u32 = 512;
+
+/// What a writing thread has of its engine: a connection.
+pub(super) trait Pen: Send + 'static {
+    /// How it writes.
+    type Rows: Rows;
+
+    /// Runs `f` in one transaction, which is durable when this comes back, and is not where this
+    /// fails. `f` changes no other spaces than `spaces` and those that it locks itself. Of what is
+    /// `known`, the state of those that others have changed meanwhile is forgotten before.
+    ///
+    /// # Errors
+    /// What `f` says, or that the engine failed.
+    fn write<T>(
+        &mut self,
+        spaces: &[SpaceId],
+        known: &mut Cache<SpaceId, Space>,
+        f: impl FnOnce(&Self::Rows, &mut Cache<SpaceId, Space>) -> Result<T, Fault>,
+    ) -> Result<T, Fault>;
+
+    /// What is to be done after a group was answered.
+    fn rest(&mut self) {}
+
+    /// What is to be done at the end.
+    fn end(&mut self) {}
+}
+
+/// How much a writer takes on.
+#[derive(Clone, Debug)]
+pub(super) struct Bounds {
+    /// Tasks that wait for it.
+    pub(super) queue: usize,
+    /// Tasks in one transaction.
+    pub(super) group: usize,
+    /// Bytes that wait for it, and for whoever shares this.
+    pub(super) waiting: Arc<AtomicUsize>,
+}
 
 /// The writing thread, as seen by the others.
 #[derive(Debug)]
@@ -51,30 +84,33 @@ enum Task {
     Sweep(i64, oneshot::Sender<bool>),
 }
 
+impl Task {
+    /// The space that it writes to, where that is known before its turn.
+    const fn space(&self) -> Option<SpaceId> {
+        match self {
+            Self::Append(prepared, _) => Some(prepared.space),
+            Self::Drop(..) | Self::Put(..) | Self::Sweep(..) => None,
+        }
+    }
+}
+
 /// Tells who waits what was done, once it is durable.
 type Answer = Box<dyn FnOnce()>;
 
 impl Writer {
-    /// Starts the thread; at most `queue` tasks wait for it.
+    /// Starts the thread.
     pub(super) fn start(
-        mut db: Connection,
+        pen: impl Pen,
         memberships: Arc<Memberships>,
-        queue: usize,
-    ) -> Result<Self, SchemaError> {
-        schema::grow_journal(&db, JOURNAL)?;
-        let journal = Arc::new(AtomicU32::new(0));
-        let pages = journal.clone();
-        db.wal_hook(Some(move |_: &mut Wal, now| {
-            pages.store(u32::try_from(now).unwrap_or(0), Ordering::Relaxed);
-            Ok(())
-        }))?;
-        let (sender, receiver) = mpsc::channel(queue.max(1));
-        let waiting = Arc::new(AtomicUsize::new(0));
+        bounds: Bounds,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::channel(bounds.queue.max(1));
+        let waiting = bounds.waiting;
         let work = Work {
-            db,
+            pen,
             spaces: Cache::new(SPACES),
             memberships,
-            journal,
+            group: bounds.group,
         };
         let taken = waiting.clone();
         let thread = thread::Builder::new()
@@ -178,19 +214,18 @@ impl Drop for Writer {
 }
 
 /// What the writing thread holds.
-struct Work {
-    db: Connection,
+struct Work<P> {
+    pen: P,
     spaces: Cache<SpaceId, Space>,
     memberships: Arc<Memberships>,
-    /// How many pages the journal holds.
-    journal: Arc<AtomicU32>,
+    group: usize,
 }
 
-impl Work {
+impl<P: Pen> Work<P> {
     fn run(mut self, mut queue: mpsc::Receiver<Job>, waiting: &AtomicUsize) {
         while let Some(first) = queue.blocking_recv() {
             let mut group = vec![first];
-            while group.len() < GROUP
+            while group.len() < self.group
                 && let Ok(job) = queue.try_recv()
             {
                 group.push(job);
@@ -206,52 +241,48 @@ impl Work {
                     self.spaces.clear();
                 }
             }
-            if self.journal.load(Ordering::Relaxed) > JOURNAL {
-                self.checkpoint("PASSIVE");
-            }
+            self.pen.rest();
         }
-        self.checkpoint("TRUNCATE");
+        self.pen.end();
     }
 
     /// Writes a group in one transaction.
-    fn write(&mut self, group: Vec<Job>) -> Result<Vec<Answer>, Fault> {
+    fn write(&mut self, mut group: Vec<Job>) -> Result<Vec<Answer>, Fault> {
+        // Whoever writes to several spaces takes them in one order, so that nobody waits in a circle.
+        group.sort_by_key(|job| job.task.space());
+        let mut touched: Vec<_> = group.iter().filter_map(|job| job.task.space()).collect();
+        touched.dedup();
         let mut changes = Changes::default();
         let mut answers = Vec::with_capacity(group.len());
-        // Rolls back when dropped early. One that began by reading would not wait for another process.
-        let db = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
-        for job in group {
-            answers.push(match job.task {
-                Task::Append(prepared, reply) => {
-                    let outcome = append(&db, &mut self.spaces, &mut changes, prepared)?;
-                    answer(reply, outcome)
-                }
-                Task::Drop(now, reply) => {
-                    let more = dropping::step(&db, &mut self.spaces, &mut changes, now)?;
-                    answer(reply, more)
-                }
-                Task::Put(put, now, reply) => answer(reply, mail::put(&db, &put, now)?),
-                Task::Sweep(now, reply) => answer(reply, mail::sweep(&db, now)?),
-            });
-        }
-        for (number, bytes) in changes.bytes {
-            rows::add_bytes(&db, number, bytes)?;
-        }
-        db.commit()?;
+        self.pen.write(&touched, &mut self.spaces, |db, spaces| {
+            for job in group {
+                answers.push(perform(db, spaces, &mut changes, job.task)?);
+            }
+            for (number, bytes) in changes.bytes.drain() {
+                db.add_bytes(number, bytes)?;
+            }
+            Ok(())
+        })?;
         for membership in changes.memberships {
             self.memberships.committed(membership);
         }
         Ok(answers)
     }
+}
 
-    fn checkpoint(&self, how: &str) {
-        // Counted anew by the next commit.
-        self.journal.store(0, Ordering::Relaxed);
-        let statement = format!("PRAGMA wal_checkpoint({how})");
-        if let Err(error) = self.db.query_row(&statement, [], |_| Ok(())) {
-            // The journal stays longer; nothing is lost.
-            tracing::warn!(%error, "the journal could not be moved");
-        }
-    }
+/// Does one thing within a transaction.
+fn perform<R: Rows>(
+    db: &R,
+    spaces: &mut Cache<SpaceId, Space>,
+    changes: &mut Changes,
+    task: Task,
+) -> Result<Answer, Fault> {
+    Ok(match task {
+        Task::Append(prepared, reply) => answer(reply, append(db, spaces, changes, prepared)?),
+        Task::Drop(now, reply) => answer(reply, dropping::step(db, changes, now)?),
+        Task::Put(put, now, reply) => answer(reply, putting::put(db, &put, now)?),
+        Task::Sweep(now, reply) => answer(reply, putting::sweep(db, now)?),
+    })
 }
 
 fn answer<T: 'static>(reply: oneshot::Sender<T>, outcome: T) -> Answer {
@@ -267,18 +298,26 @@ mod tests {
     use std::sync::atomic::AtomicBool;
 
     use futures_util::FutureExt;
+    use rusqlite::Connection;
     use waymark_wire::codec::Bytes;
-    use waymark_wire::ids::Generation;
     use waymark_wire::message::{MailboxId, MailboxSlot};
 
     use super::*;
-    use crate::log::Append;
+    use crate::log::sqlite::{SqlitePen, for_tests};
+    use crate::log::{Append, DATABASE};
     use crate::testing::Space;
 
-    fn open(directory: &Path) -> Connection {
-        let db = schema::open_for_writing(&directory.join(schema::DATABASE)).unwrap();
-        schema::migrate(&db, Generation([1; 16])).unwrap();
-        db
+    fn start(pen: SqlitePen, queue: usize) -> Writer {
+        let bounds = Bounds {
+            queue,
+            group: GROUP,
+            waiting: Arc::default(),
+        };
+        Writer::start(pen, Arc::new(Memberships::new()), bounds).unwrap()
+    }
+
+    fn open(directory: &Path) -> SqlitePen {
+        for_tests(directory, None)
     }
 
     /// The first letter of a mailbox; every number is another one's.
@@ -300,12 +339,8 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_acknowledged_that_was_not_committed() {
         let directory = tempfile::tempdir().unwrap();
-        let mut db = open(directory.path());
         let fails = Arc::new(AtomicBool::new(false));
-        let now = fails.clone();
-        db.commit_hook(Some(move || now.load(Ordering::SeqCst)))
-            .unwrap();
-        let writer = Writer::start(db, Arc::new(Memberships::new()), 16).unwrap();
+        let writer = start(for_tests(directory.path(), Some(fails.clone())), 16);
         let space = Space::found(1);
         let append = || {
             let append = Append {
@@ -333,10 +368,9 @@ mod tests {
         const QUEUE: usize = 4;
         const SENT: usize = GROUP + 64;
         let directory = tempfile::tempdir().unwrap();
-        let db = open(directory.path());
-        let writer = Writer::start(db, Arc::new(Memberships::new()), QUEUE).unwrap();
+        let writer = start(open(directory.path()), QUEUE);
         // As if the disk did not answer.
-        let other = Connection::open(directory.path().join(schema::DATABASE)).unwrap();
+        let other = Connection::open(directory.path().join(DATABASE)).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let is_taken = |number: &usize| match writer.put(letter(*number), 0).now_or_never() {
             Some(Err(LogError::Busy)) => false,
@@ -356,8 +390,7 @@ mod tests {
     #[tokio::test]
     async fn no_more_bytes_wait_than_may() {
         let directory = tempfile::tempdir().unwrap();
-        let db = open(directory.path());
-        let writer = Writer::start(db, Arc::new(Memberships::new()), 16).unwrap();
+        let writer = start(open(directory.path()), 16);
         writer.waiting.store(WAITING_BYTES + 1, Ordering::Relaxed);
         let refused = writer.put(letter(1), 0).await;
         assert!(matches!(refused, Err(LogError::Busy)), "{refused:?}");

@@ -1,0 +1,339 @@
+//! Several nodes over one real PostgreSQL, with and without a real NATS between them.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use waymark_wire::codec::Bytes;
+use waymark_wire::membership::Rights;
+use waymark_wire::message::{
+    AppendAnswer, AppendRequest, Frame, MAILBOX_PATH, MailboxAnswer, MailboxId, MailboxRequest,
+    MailboxSlot, STATUS_PATH, StatusRequest,
+};
+
+use crate::client::Client;
+use crate::engines::{NatsServer, PostgresServer, psql};
+use crate::live::Live;
+use crate::process::{Program, check, sentence};
+use crate::testing::Space;
+
+/// Nodes of one relay: the first makes the key, which is brought to the others.
+struct Nodes {
+    programs: Vec<Program>,
+    directories: Vec<TempDir>,
+    flags: Vec<String>,
+}
+
+impl Nodes {
+    fn start(count: usize, store: &str, flags: &[&str]) -> Self {
+        let mut nodes = Self {
+            programs: Vec::new(),
+            directories: Vec::new(),
+            flags: [&["--store", store], flags]
+                .concat()
+                .iter()
+                .map(|flag| (*flag).to_owned())
+                .collect(),
+        };
+        for _ in 0..count {
+            let directory = tempfile::tempdir().unwrap();
+            if let Some(first) = nodes.directories.first() {
+                bring_key(first.path(), directory.path());
+            }
+            nodes.programs.push(nodes.run(directory.path()));
+            nodes.directories.push(directory);
+        }
+        nodes
+    }
+
+    fn run(&self, directory: &Path) -> Program {
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        Program::with(directory, &flags)
+    }
+
+    async fn client(&self, node: usize) -> Client {
+        self.programs[node].client().await
+    }
+}
+
+fn bring_key(from: &Path, to: &Path) {
+    std::fs::copy(from.join("relay.key"), to.join("relay.key")).unwrap();
+}
+
+/// A space with two devices, at a node.
+async fn space_at(client: &mut Client) -> (Space, usize) {
+    let mut space = Space::found(1);
+    client.taken(&space.create()).await;
+    let (change, key) = space.add(0, 1, Rights::WRITE);
+    client.change(&space, &change).await;
+    let second = space.accept(0, &change, key);
+    (space, second)
+}
+
+/// The seqs of the entries that come next, until `last` has come; each the next of the one before.
+async fn until(live: &mut Live, mut seen: u64, last: u64) {
+    while seen < last {
+        match timeout(Duration::from_secs(30), live.next()).await.unwrap() {
+            Some(Frame::Entry { seq, .. } | Frame::Own { seq, .. }) => {
+                assert_eq!(seq, seen + 1);
+                seen = seq;
+            }
+            Some(_) => {}
+            None => panic!("the answer ended after {seen}"),
+        }
+    }
+}
+
+/// What a therapist writes at one node has to show up while the client looks at the plan at another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_at_one_node_sees_at_once_what_others_take() {
+    let test = "nodes::a_reader_at_one_node_sees_at_once_what_others_take";
+    let Some(postgres) = PostgresServer::common(test) else {
+        return;
+    };
+    let Some(nats) = NatsServer::start(test) else {
+        return;
+    };
+    // The nodes would look by themselves long after the test has given up.
+    let flags = ["--bus", &nats.address, "--poll-seconds", "3600"];
+    let nodes = Nodes::start(3, &postgres.database(), &flags);
+    let mut client = nodes.client(0).await;
+    let (mut space, second) = space_at(&mut client).await;
+    let mut live = Live::over(nodes.client(1).await, &[&space], 0).await;
+    until(&mut live, 0, 2).await;
+    let mut waited = Vec::new();
+    for round in 0..40u64 {
+        let node = usize::try_from(round % 3).unwrap();
+        let batch = space.batch(second);
+        let mut writer = nodes.client(node).await;
+        let taken = writer.taken(&space.request(vec![batch], &[])).await;
+        assert_eq!(taken.seqs, [round + 3]);
+        let since = Instant::now();
+        until(&mut live, round + 2, round + 3).await;
+        waited.push(since.elapsed());
+    }
+    waited.sort_unstable();
+    let slow = waited[waited.len() - 2];
+    assert!(slow < Duration::from_secs(2), "{slow:?}");
+}
+
+/// Without a bus, and after one has gone, everything comes when the node looks by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_bus_a_node_looks_by_itself() {
+    let test = "nodes::without_a_bus_a_node_looks_by_itself";
+    let Some(postgres) = PostgresServer::common(test) else {
+        return;
+    };
+    let Some(nats) = NatsServer::start(test) else {
+        return;
+    };
+    let mut nats = Some(nats);
+    for flags in [
+        vec![],
+        vec!["--bus".to_owned(), nats.as_ref().unwrap().address.clone()],
+    ] {
+        let has_bus = !flags.is_empty();
+        let mut all = vec!["--poll-seconds", "1"];
+        all.extend(flags.iter().map(String::as_str));
+        let nodes = Nodes::start(2, &postgres.database(), &all);
+        let mut client = nodes.client(0).await;
+        let (mut space, second) = space_at(&mut client).await;
+        let mut live = Live::over(nodes.client(1).await, &[&space], 0).await;
+        until(&mut live, 0, 2).await;
+        if has_bus {
+            nats.take();
+        }
+        for round in 0..3u64 {
+            let batch = space.batch(second);
+            client.taken(&space.request(vec![batch], &[])).await;
+            let since = Instant::now();
+            until(&mut live, round + 2, round + 3).await;
+            assert!(since.elapsed() < Duration::from_secs(5));
+        }
+    }
+}
+
+/// A phone that is handed from one node to the next must not notice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_node_is_the_same_relay() {
+    let test = "nodes::every_node_is_the_same_relay";
+    let Some(postgres) = PostgresServer::common(test) else {
+        return;
+    };
+    let nodes = Nodes::start(2, &postgres.database(), &[]);
+    assert_eq!(nodes.programs[0].key, nodes.programs[1].key);
+    let (mut one, mut two) = (nodes.client(0).await, nodes.client(1).await);
+    let (mut space, _) = space_at(&mut one).await;
+    // A nonce of the one is good at the other.
+    let nonce = one.nonce().await;
+    let proof = space.proof(0, &nodes.programs[0].key, &nonce);
+    assert_eq!(
+        two.post(STATUS_PATH, &StatusRequest { proof }).await.status,
+        200
+    );
+    // An answer that was lost is asked for again, of the other: it is the same.
+    let batch = space.batch(0);
+    let request = space.request(vec![batch], &[]);
+    let first = one.taken(&request).await;
+    let again = two.taken(&request).await;
+    assert_eq!((first.seqs, first.receipt), (again.seqs, again.receipt));
+    assert_eq!(one.read(&space, 0).await, two.read(&space, 0).await);
+    // What one side leaves at one node the other finds at another.
+    let put = MailboxRequest {
+        mailbox: MailboxId([7; 32]),
+        put: Some(MailboxSlot {
+            slot: 0,
+            bytes: Bytes(vec![1, 2]),
+        }),
+        days: None,
+        admission: None,
+    };
+    assert_eq!(one.post(MAILBOX_PATH, &put).await.status, 200);
+    let look = MailboxRequest {
+        put: None,
+        ..put.clone()
+    };
+    let found: MailboxAnswer = two.post(MAILBOX_PATH, &look).await.read();
+    assert_eq!(found.slots, put.put.into_iter().collect::<Vec<_>>());
+}
+
+/// A node with a key of its own would look to every phone like a thief's relay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_the_relays_key_does_not_start() {
+    let test = "nodes::a_node_without_the_relays_key_does_not_start";
+    let Some(postgres) = PostgresServer::common(test) else {
+        return;
+    };
+    let store = postgres.database();
+    let nodes = Nodes::start(1, &store, &[]);
+    let other = tempfile::tempdir().unwrap();
+    let data = other.path().to_str().unwrap();
+    let flags = ["--data", data, "--store", &store, "--listen", "127.0.0.1:0"];
+    let (code, text) = sentence(&flags);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("relay.key is missing"), "{text}");
+    std::fs::write(other.path().join("relay.key"), [9; 32]).unwrap();
+    let (code, text) = sentence(&flags);
+    assert_eq!(code, Some(1));
+    assert!(text.contains("another key"), "{text}");
+    bring_key(nodes.directories[0].path(), other.path());
+    Program::with(other.path(), &["--store", &store]).stop();
+    // What is said to a database elsewhere others could read.
+    let elsewhere = "postgres://waymark@192.0.2.1/waymark";
+    let (code, text) = sentence(&["--data", data, "--store", elsewhere]);
+    assert_eq!(code, Some(2));
+    assert!(text.contains("--allow-plaintext"), "{text}");
+    let bus = ["--bus", "nats://192.0.2.1:4222"];
+    let (code, text) = sentence(&[&flags[..], &bus].concat());
+    assert_eq!(code, Some(2));
+    assert!(text.contains("the bus is not on this machine"), "{text}");
+}
+
+/// A restored database is another history, told by all nodes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restored_database_is_another_history() {
+    let test = "nodes::a_restored_database_is_another_history";
+    let Some(postgres) = PostgresServer::common(test) else {
+        return;
+    };
+    let store = postgres.database();
+    let mut nodes = Nodes::start(1, &store, &[]);
+    let mut client = nodes.client(0).await;
+    let mut space = Space::found(1);
+    client.taken(&space.create()).await;
+    let batch = space.batch(0);
+    let request = space.request(vec![batch], &[]);
+    let before = client.taken(&request).await;
+    nodes.programs.remove(0).stop();
+    let program = env!("CARGO_BIN_EXE_waymark-server");
+    let restored = std::process::Command::new(program)
+        .args(["restore", "--store", &store])
+        .output();
+    let said = String::from_utf8(restored.unwrap().stdout).unwrap();
+    assert!(said.contains("entries: 2, spaces: 1"), "{said}");
+    let program = nodes.run(nodes.directories[0].path());
+    let after = program.client().await.taken(&request).await;
+    assert_eq!(after.seqs, before.seqs);
+    assert_eq!(after.receipt.position, before.receipt.position);
+    assert_ne!(after.receipt.generation, before.receipt.generation);
+}
+
+/// What a node acknowledged is there after its machine went down, and after the database's did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_outlives_nodes_and_database() {
+    const WRITERS: u64 = 4;
+    const EACH: usize = 40;
+    let test = "nodes::what_was_acknowledged_outlives_nodes_and_database";
+    let Some(mut postgres) = PostgresServer::start(test) else {
+        return;
+    };
+    let store = postgres.database();
+    let mut nodes = Nodes::start(2, &store, &["--poll-seconds", "1"]);
+    let key = nodes.programs[0].key;
+    let stays = nodes.programs[1].address.clone();
+    let mut spaces = Vec::new();
+    let mut writing = JoinSet::new();
+    for seed in 0..WRITERS {
+        let mut client = nodes.client(0).await;
+        let mut space = Space::found(seed);
+        client.taken(&space.create()).await;
+        let batches: Vec<_> = (0..EACH).map(|_| space.batch(0)).collect();
+        let requests = batches
+            .iter()
+            .map(|batch| space.request(vec![batch.clone()], &[]));
+        let requests: Vec<_> = requests.collect();
+        let addresses = [nodes.programs[0].address.clone(), stays.clone()];
+        writing.spawn(async move {
+            for (at, request) in requests.iter().enumerate() {
+                let taken = push(&addresses, at, key, request).await;
+                assert_eq!(taken.seqs, [u64::try_from(at).unwrap() + 2]);
+            }
+        });
+        spaces.push((space, batches));
+    }
+    let mut first = nodes.programs.remove(0);
+    let postgres = tokio::task::spawn_blocking(move || {
+        let pause = || std::thread::sleep(Duration::from_millis(200));
+        pause();
+        postgres.crash();
+        pause();
+        first.kill();
+        pause();
+        postgres.crash();
+        postgres
+    });
+    let _running = postgres.await.unwrap();
+    while let Some(written) = writing.join_next().await {
+        written.unwrap();
+    }
+    let mut client = nodes.client(0).await;
+    for (space, batches) in &spaces {
+        let log = check(space, &client.read(space, 0).await);
+        let sent: Vec<_> = batches.iter().map(|batch| space.id_of(batch)).collect();
+        assert_eq!(log[1..], sent);
+    }
+    let all = psql(&store, "SELECT count(*), count(DISTINCT id) FROM entry");
+    let expected = usize::try_from(WRITERS).unwrap() * (EACH + 1);
+    assert_eq!(all, format!("{expected}|{expected}"));
+}
+
+/// Sends as a phone does: to one node or the other, until one has taken it.
+async fn push(
+    nodes: &[String; 2],
+    at: usize,
+    key: waymark_wire::signature::VerifyingKey,
+    request: &AppendRequest,
+) -> AppendAnswer {
+    for turn in at..at + 400 {
+        if let Some(mut client) = Client::try_connect(&nodes[turn % 2], key).await
+            && let Some(answer) = client.try_post(request).await
+            && answer.status == 200
+        {
+            return answer.read();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nobody takes it");
+}
