@@ -357,13 +357,6 @@ impl Space {
         self.documents.names()
     }
 
-    /// A number that grows with every change of a document here, and is known without loading it. What
-    /// was made of a loaded document at the same number still holds, unless something was forgotten.
-    #[must_use]
-    pub fn changes_of(&self, name: DocumentName) -> u32 {
-        self.documents.rows_of(name)
-    }
-
     /// The number that this device gives the space in its own database.
     #[must_use]
     pub const fn number(&self) -> u32 {

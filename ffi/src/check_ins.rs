@@ -26,7 +26,8 @@ pub struct CheckIns(pub(crate) Arc<Session>);
 
 #[uniffi::export]
 impl CheckIns {
-    /// Logs a check-in. It is durable when this returns, with or without a network.
+    /// Logs a check-in. It is durable when this returns, with or without a network. What it brings
+    /// about, such as a milestone, is found by then, too.
     ///
     /// # Errors
     /// `invalid_input` names the field and its limit; `not_found` for an unknown goal or measure;

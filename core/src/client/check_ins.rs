@@ -16,7 +16,8 @@ use crate::model::{
 pub struct CheckIns<'c>(pub(super) &'c Arc<Inner>);
 
 impl CheckIns<'_> {
-    /// Logs a check-in. It is durable when this returns, with or without a network.
+    /// Logs a check-in. It is durable when this returns, with or without a network. What it brings
+    /// about ([milestones and rewards](super::Milestones)) is found by then, too.
     ///
     /// # Errors
     /// `invalid_input` names the field and its limit; `not_found` for an unknown goal or measure;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
 
-use super::{SpaceError, damaged, keys, summary};
+use super::{Space, SpaceError, damaged, keys, summary};
 use crate::gate::{ActorId, Document, DocumentName, PlainChange, StoredChange};
 use crate::store::{self, Store, Table, Transaction};
 
@@ -203,11 +203,6 @@ impl Documents {
     /// Whether something of a document is stored.
     pub(super) fn is_stored(&self, name: DocumentName) -> bool {
         self.slots.get(&name).is_some_and(|slot| slot.stored)
-    }
-
-    /// How many rows of changes a document ever had.
-    pub(super) fn rows_of(&self, name: DocumentName) -> u32 {
-        self.slots.get(&name).map_or(0, |slot| slot.rows)
     }
 
     /// The local number of a document.
@@ -499,6 +494,16 @@ impl Documents {
         let loaded = slot.loaded.insert(loaded);
         loaded.used = self.uses;
         Ok(loaded)
+    }
+}
+
+impl Space {
+    /// A number that grows with every change of a document here, and is known without loading it. What
+    /// was made of a loaded document at the same number still holds, unless something was forgotten.
+    #[must_use]
+    pub fn changes_of(&self, name: DocumentName) -> u32 {
+        let slot = self.documents.slots.get(&name);
+        slot.map_or(0, |slot| slot.rows)
     }
 }
 
