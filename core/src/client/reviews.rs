@@ -41,8 +41,8 @@ impl Reviews<'_> {
     /// or none. The id of the step is returned.
     ///
     /// # Errors
-    /// `invalid_input` names the field and its limit, or what is named and unknown; `not_found`,
-    /// `not_allowed`, or the storage's.
+    /// `invalid_input` names the field and its limit; `not_found` where there is no such plan, session
+    /// or goal; `not_allowed`, or the storage's.
     pub fn give_homework(
         &self,
         plan: PlanId,
