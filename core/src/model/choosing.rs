@@ -65,6 +65,7 @@ impl Plan {
         });
         let later: BTreeSet<RecordId> = later.map(|entry| entry.id).collect();
         chosen.extend(with_named(records, later));
+        add_versions(records, &mut chosen);
         // A chain that leads to another goal ends there.
         let is_other = |id: RecordId| records.get::<Goal>(id).is_some() && !belong.contains(&id);
         // A void speaks of devices in this space.
@@ -181,12 +182,30 @@ fn with_named(records: &Records, belong: BTreeSet<RecordId>) -> Chosen {
     chosen
 }
 
+/// Adds what came of items that are among these. An item is known by its first version, and shows as
+/// the last: a value that was removed would be there again.
+fn add_versions(records: &Records, chosen: &mut Chosen) {
+    loop {
+        let is_later = |(id, record): &(RecordId, &Record)| {
+            let is_new = record.kind().place().is_some() && !chosen.contains_key(id);
+            is_new && record.replaces().iter().any(|old| chosen.contains_key(old))
+        };
+        let later = live(records).filter(is_later);
+        let later: BTreeSet<RecordId> = later.map(|(id, _)| id).collect();
+        if later.is_empty() {
+            break;
+        }
+        chosen.extend(with_named(records, later));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::testing::{Space, client, day, mood, per_day, revision, therapist};
     use crate::model::{
-        GrantScope, NewCheckIn, NewGrant, NewMeasure, NewNote, NewRevision, NewWithdrawal, Outcome,
+        Content, GoalProfile, GrantScope, NewCheckIn, NewGrant, NewMeasure, NewNote, NewRevision,
+        NewWithdrawal, Outcome, Value,
     };
 
     fn check_in(space: &mut Space, goal: GoalId, date: u32) -> RecordId {
@@ -292,6 +311,52 @@ mod tests {
     }
 
     /// What somebody took back would show again, to new people.
+    /// Another therapist would read what the client has taken back, or what another goal is for.
+    #[test]
+    fn a_profile_brings_its_values_as_they_stand_and_no_other_goals() {
+        let mut space = Space::default();
+        let value = |name: &str| Value {
+            name: name.into(),
+            importance: 9,
+            meaning: None,
+        };
+        let put = |space: &mut Space, content: Content| {
+            space.clock += 1;
+            space.put(client(), |p, s| content.add(p, None, s))
+        };
+        let family = put(&mut space, value("Family").into());
+        let work = put(&mut space, value("Work").into());
+        let goal = |space: &mut Space| {
+            space.clock += 1;
+            let goal = space.goal(client());
+            let profile = GoalProfile {
+                values: vec![family, work],
+                ..GoalProfile::of(goal)
+            };
+            (goal, put(space, profile.into()))
+        };
+        let (kept, profile) = goal(&mut space);
+        let (_, other) = goal(&mut space);
+        space.clock += 1;
+        let friends = value("Friends");
+        let renamed = space.put(client(), |p, s| p.change(None, family, &friends, s));
+        let removed = space.put(client(), |p, s| Kind::Value.remove(p, None, work, s));
+
+        let plan = space.plan();
+        let chosen = plan.chosen(&[kept].into(), &BTreeSet::new(), day(9));
+        let with = [profile, family, work, renamed, removed];
+        assert!(with.iter().all(|id| chosen.contains_key(id)));
+        assert!(!chosen.contains_key(&other));
+        space
+            .records
+            .retain(|stored| chosen.contains_key(&stored.record.id));
+        let copied = space.plan();
+        assert_eq!(copied.left_out(), []);
+        let values = copied.items(Kind::Value);
+        assert_eq!(values.len(), 1);
+        assert_eq!(values[0].content, friends.into());
+    }
+
     #[test]
     fn what_was_withdrawn_and_corrected_goes_along_as_withdrawn_or_not_at_all() {
         let mut space = Space::default();
