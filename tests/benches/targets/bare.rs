@@ -28,6 +28,15 @@ pub(crate) struct Rows {
 impl Rows {
     /// A new table in a directory.
     pub(crate) fn make(directory: &Path) -> Self {
+        let rows = Self::open(directory);
+        let table = "CREATE TABLE row (key BLOB PRIMARY KEY, value BLOB NOT NULL)
+                     STRICT, WITHOUT ROWID";
+        rows.connection.execute_batch(table).expect("a table");
+        rows
+    }
+
+    /// The table in a directory that has one.
+    pub(crate) fn open(directory: &Path) -> Self {
         let connection = Connection::open(directory.join("bare.sqlite")).expect("a database");
         for (name, value) in PRAGMAS {
             let set = connection.pragma_update_and_check(None, name, value, |_| Ok(()));
@@ -37,13 +46,20 @@ impl Rows {
             })
             .expect("a pragma");
         }
-        let table = "CREATE TABLE row (key BLOB PRIMARY KEY, value BLOB NOT NULL)
-                     STRICT, WITHOUT ROWID";
-        connection.execute_batch(table).expect("a table");
         Self {
             connection,
             next: 0,
         }
+    }
+
+    /// Every value, by key, from one query.
+    pub(crate) fn all(&self) -> Vec<Vec<u8>> {
+        let mut query = self
+            .connection
+            .prepare("SELECT value FROM row ORDER BY key")
+            .expect("a query");
+        let rows = query.query_map((), |row| row.get(0)).expect("it runs");
+        rows.map(|row| row.expect("a row")).collect()
     }
 
     /// Puts one value under the next key; durable when this returns.

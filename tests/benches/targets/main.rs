@@ -21,6 +21,7 @@ mod live;
 mod local;
 mod membership;
 mod newcomer;
+mod notes;
 mod opening;
 mod phone;
 mod proxy;
@@ -29,6 +30,7 @@ mod report;
 mod rounds;
 mod sealing;
 mod snapshots;
+mod summaries;
 mod wire;
 
 use std::process::ExitCode;
@@ -52,7 +54,7 @@ impl Effort {
 /// A measure's name, and what gives its rows.
 type Measure = (&'static str, fn(Effort) -> Vec<Row>);
 
-const MEASURES: [Measure; 14] = [
+const MEASURES: [Measure; 16] = [
     ("log", local::log_a_check_in),
     ("open", opening::open_a_plan),
     ("wire", wire::append_requests),
@@ -67,6 +69,8 @@ const MEASURES: [Measure; 14] = [
     ("rotation", membership::rotation),
     ("chain", membership::chain),
     ("spaces", membership::many_spaces),
+    ("summaries", summaries::of_many_clients),
+    ("notes", notes::of_two_people),
 ];
 
 fn main() -> ExitCode {

@@ -15,7 +15,7 @@ use waymark_wire::ids::SpaceId;
 use crate::diary::Diary;
 
 /// The key of every database here.
-const STORAGE_KEY: [u8; 32] = [7; 32];
+pub(crate) const STORAGE_KEY: [u8; 32] = [7; 32];
 /// 2026-05-01 00:00 UTC.
 const START: i64 = 1_777_593_600_000;
 
