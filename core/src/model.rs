@@ -52,6 +52,7 @@ mod quantity;
 mod readings;
 mod record;
 mod records;
+mod said;
 mod say;
 mod series;
 mod stacking;
@@ -120,6 +121,8 @@ pub use offer::Offer;
 pub use period::{PeriodView, period_results};
 pub use plan::Plan;
 pub use practice::{NewPractice, RunningTimer, running_timers, stop_timer};
+#[cfg(feature = "http")]
+pub(crate) use progress::GoalMonths;
 pub use progress::{
     DEFAULT_GRACE, GRACE_LIMIT, ProgressMessage, ProgressUnit, ProgressView, progress,
 };
@@ -129,6 +132,8 @@ pub use readings::{ReadingView, readings};
 pub(crate) use record::claimed_at;
 pub use record::{Author, Put, RECORD_LIMIT, SourceRecord};
 pub(crate) use record::{kind_number, spoken_of};
+#[cfg(feature = "http")]
+pub(crate) use said::SaidDays;
 pub use series::{GoalRulers, RulerPoint, RulerSeries, goal_rulers};
 pub use stacking::{HabitCycle, HabitStack, RoutineStep, RoutineView};
 pub use text::{LABEL_LIMIT, LINK_LIMIT, NOTE_LIMIT, STATEMENT_LIMIT};

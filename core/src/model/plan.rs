@@ -23,6 +23,7 @@ use crate::model::kinds::target::StoredTarget;
 use crate::model::kinds::verdict::VerdictRecord;
 use crate::model::kinds::withdrawal::NewWithdrawal;
 use crate::model::left_out::LeftOut;
+use crate::model::progress::Basis;
 use crate::model::record::SourceRecord;
 use crate::model::records::{Entry, Records};
 use crate::model::say::TherapistsSay;
@@ -321,6 +322,15 @@ impl Plan {
     /// What is known of the goal of a revision.
     pub(crate) fn state_of(&self, revision: RevisionId) -> Option<&GoalState> {
         self.goals.get(&self.stored_revision(revision)?.goal)
+    }
+
+    /// What decides how a goal's check-ins count and are judged.
+    pub(crate) fn basis(&self, goal: GoalId) -> Option<Basis> {
+        let versions = |(id, state): (&MeasureId, &MeasureState)| (*id, state.versions.clone());
+        Some(Basis {
+            timeline: self.goal_state(goal)?.history.timeline(),
+            scales: self.measures.iter().map(versions).collect(),
+        })
     }
 
     /// What is known of a measure.
