@@ -1,12 +1,15 @@
 //! Views that were folded already, with the heads of the documents that they were folded from. A
 //! view that is thrown away comes back equal.
 
+mod going;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::NaiveDate;
 use waymark_wire::ids::{Height, SpaceId};
 
+use self::going::Goings;
 use super::WaymarkError;
 use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash, Document, DocumentName, OpId};
@@ -31,6 +34,7 @@ struct Folded {
     forgot: u64,
     plans: BTreeMap<SpaceId, (Made, Arc<Plan>)>,
     logs: BTreeMap<(SpaceId, u32), (Made, Arc<Log>)>,
+    goings: BTreeMap<SpaceId, Goings>,
 }
 
 /// What a view was made from.

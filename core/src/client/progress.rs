@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::check_ins::months;
 use super::{Inner, PlanId, WaymarkError, space_of};
-use crate::model::{GoalId, Log, Plan, ProgressView, progress};
+use crate::model::{GoalId, Plan, ProgressView};
 
-/// How the goals of a plan go, computed from its days whenever it is asked.
+/// How the goals of a plan go, computed from its days whenever it is asked. What their months say is
+/// kept in memory, and read again where it has changed.
 #[derive(Clone, Copy)]
 pub struct Progress<'c>(pub(super) &'c Arc<Inner>);
 
@@ -36,7 +36,7 @@ impl Progress<'_> {
         })
     }
 
-    /// How some goals go. Months are read once for all of them.
+    /// How some goals go.
     fn seen(
         &self,
         plan: PlanId,
@@ -48,13 +48,9 @@ impl Progress<'_> {
         let folded = self.0.views.plan(&mut inner.engine, id)?;
         let today = self.0.today(&folded)?;
         let goals = goals(&folded, today);
-        let begun = goals.iter().filter_map(|goal| folded.first_in_force(*goal));
-        let first = begun.min().unwrap_or(today).min(today);
-        let mut logs: Vec<Arc<Log>> = Vec::new();
-        for month in months(first, today)? {
-            logs.push(self.0.views.log(&mut inner.engine, id, month)?);
-        }
-        let seen = |goal| Ok(progress(&folded, &logs, goal, today, grace)?);
-        goals.into_iter().map(seen).collect()
+        let space = (&mut inner.engine, id);
+        self.0
+            .views
+            .progress(space, &folded, &goals, (today, grace))
     }
 }
