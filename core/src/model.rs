@@ -34,6 +34,7 @@ mod coping;
 mod day;
 mod document;
 pub(crate) mod forgetting;
+mod growth;
 mod ids;
 mod input;
 mod item;
@@ -70,6 +71,9 @@ pub use codes::{
 pub use coping::{CopingUse, CopingView};
 pub use day::{DayPlan, DayRating, DayResult, DayView, day_results};
 pub use document::{DocumentKey, DocumentKind};
+pub use growth::{GoalGrowth, GrowthView, MilestoneOnTheWay, growth};
+#[cfg(feature = "http")]
+pub(crate) use growth::{goals_on, growth_with};
 pub use ids::{
     CheckInId, GoalId, GrantId, IdError, MeasureId, NoteId, PersonTag, RecordId, RevisionId, TextId,
 };

@@ -29,6 +29,7 @@ mod tally;
 mod units;
 
 use std::borrow::Borrow;
+use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -47,7 +48,8 @@ pub const DEFAULT_GRACE: u8 = 1;
 /// The most that can be chosen.
 pub const GRACE_LIMIT: u8 = 2;
 
-/// How a goal goes, seen on a date.
+/// How a goal goes, seen on a date. Where it has no schedule nothing is expected: what was done counts in
+/// the streak, and nothing is left out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct ProgressView {
@@ -72,6 +74,13 @@ pub struct ProgressView {
     pub total: u32,
     /// What is to be said about it, in one word.
     pub message: ProgressMessage,
+}
+
+/// How a goal went before some dates and at their end.
+#[derive(Clone, Debug)]
+pub(crate) struct Passage {
+    pub(crate) before: ProgressView,
+    pub(crate) after: ProgressView,
 }
 
 /// What a streak counts.
@@ -123,14 +132,38 @@ pub fn progress(
     today: NaiveDate,
     grace: u8,
 ) -> Result<ProgressView, InputError> {
-    let mut going = GoalMonths::of(plan, goal)?;
+    months(plan, logs, goal, today)?.view(today, grace)
+}
+
+/// How a goal went up to the day before some dates and up to the last of them, counted alike. The logs
+/// must cover every month since the goal was first in force.
+///
+/// # Errors
+/// As [`progress`].
+pub(crate) fn passage(
+    plan: &Plan,
+    logs: &[impl Borrow<Log>],
+    goal: GoalId,
+    dates: &RangeInclusive<NaiveDate>,
+    grace: u8,
+) -> Result<Passage, InputError> {
+    months(plan, logs, goal, *dates.end())?.passage(dates, grace)
+}
+
+fn months(
+    plan: &Plan,
+    logs: &[impl Borrow<Log>],
+    goal: GoalId,
+    today: NaiveDate,
+) -> Result<GoalMonths<()>, InputError> {
+    let mut months = GoalMonths::of(plan, goal)?;
     for log in log::months(logs) {
-        if going.reaches(log.month(), today) {
+        if months.reaches(log.month(), today) {
             let said = log.said(plan).remove(&goal);
-            going.put(log.month(), (), said.unwrap_or_default());
+            months.put(log.month(), (), said.unwrap_or_default());
         }
     }
-    going.view(today, grace)
+    Ok(months)
 }
 
 #[cfg(test)]

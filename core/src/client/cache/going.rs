@@ -10,10 +10,10 @@ use super::{People, Views, care, name_of};
 use crate::client::WaymarkError;
 use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash};
-use crate::model::{Author, DocumentKey, GoalId, GoalMonths, Plan, ProgressView, SaidDays, Undone};
+use crate::model::{Author, DocumentKey, GoalId, GoalMonths, InputError, Plan, SaidDays, Undone};
 
 /// A goal by months, each with its heads.
-type Going = GoalMonths<Vec<ChangeHash>>;
+pub(in crate::client) type Going = GoalMonths<Vec<ChangeHash>>;
 
 /// What is known of the goals of a space.
 #[derive(Default)]
@@ -25,19 +25,19 @@ pub(super) struct Goings {
 }
 
 impl Views {
-    /// How some goals go. Each month is read once for all of them, and only where something in it is
-    /// new.
+    /// Looks at each of some goals up to today. Each month is read once for all of them, and only where
+    /// something in it is new.
     ///
     /// # Errors
-    /// `not_found` for an unknown goal, `invalid_input` where the grace is out of its range, or the
-    /// storage's.
-    pub(in crate::client) fn progress(
+    /// `not_found` for an unknown goal, what `look` says, or the storage's.
+    pub(in crate::client) fn going<T>(
         &self,
         (engine, id): (&mut Engine, SpaceId),
         plan: &Plan,
         goals: &[GoalId],
-        (today, grace): (NaiveDate, u8),
-    ) -> Result<Vec<ProgressView>, WaymarkError> {
+        today: NaiveDate,
+        look: impl Fn(&mut Going) -> Result<T, InputError>,
+    ) -> Result<Vec<T>, WaymarkError> {
         let mut goings = self.goings(engine, id, plan)?;
         for goal in goals {
             let known = goings.goals.get(goal);
@@ -57,7 +57,7 @@ impl Views {
         let mut seen = Vec::with_capacity(goals.len());
         for goal in goals {
             let going = goings.goals.get_mut(goal);
-            seen.extend(going.map(|going| going.view(today, grace)));
+            seen.extend(going.map(&look));
         }
         self.lock().goings.insert(id, goings);
         let seen: Result<Vec<_>, _> = seen.into_iter().collect();

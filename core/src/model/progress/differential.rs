@@ -62,7 +62,7 @@ fn quantity() -> impl Strategy<Value = Option<u32>> {
     weighted(0.4, 0..30_u32)
 }
 
-fn some_days(of: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Vec<Weekday>> {
+fn some_days(of: RangeInclusive<usize>) -> impl Strategy<Value = Vec<Weekday>> {
     subsequence(Weekday::ALL.to_vec(), of)
 }
 

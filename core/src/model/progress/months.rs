@@ -5,6 +5,7 @@
 //! away, and they are made again from what is kept. What is said of today is never kept.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use chrono::{Datelike, Months, NaiveDate};
 
@@ -14,7 +15,7 @@ use crate::model::input::InputError;
 use crate::model::plan::Plan;
 use crate::model::progress::course::{Basis, Course};
 use crate::model::progress::tally::Tally;
-use crate::model::progress::{GRACE_LIMIT, ProgressMessage, ProgressUnit, ProgressView};
+use crate::model::progress::{GRACE_LIMIT, Passage, ProgressMessage, ProgressUnit, ProgressView};
 use crate::model::said::SaidDays;
 
 /// A goal month by month, each with what it was `Made` from.
@@ -81,15 +82,40 @@ impl<Made: PartialEq> GoalMonths<Made> {
     /// # Errors
     /// If the grace is out of its range.
     pub(crate) fn view(&mut self, today: NaiveDate, grace: u8) -> Result<ProgressView, InputError> {
-        let first = self.course.first().filter(|first| *first <= today);
-        let Some(first) = first else {
-            return self.told(&Tally::default(), (today, today), grace);
-        };
-        let unit = self.course.unit(today);
+        self.count(self.course.unit(today));
+        self.seen(today, grace)
+    }
+
+    /// How the goal went up to the day before some dates and up to the last of them, both counted as on
+    /// the last.
+    ///
+    /// # Errors
+    /// If the grace is out of its range.
+    pub(crate) fn passage(
+        &mut self,
+        dates: &RangeInclusive<NaiveDate>,
+        grace: u8,
+    ) -> Result<Passage, InputError> {
+        let (from, to) = (*dates.start(), *dates.end());
+        self.count(self.course.unit(to));
+        Ok(Passage {
+            before: self.seen(from.pred_opt().unwrap_or(from), grace)?,
+            after: self.seen(to, grace)?,
+        })
+    }
+
+    fn count(&mut self, unit: ProgressUnit) {
         if unit != self.unit {
             self.unit = unit;
             self.tallies.clear();
         }
+    }
+
+    fn seen(&mut self, today: NaiveDate, grace: u8) -> Result<ProgressView, InputError> {
+        let first = self.course.first().filter(|first| *first <= today);
+        let Some(first) = first else {
+            return self.told(&Tally::default(), (today, today), grace);
+        };
         let over = parts_between(first, today);
         while self.tallies.len() < over {
             let mut tally = self.tallies.last().cloned().unwrap_or_default();
