@@ -370,8 +370,8 @@ impl Agreed {
         let Some(schedule) = &self.schedule else {
             return true;
         };
-        !schedule.start.is_some_and(|start| date < start)
-            && !schedule.end.is_some_and(|end| date > end)
+        schedule.start.is_none_or(|start| start <= date)
+            && schedule.end.is_none_or(|end| date <= end)
     }
 
     fn means(&self, date: NaiveDate) -> Means {
