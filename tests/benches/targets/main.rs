@@ -23,6 +23,7 @@ mod membership;
 mod newcomer;
 mod opening;
 mod phone;
+mod progress;
 mod proxy;
 mod relay_log;
 mod report;
@@ -52,9 +53,10 @@ impl Effort {
 /// A measure's name, and what gives its rows.
 type Measure = (&'static str, fn(Effort) -> Vec<Row>);
 
-const MEASURES: [Measure; 14] = [
+const MEASURES: [Measure; 15] = [
     ("log", local::log_a_check_in),
     ("open", opening::open_a_plan),
+    ("progress", progress::of_ten_years),
     ("wire", wire::append_requests),
     ("live", live::edit_to_event),
     ("catch-up", catch_up::a_reader_catches_up),
