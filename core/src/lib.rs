@@ -34,8 +34,8 @@
 #[cfg(feature = "uniffi")]
 uniffi::setup_scaffolding!("waymark_core");
 
-#[cfg(feature = "http")]
 pub mod catalogue;
+#[cfg(feature = "http")]
 pub mod client;
 pub mod crypto;
 #[cfg(feature = "http")]

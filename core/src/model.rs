@@ -36,6 +36,7 @@ mod day;
 mod document;
 mod focus;
 pub(crate) mod forgetting;
+mod growth;
 mod ids;
 mod input;
 mod item;
@@ -61,6 +62,7 @@ mod record;
 mod records;
 mod reminding;
 mod reviews;
+mod said;
 mod say;
 mod series;
 mod sessions;
@@ -86,6 +88,9 @@ pub use coping::{CopingView, coping};
 pub use day::{DayPlan, DayRating, DayResult, DayView, day_results};
 pub use document::{DocumentKey, DocumentKind};
 pub use focus::PlanWarning;
+pub use growth::{GoalGrowth, GrowthView, MilestoneOnTheWay, growth};
+#[cfg(feature = "http")]
+pub(crate) use growth::{goals_on, growth_with};
 pub use ids::{
     CheckInId, GoalId, GrantId, IdError, MeasureId, NoteId, PersonTag, RecordId, RevisionId, TextId,
 };
@@ -161,6 +166,8 @@ pub use plan::Plan;
 pub use practice::{
     NewPractice, PracticeDay, RunningTimer, practice_days, running_timers, stop_timer,
 };
+#[cfg(feature = "http")]
+pub(crate) use progress::GoalMonths;
 pub use progress::{
     DEFAULT_GRACE, GRACE_LIMIT, ProgressMessage, ProgressUnit, ProgressView, progress,
 };
@@ -172,6 +179,8 @@ pub(crate) use record::{claimed_at, is_timeless};
 pub(crate) use record::{kind_number, spoken_of};
 pub use reminding::{NextReminder, REMINDER_LIMIT, next_reminders};
 pub use reviews::{ReviewDue, ReviewView};
+#[cfg(feature = "http")]
+pub(crate) use said::SaidDays;
 pub use series::{GoalRulers, RulerPoint, RulerSeries, goal_rulers};
 pub use sessions::{AgendaView, HomeworkView, SessionView};
 pub use short_days::{Stay, has_short_days, short_days};

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use waymark_core::client::{PlanId, WaymarkError};
-use waymark_core::model::{GoalId, ProgressView};
+use waymark_core::model::{GoalId, GrowthView, ProgressView};
 
 use crate::session::Session;
 
@@ -31,5 +32,23 @@ impl Progress {
     #[uniffi::method(default(grace = 1))]
     pub fn all(&self, plan: PlanId, grace: u8) -> Result<Vec<ProgressView>, WaymarkError> {
         self.0.call(|c| c.progress().all(plan, grace))
+    }
+
+    /// Evidence of growth between two dates, both included, the last today at most: the wins of that
+    /// time, the milestones that were reached, and how far each goal came. Whoever has the same records
+    /// sees the same.
+    ///
+    /// # Errors
+    /// `invalid_input` where the dates end before they begin or the grace is out of its range, `locked`,
+    /// or the storage's.
+    #[uniffi::method(default(grace = 1))]
+    pub fn growth(
+        &self,
+        plan: PlanId,
+        from: NaiveDate,
+        to: NaiveDate,
+        grace: u8,
+    ) -> Result<GrowthView, WaymarkError> {
+        self.0.call(|c| c.progress().growth(plan, from, to, grace))
     }
 }

@@ -25,7 +25,6 @@ mod guard {
     mod licences;
     mod listed;
     mod seeded;
-    mod shared;
     mod sources;
     mod trees;
     mod words;

@@ -223,6 +223,7 @@ async fn a_session_is_prepared_by_both_and_leaves_homework_and_a_date() {
     let at_home = NewSettings {
         cut_off_hour: None,
         time_zone: Some("Pacific/Auckland".into()),
+        active_limit: None,
     };
     phone.client().goals().set_settings(plan, &at_home).unwrap();
     let walk = goal(&phone, plan, "walk");

@@ -1,12 +1,15 @@
 //! Views that were folded already, with the heads of the documents that they were folded from. A
 //! view that is thrown away comes back equal.
 
+mod going;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::NaiveDate;
 use waymark_wire::ids::{Height, SpaceId};
 
+use self::going::Goings;
 use super::WaymarkError;
 use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash, Document, DocumentName, OpId};
@@ -36,6 +39,7 @@ struct Folded {
     /// Of every month that was asked for: a number for a goal is all that is kept of it.
     done: BTreeMap<(SpaceId, u32), Counted>,
     places: BTreeMap<SpaceId, Places>,
+    goings: BTreeMap<SpaceId, Goings>,
 }
 
 /// The done days of a month.

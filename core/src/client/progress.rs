@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::check_ins::months;
+use super::cache::log_months;
 use super::{Inner, PlanId, WaymarkError, space_of};
-use crate::model::{GoalId, Log, Plan, ProgressView, progress};
+use crate::model::{DocumentKey, GoalId, GrowthView, Plan, ProgressView, goals_on, growth_with};
 
-/// How the goals of a plan go, computed from its days whenever it is asked.
+/// How the goals of a plan go, computed from its days whenever it is asked. What their months say is
+/// kept in memory, and read again where it has changed.
 #[derive(Clone, Copy)]
 pub struct Progress<'c>(pub(super) &'c Arc<Inner>);
 
@@ -36,7 +37,41 @@ impl Progress<'_> {
         })
     }
 
-    /// How some goals go. Months are read once for all of them.
+    /// Evidence of growth between two dates, both included, the last today at most: the wins of that
+    /// time, the milestones that were reached, and how far each goal came. Whoever has the same records
+    /// sees the same. `grace` is as for [`Progress::of`].
+    ///
+    /// # Errors
+    /// `invalid_input` where the dates end before they begin or the grace is out of its range, or the
+    /// storage's.
+    pub fn growth(
+        &self,
+        plan: PlanId,
+        from: NaiveDate,
+        to: NaiveDate,
+        grace: u8,
+    ) -> Result<GrowthView, WaymarkError> {
+        let inner = &mut *self.0.shared.lock();
+        let (id, views) = (space_of(plan), &self.0.views);
+        let folded = views.plan(&mut inner.engine, id)?;
+        let to = to.min(self.0.today(&folded)?);
+        let goals = goals_on(&folded, to).into_iter().map(|(goal, _)| goal);
+        let (goals, dates) = (goals.collect::<Vec<_>>(), from..=to);
+        let space = (&mut inner.engine, id);
+        let passages = views.going(space, &folded, &goals, to, |goal| {
+            goal.passage(&dates, grace)
+        })?;
+        let (first, last) = (DocumentKey::log(from), DocumentKey::log(to));
+        let mut logs = Vec::new();
+        for month in log_months(&mut inner.engine, id)? {
+            if first.is_none_or(|first| first <= month) && last.is_some_and(|last| month <= last) {
+                logs.push(views.log(&mut inner.engine, id, month)?);
+            }
+        }
+        Ok(growth_with(&folded, &logs, &dates, passages)?)
+    }
+
+    /// How some goals go.
     fn seen(
         &self,
         plan: PlanId,
@@ -48,13 +83,10 @@ impl Progress<'_> {
         let folded = self.0.views.plan(&mut inner.engine, id)?;
         let today = self.0.today(&folded)?;
         let goals = goals(&folded, today);
-        let begun = goals.iter().filter_map(|goal| folded.first_in_force(*goal));
-        let first = begun.min().unwrap_or(today).min(today);
-        let mut logs: Vec<Arc<Log>> = Vec::new();
-        for month in months(first, today)? {
-            logs.push(self.0.views.log(&mut inner.engine, id, month)?);
-        }
-        let seen = |goal| Ok(progress(&folded, &logs, goal, today, grace)?);
-        goals.into_iter().map(seen).collect()
+        let space = (&mut inner.engine, id);
+        let views = &self.0.views;
+        views.going(space, &folded, &goals, today, |goal| {
+            goal.view(today, grace)
+        })
     }
 }

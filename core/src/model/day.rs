@@ -7,18 +7,19 @@ use std::ops::RangeInclusive;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::model::codes::{Comparison, Outcome, Period};
+use crate::model::codes::{Outcome, Period};
 use crate::model::ids::{CheckInId, GoalId, MeasureId, RecordId, RevisionId};
 use crate::model::input::InputError;
 use crate::model::json;
 use crate::model::kinds::check_in::CheckIn;
 use crate::model::kinds::excuse::Excuse;
-use crate::model::kinds::target::{Aim, StoredTarget};
+use crate::model::kinds::target::StoredTarget;
 use crate::model::log::{Log, months};
 use crate::model::logged::logged;
 use crate::model::plan::Plan;
 use crate::model::quantity::Quantity;
 use crate::model::records::Entry;
+use crate::model::said::Said;
 use crate::model::time::{next_day, read_date};
 
 /// One day of one goal.
@@ -152,10 +153,10 @@ pub(crate) fn day(
         plan.day_plan(&schedule, date)
     });
     let sum = sum(target, entries);
-    let (said, excused) = (judge(aim, entries), excuse.map(|_| Outcome::Excused));
+    let said = Said::of(entries).plus(excuse.map_or(Said::default(), |_| Said::EXCUSED));
     DayView {
         date,
-        result: match first(said.into_iter().chain(excused)) {
+        result: match said.of_day(aim) {
             Some(outcome) => outcome.into(),
             None if meant != DayPlan::Expected => DayResult::NotExpected,
             None if date < today => DayResult::Missed,
@@ -241,51 +242,6 @@ pub(crate) fn sum(target: Option<&StoredTarget>, entries: &[Entry<'_, CheckIn>])
     }
 }
 
-/// What the entries achieved, if they say anything.
-pub(crate) fn judge(aim: Option<Aim>, entries: &[Entry<'_, CheckIn>]) -> Option<Outcome> {
-    let Some(aim) = aim else {
-        return first(entries.iter().map(|entry| entry.record.outcome()));
-    };
-    let plain = |entry: &&Entry<'_, CheckIn>| entry.record.quantity.is_none();
-    if entries
-        .iter()
-        .filter(plain)
-        .any(|entry| entry.record.outcome() == Outcome::Done)
-    {
-        return Some(Outcome::Done);
-    }
-    let quantities = entries.iter().filter_map(|entry| entry.record.quantity);
-    if let Some(sum) = quantities.reduce(Quantity::plus) {
-        match aim.comparison {
-            Comparison::AtLeast if sum >= aim.value => return Some(Outcome::Done),
-            Comparison::AtLeast if !sum.is_zero() => return Some(Outcome::Partial),
-            Comparison::AtMost if sum <= aim.value => return Some(Outcome::Done),
-            Comparison::AtLeast | Comparison::AtMost => {}
-        }
-    }
-    // Of an entry with a quantity only a reason counts: how much was done, the quantity has said.
-    first(
-        entries
-            .iter()
-            .map(|entry| entry.record)
-            .filter_map(|record| match record.outcome() {
-                outcome @ (Outcome::Excused | Outcome::Rest) => Some(outcome),
-                outcome => record.quantity.is_none().then_some(outcome),
-            }),
-    )
-}
-
-/// The first of done, partial, excused, rest and note.
-fn first(outcomes: impl Iterator<Item = Outcome>) -> Option<Outcome> {
-    outcomes.min_by_key(|outcome| match outcome {
-        Outcome::Done => 0,
-        Outcome::Partial => 1,
-        Outcome::Excused => 2,
-        Outcome::Rest => 3,
-        Outcome::NoteOnly => 4,
-    })
-}
-
 fn ratings(entries: &[Entry<'_, CheckIn>]) -> Vec<DayRating> {
     let mut by_measure: BTreeMap<MeasureId, Vec<i32>> = BTreeMap::new();
     for (measure, value) in entries.iter().flat_map(|entry| &entry.record.ratings) {
@@ -322,6 +278,7 @@ impl From<Outcome> for DayResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::codes::Comparison;
     use crate::model::testing::{Space, client, day as may, minutes, per_day, revision, therapist};
     use crate::model::{NewCheckIn, NewRevision, PeriodView, Target, period_results};
 

@@ -43,6 +43,14 @@ impl Observed {
         observed
     }
 
+    /// What a schedule means for a day: rest, where the client observes it.
+    pub(crate) fn plan_of(&self, schedule: &Schedule, date: NaiveDate) -> DayPlan {
+        match schedule.plan_of(date) {
+            DayPlan::AnyDay | DayPlan::Expected if self.has(date) => DayPlan::Rest,
+            plan => plan,
+        }
+    }
+
     fn has(&self, date: NaiveDate) -> bool {
         let falls_on = |yearly: &Yearly| {
             yearly.day.in_year(date.year()) == Some(date)
@@ -57,10 +65,7 @@ impl Plan {
     /// What a schedule means for a day: rest, where the client observes it. Whoever asks whether a day
     /// is meant for a goal asks here.
     pub(crate) fn day_plan(&self, schedule: &Schedule, date: NaiveDate) -> DayPlan {
-        match schedule.plan_of(date) {
-            DayPlan::AnyDay | DayPlan::Expected if self.is_observed(date) => DayPlan::Rest,
-            plan => plan,
-        }
+        self.observed().plan_of(schedule, date)
     }
 
     /// Whether the client observes a day.

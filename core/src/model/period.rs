@@ -7,7 +7,7 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::Serialize;
 
 use crate::model::codes::Period;
-use crate::model::day::{DayResult, entries_by_date, judge, sum, target_of};
+use crate::model::day::{DayResult, entries_by_date, sum, target_of};
 use crate::model::ids::{CheckInId, GoalId, RevisionId};
 use crate::model::input::InputError;
 use crate::model::json;
@@ -15,6 +15,7 @@ use crate::model::kinds::target::StoredTarget;
 use crate::model::log::Log;
 use crate::model::plan::Plan;
 use crate::model::quantity::Quantity;
+use crate::model::said::Said;
 use crate::model::time::next_day;
 
 /// A week or a month of a goal.
@@ -81,7 +82,7 @@ pub fn period_results(
         views.push(PeriodView {
             from,
             to,
-            result: match judge(Some(aim), &entries) {
+            result: match Said::of(&entries).outcome(Some(aim)) {
                 Some(outcome) => outcome.into(),
                 None if to < today => DayResult::Missed,
                 None => DayResult::Open,

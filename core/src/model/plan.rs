@@ -1,6 +1,7 @@
 //! The plan of an episode: goals, measures, settings and notes, folded from its records.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
@@ -27,6 +28,7 @@ use crate::model::kinds::withdrawal::NewWithdrawal;
 use crate::model::left_out::LeftOut;
 use crate::model::observed::Observed;
 use crate::model::ordering::OrderKey;
+use crate::model::progress::Basis;
 use crate::model::record::SourceRecord;
 use crate::model::records::{Entry, Records};
 use crate::model::say::TherapistsSay;
@@ -45,7 +47,7 @@ pub struct Plan {
     goals: BTreeMap<GoalId, GoalState>,
     measures: BTreeMap<MeasureId, MeasureState>,
     settings: SettingsView,
-    observed: Observed,
+    observed: Arc<Observed>,
     undone: Undone,
 }
 
@@ -79,7 +81,7 @@ impl Plan {
             goals: goals(&records, &therapists),
             measures: measures(&records),
             settings: settings::view(&records),
-            observed: Observed::of(&records),
+            observed: Arc::new(Observed::of(&records)),
             records,
             undone,
         }
@@ -331,7 +333,7 @@ impl Plan {
     }
 
     /// The days that the client observes.
-    pub(crate) const fn observed(&self) -> &Observed {
+    pub(crate) fn observed(&self) -> &Observed {
         &self.observed
     }
 
@@ -348,6 +350,16 @@ impl Plan {
     /// What is known of the goal of a revision.
     pub(crate) fn state_of(&self, revision: RevisionId) -> Option<&GoalState> {
         self.goals.get(&self.stored_revision(revision)?.goal)
+    }
+
+    /// What decides how a goal's check-ins count and are judged.
+    pub(crate) fn basis(&self, goal: GoalId) -> Option<Basis> {
+        let versions = |(id, state): (&MeasureId, &MeasureState)| (*id, state.versions.clone());
+        Some(Basis {
+            timeline: self.goal_state(goal)?.history.timeline(),
+            scales: self.measures.iter().map(versions).collect(),
+            observed: Arc::clone(&self.observed),
+        })
     }
 
     /// What is known of a measure.

@@ -14,9 +14,7 @@ use serde::Serialize;
 
 use crate::catalogue::Argument;
 use crate::model::codes::{Comparison, LifecycleStatus, Outcome, Period};
-use crate::model::day::{
-    DayPlan, DayResult, DayView, day, entries_by_date, excuses, judge, target_of,
-};
+use crate::model::day::{DayPlan, DayResult, DayView, day, entries_by_date, excuses, target_of};
 use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::InputError;
 use crate::model::json;
@@ -29,6 +27,7 @@ use crate::model::log::Log;
 use crate::model::period::bounds;
 use crate::model::plan::Plan;
 use crate::model::records::Entry;
+use crate::model::said::Said;
 use crate::model::time::{instant_of, next_day, write_instant};
 
 /// The most reminders that are told at once: no more wait in the system of an iPhone.
@@ -248,7 +247,8 @@ impl<'a> Ahead<'a> {
             Some(aim) if aim.period != Period::Day => {
                 let days = of_period(aim.period).into_iter().flatten();
                 let entries: Vec<_> = days.flat_map(|(_, entries)| entries).copied().collect();
-                view.result == DayResult::Done || judge(Some(aim), &entries) == Some(Outcome::Done)
+                view.result == DayResult::Done
+                    || Said::of(&entries).outcome(Some(aim)) == Some(Outcome::Done)
             }
             _ => view.result == DayResult::Done || times.is_some_and(week_is_done),
         }

@@ -1,6 +1,7 @@
 //! How a goal's importance, confidence and readiness went over time.
 
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -67,12 +68,22 @@ pub fn goal_rulers(
     dates: &RangeInclusive<NaiveDate>,
 ) -> Result<GoalRulers, InputError> {
     plan.goal_state(goal).ok_or(InputError::UnknownGoal(goal))?;
-    let mut rulers = GoalRulers::default();
+    let mut rulers = rulers(plan, logs, |date| dates.contains(&date));
+    Ok(rulers.remove(&goal).unwrap_or_default())
+}
+
+/// The rulers of every goal that has some, on the days that are meant.
+pub(crate) fn rulers(
+    plan: &Plan,
+    logs: &[impl Borrow<Log>],
+    is_meant: impl Fn(NaiveDate) -> bool,
+) -> BTreeMap<GoalId, GoalRulers> {
+    let mut goals: BTreeMap<GoalId, GoalRulers> = BTreeMap::new();
     for thing in logged::<Reading>(plan, logs) {
-        if let (Some(goals), Some((ruler, point))) = (thing.fields.goal, point(&thing))
-            && goals == goal
-            && dates.contains(&point.date)
+        if let (Some(goal), Some((ruler, point))) = (thing.fields.goal, point(&thing))
+            && is_meant(point.date)
         {
+            let rulers = goals.entry(goal).or_default();
             let series = match ruler {
                 Ruler::Importance => &mut rulers.importance,
                 Ruler::Confidence => &mut rulers.confidence,
@@ -81,7 +92,7 @@ pub fn goal_rulers(
             series.add(point);
         }
     }
-    Ok(rulers)
+    goals
 }
 
 fn point(thing: &Thing<Reading>) -> Option<(Ruler, RulerPoint)> {

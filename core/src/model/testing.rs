@@ -1,5 +1,7 @@
 //! A space in memory, for the tests of the model.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, TimeDelta};
 
 use crate::ids::{ActorId, OpId};
@@ -8,9 +10,9 @@ use crate::model::item::{Fields, Item};
 use crate::model::kinds::kind_of::Of;
 use crate::model::record::write;
 use crate::model::{
-    Author, Comparison, DocumentKey, GoalId, InputError, LeftOut, Log, MeasureId, NewGoal,
-    NewMeasure, NewRecord, NewRevision, NewVerdict, Period, PersonTag, Plan, Put, Reason, RecordId,
-    RevisionId, Schedule, SourceRecord, Stamp, Target, Verdict,
+    Author, Comparison, DocumentKey, DocumentKind, GoalId, InputError, LeftOut, Log, MeasureId,
+    NewGoal, NewMeasure, NewRecord, NewRevision, NewVerdict, Period, PersonTag, Plan, Put, Reason,
+    RecordId, RevisionId, Schedule, SourceRecord, Stamp, Target, Verdict,
 };
 use crate::role::Role;
 
@@ -148,8 +150,21 @@ impl Space {
 
     /// The log of May 2026.
     pub(crate) fn log(&self) -> Log {
-        let month = DocumentKey::log(day(1)).unwrap();
+        self.log_of(DocumentKey::log(day(1)).unwrap())
+    }
+
+    /// The log of a month.
+    pub(crate) fn log_of(&self, month: DocumentKey) -> Log {
         Log::fold(month, self.of(month), self.plan().undone())
+    }
+
+    /// The logs of all months that have one.
+    pub(crate) fn logs(&self) -> Vec<Log> {
+        let documents = self.records.iter().map(|stored| stored.record.document);
+        let months: BTreeSet<_> = documents
+            .filter(|key| key.kind == DocumentKind::Log)
+            .collect();
+        months.into_iter().map(|month| self.log_of(month)).collect()
     }
 
     pub(crate) fn of(&self, document: DocumentKey) -> impl Iterator<Item = SourceRecord<'_>> {

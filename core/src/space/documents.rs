@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
 
 use super::{Space, SpaceError, damaged, keys, summary};
-use crate::gate::{ActorId, Document, DocumentName, PlainChange, StoredChange};
+use crate::gate::{ActorId, ChangeHash, Document, DocumentName, PlainChange, StoredChange};
 use crate::store::{self, Store, Table, Transaction};
 
 /// Rows after which a document is saved whole again.
@@ -41,6 +41,8 @@ struct Slot {
     /// The same with what was written since it was loaded.
     rows: u32,
     loaded: Option<Loaded>,
+    /// The heads of a document that was loaded once and is not now.
+    heads: Option<Vec<ChangeHash>>,
 }
 
 struct Loaded {
@@ -176,6 +178,7 @@ impl Documents {
             return;
         };
         slot.loaded = None;
+        slot.heads = None;
         (slot.least, slot.rows) = (0, 0);
         summary::outdate(transaction, self.space);
         let key = keys::document(self.space, slot.number);
@@ -281,6 +284,26 @@ impl Documents {
         actor: ActorId,
     ) -> Result<&mut Document, SpaceError> {
         Ok(&mut self.loaded(store, name, actor)?.document)
+    }
+
+    /// The heads of a document, which is loaded where nothing is known of it yet.
+    pub(super) fn heads(
+        &mut self,
+        store: &dyn Store,
+        name: DocumentName,
+        actor: ActorId,
+    ) -> Result<Vec<ChangeHash>, SpaceError> {
+        match self.slots.get(&name) {
+            None => return Ok(Vec::new()),
+            Some(slot) => match (&slot.loaded, &slot.heads) {
+                (Some(loaded), _) => return Ok(loaded.document.heads()),
+                (None, Some(heads)) => return Ok(heads.clone()),
+                (None, None) => {}
+            },
+        }
+        let heads = self.open(store, name, actor)?.heads();
+        self.evict();
+        Ok(heads)
     }
 
     /// Looks at each document, of which only a few are in memory at once.
@@ -393,6 +416,7 @@ impl Documents {
         for name in names {
             if let Some(slot) = self.slots.get_mut(name) {
                 slot.loaded = None;
+                slot.heads = None;
                 slot.rows = slot.least;
                 // Writing a document's row twice does no harm; never writing it would.
                 slot.stored = false;
@@ -461,12 +485,8 @@ impl Documents {
         used.sort_unstable();
         let oldest = used[used.len() - LOADED];
         for slot in self.slots.values_mut() {
-            if slot
-                .loaded
-                .as_ref()
-                .is_some_and(|loaded| loaded.used < oldest)
-            {
-                slot.loaded = None;
+            if let Some(loaded) = slot.loaded.take_if(|loaded| loaded.used < oldest) {
+                slot.heads = Some(loaded.document.heads());
             }
         }
     }
@@ -515,6 +535,7 @@ impl Slot {
             least: rows,
             rows,
             loaded: None,
+            heads: None,
         }
     }
 }

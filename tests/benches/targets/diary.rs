@@ -64,6 +64,11 @@ impl Diary {
         }
     }
 
+    /// The goal.
+    pub(crate) const fn goal(&self) -> GoalId {
+        self.goal
+    }
+
     /// The next check-in.
     pub(crate) fn next(&mut self) -> NewCheckIn {
         let outcomes = [

@@ -24,6 +24,7 @@ mod newcomer;
 mod notes;
 mod opening;
 mod phone;
+mod progress;
 mod proxy;
 mod relay_log;
 mod report;
@@ -54,9 +55,10 @@ impl Effort {
 /// A measure's name, and what gives its rows.
 type Measure = (&'static str, fn(Effort) -> Vec<Row>);
 
-const MEASURES: [Measure; 16] = [
+const MEASURES: [Measure; 17] = [
     ("log", local::log_a_check_in),
     ("open", opening::open_a_plan),
+    ("progress", progress::of_ten_years),
     ("wire", wire::append_requests),
     ("live", live::edit_to_event),
     ("catch-up", catch_up::a_reader_catches_up),

@@ -4,8 +4,8 @@ use rustsec::advisory::Informational;
 use rustsec::report::Settings;
 use rustsec::{Database, Lockfile, Report};
 
-use super::shared::shared;
 use super::workspace::root;
+use waymark_tests::shared;
 
 /// A client's diary must not be lost to a flaw that has long been published.
 #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::code::holds_word;
-use super::shared::shared;
 use super::workspace::{files, text_of};
+use waymark_tests::shared;
 
 /// Beginnings of paths that exist on one machine only. In pieces, so that this file passes.
 const PLACES: [&str; 6] = [

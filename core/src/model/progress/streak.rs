@@ -1,57 +1,93 @@
 //! Streaks: what was done since the unit that was one too many not to be.
 
+use std::collections::VecDeque;
+
 use chrono::NaiveDate;
 
 use crate::model::progress::units::{State, Unit};
 
 /// Units in a row among which so many may be left out.
-const WINDOW: usize = 7;
+const WINDOW: u32 = 7;
 
-/// What a walk over units comes to.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub(super) struct Walk {
-    /// The streak at the end.
-    pub(super) now: u32,
-    /// The longest there was.
-    pub(super) best: u32,
-    /// The slips within the streak at the end.
-    pub(super) slips: Vec<NaiveDate>,
-    /// All that was done.
-    pub(super) total: u32,
-}
-
-/// Walks over units, oldest first. Seen from any of them, the streak reaches back to the newest unit
+/// A walk over units, oldest first. Seen from any of them, the streak reaches back to the newest unit
 /// that was left out and has, with those after it, more than `grace` left out among seven expected
 /// ones. That border only moves forward, so one pass does.
-pub(super) fn streak(units: &[Unit], grace: u8) -> Walk {
-    let mut walk = Walk::default();
-    let mut expected = 0_usize;
-    // Units left out, by their place among the expected ones, with what was done before each.
-    let mut left_out: Vec<(usize, u32, NaiveDate)> = Vec::new();
-    // How many of them lie before the border, which is the last of those.
-    let (mut passed, mut done_before) = (0, 0);
-    for unit in units {
-        match unit.state {
-            State::Done => walk.total += 1,
-            State::LeftOut => {
-                left_out.push((expected, walk.total, unit.date));
-                let one_too_many = left_out.len().checked_sub(usize::from(grace) + 1);
-                if let Some(place) = one_too_many
-                    && let Some((index, done, _)) = left_out.get(place)
-                    && expected - index < WINDOW
-                {
-                    (passed, done_before) = (place + 1, *done);
-                }
-            }
-            State::Partial(_) => {}
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    grace: u8,
+    /// All that was done, and what of it lies before the border.
+    total: u32,
+    done_before: u32,
+    best: u32,
+    expected: u32,
+    /// What was left out behind the border.
+    left_out: VecDeque<LeftOut>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LeftOut {
+    date: NaiveDate,
+    /// Its place among the expected units.
+    place: u32,
+    /// What was done before it.
+    done: u32,
+}
+
+impl Walk {
+    pub(super) const fn new(grace: u8) -> Self {
+        Self {
+            grace,
+            total: 0,
+            done_before: 0,
+            best: 0,
+            expected: 0,
+            left_out: VecDeque::new(),
         }
-        expected += usize::from(unit.is_expected);
-        walk.now = walk.total - done_before;
-        walk.best = walk.best.max(walk.now);
     }
-    let within = left_out.iter().skip(passed);
-    // What was left out before anything was done is no slip.
-    let slips = within.filter(|(_, done, _)| *done > done_before);
-    walk.slips = slips.map(|(_, _, date)| *date).collect();
-    walk
+
+    /// Takes the next unit.
+    pub(super) fn step(&mut self, unit: &Unit) {
+        match unit.judged.state {
+            State::Done => self.total += 1,
+            State::LeftOut => self.leave_out(unit.date),
+            State::Partial => {}
+        }
+        self.expected += u32::from(unit.judged.is_expected);
+        self.best = self.best.max(self.now());
+    }
+
+    fn leave_out(&mut self, date: NaiveDate) {
+        let (place, done) = (self.expected, self.total);
+        self.left_out.push_back(LeftOut { date, place, done });
+        let one_too_many = self.left_out.len().checked_sub(usize::from(self.grace) + 1);
+        if let Some(at) = one_too_many
+            && let Some(border) = self.left_out.get(at)
+            && place - border.place < WINDOW
+        {
+            self.done_before = border.done;
+            self.left_out.drain(..=at);
+        }
+    }
+
+    /// The streak at the end.
+    pub(super) const fn now(&self) -> u32 {
+        self.total - self.done_before
+    }
+
+    /// The longest there was.
+    pub(super) const fn best(&self) -> u32 {
+        self.best
+    }
+
+    /// All that was done.
+    pub(super) const fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// The slips within the streak at the end. What was left out before anything was done is none.
+    pub(super) fn slips(&self) -> Vec<NaiveDate> {
+        let slips = self.left_out.iter();
+        let slips = slips.filter(|left_out| left_out.done > self.done_before);
+        slips.map(|left_out| left_out.date).collect()
+    }
 }

@@ -3,23 +3,64 @@
 use chrono::Days;
 
 use super::*;
-use crate::model::testing::{Space, client, day, revision};
-use crate::model::{NewCheckIn, NewRevision, Outcome, Schedule, SchedulePattern};
+use crate::model::testing::{Space, client, day, minutes, per_day, revision};
+use crate::model::{
+    Comparison, MeasureId, NewCheckIn, NewRevision, Outcome, Pause, Period, Schedule,
+    SchedulePattern, Target, Verdict,
+};
 
 /// A goal in force from the 1st of May 2026, a Friday.
 fn begun(pattern: SchedulePattern) -> (Space, GoalId) {
-    let mut space = Space::default();
-    let goal = space.goal(client());
     let schedule = Schedule {
         pattern,
         ..Schedule::daily()
     };
+    begun_on(1, Some(schedule), None)
+}
+
+/// A goal in force from a day of May, with so many minutes as its target.
+fn begun_on(on: u32, schedule: Option<Schedule>, target: Option<Target>) -> (Space, GoalId) {
+    let mut space = Space::default();
+    let measure = space.put(client(), |p, s| minutes().record(p, s)).into();
+    let goal = space.goal(client());
+    let target = target.map(|target| Target {
+        measure: Some(measure),
+        ..target
+    });
     let wording = NewRevision {
-        schedule: Some(schedule),
+        schedule,
+        target,
         ..revision(goal)
     };
-    space.propose(client(), wording, 1);
+    space.propose(client(), wording, on);
     (space, goal)
+}
+
+/// At least so many minutes in that time.
+fn amount(value: f64, period: Period) -> Target {
+    Target {
+        period,
+        ..per_day(value, MeasureId([0; 16]))
+    }
+}
+
+fn paused(pattern: SchedulePattern, from: u32, to: u32) -> Schedule {
+    let (from, to) = (day(from), day(to));
+    Schedule {
+        pattern,
+        pauses: vec![Pause { from, to }],
+        ..Schedule::daily()
+    }
+}
+
+fn say_amount(space: &mut Space, goal: GoalId, outcome: Outcome, minutes: f64, date: u32) {
+    space.clock += 1;
+    let check_in = NewCheckIn {
+        date: Some(day(date)),
+        quantity: Some(minutes),
+        ..NewCheckIn::new(goal, outcome)
+    };
+    space.put(client(), |plan, stamp| check_in.record(plan, None, stamp));
 }
 
 fn say(space: &mut Space, goal: GoalId, outcome: Outcome, days: &[u32]) {
@@ -129,4 +170,111 @@ fn grace_has_a_range_and_a_goal_must_be_there() {
     let nobody = GoalId([9; 16]);
     let error = progress(&space.plan(), &none, nobody, day(10), 1).unwrap_err();
     assert_eq!(error, InputError::UnknownGoal(nobody));
+}
+
+/// Who does without a plan of days would be told that nothing had begun.
+#[test]
+fn without_a_schedule_nothing_is_expected_and_what_is_done_counts() {
+    let (mut space, goal) = begun_on(1, None, None);
+    say(&mut space, goal, Outcome::Done, &[2, 3, 20]);
+    let seen = seen(&space, goal, 31, 0);
+    assert_eq!((seen.streak, seen.best, seen.total), (3, 3, 3));
+    assert_eq!((seen.done, seen.expected), (0, 0));
+    assert_eq!(seen.slips, []);
+    assert_eq!(seen.message, ProgressMessage::KeepGoing);
+}
+
+/// A week off would be counted as one in which nothing was done.
+#[test]
+fn a_week_that_was_wholly_paused_is_not_expected() {
+    let schedule = paused(SchedulePattern::Daily, 11, 17);
+    let weekly = amount(30.0, Period::Week);
+    let (mut space, goal) = begun_on(1, Some(schedule), Some(weekly));
+    say_amount(&mut space, goal, Outcome::Done, 30.0, 4);
+    say_amount(&mut space, goal, Outcome::Done, 30.0, 24);
+    let seen = seen(&space, goal, 25, 0);
+    assert_eq!((seen.streak, seen.slips), (2, Vec::new()));
+    assert_eq!((seen.done, seen.expected), (2, 2));
+}
+
+/// Who began on a Wednesday would have done by then what they did before they had the goal.
+#[test]
+fn days_before_a_goal_began_are_neither_free_nor_done() {
+    let three = SchedulePattern::TimesAWeek { times: 3 };
+    let schedule = Schedule {
+        pattern: three,
+        ..Schedule::daily()
+    };
+    let (mut space, goal) = begun_on(6, Some(schedule.clone()), None);
+    say(&mut space, goal, Outcome::Done, &[4, 5, 6]);
+    assert_eq!(seen(&space, goal, 11, 0).total, 0, "one of three");
+    // On Saturday two days are left for three times.
+    let (mut space, goal) = begun_on(9, Some(schedule), None);
+    say(&mut space, goal, Outcome::Done, &[11, 12, 13]);
+    let later = seen(&space, goal, 18, 0);
+    assert_eq!((later.streak, later.strength), (1, 1.0 - kept_in_a_week()));
+}
+
+/// What is left of strength after a week.
+fn kept_in_a_week() -> f64 {
+    0.5_f64.powf((1.0_f64 / 7.0).sqrt() / 13.0)
+}
+
+/// A week that was done although most of it was off would ask for more than was asked.
+#[test]
+fn a_week_with_too_few_days_left_counts_in_the_streak_alone() {
+    let three = SchedulePattern::TimesAWeek { times: 3 };
+    let (mut space, goal) = begun_on(1, Some(paused(three, 11, 15)), None);
+    say(&mut space, goal, Outcome::Done, &[4, 5, 6, 11, 12, 16, 18]);
+    let before = seen(&space, goal, 17, 0).strength;
+    let after = seen(&space, goal, 18, 0);
+    assert_eq!((after.streak, after.strength), (2, before));
+    let later = seen(&space, goal, 25, 1);
+    assert_eq!((later.streak, later.slips), (2, vec![day(18)]));
+    assert_eq!((later.done, later.expected), (4, 6));
+}
+
+/// Somebody back from a month off would see weeks from before it as the last four.
+#[test]
+fn consistency_looks_back_four_full_weeks_and_no_further() {
+    let once = SchedulePattern::TimesAWeek { times: 1 };
+    let (mut space, goal) = begun_on(1, Some(paused(once, 11, 31)), None);
+    say(&mut space, goal, Outcome::Done, &[4]);
+    let seen_on = |june: u32| {
+        let on = day(31) + Days::new(june.into());
+        progress(&space.plan(), &[space.log()], goal, on, 1).unwrap()
+    };
+    let done = |view: ProgressView| (view.done, view.expected);
+    assert_eq!(done(seen_on(7)), (1, 1), "the 4th of May is four weeks ago");
+    assert_eq!(done(seen_on(8)), (0, 1), "the week from the 1st of June");
+}
+
+/// Ten minutes of thirty for a week would be a third of a day, and too much would be all of it.
+#[test]
+fn only_an_amount_to_reach_on_a_day_has_a_share() {
+    let weekly = amount(30.0, Period::Week);
+    let (mut space, goal) = begun_on(1, Some(Schedule::daily()), Some(weekly));
+    let first = space.plan().in_force_on(goal, day(1)).unwrap();
+    for date in 1..=5 {
+        say_amount(&mut space, goal, Outcome::Partial, 10.0, date);
+    }
+    let next = NewRevision {
+        replaces: vec![first],
+        ..revision(goal)
+    };
+    let next = space.propose(crate::model::testing::therapist(), next, 6);
+    space.verdict(client(), next, Verdict::Agree, 6);
+    let six = seen(&space, goal, 6, 1);
+    assert_eq!((six.unit, six.strength), (ProgressUnit::Day, 0.0));
+
+    let at_most = Target {
+        comparison: Comparison::AtMost,
+        ..amount(3.0, Period::Day)
+    };
+    let (mut space, goal) = begun_on(1, Some(Schedule::daily()), Some(at_most));
+    say_amount(&mut space, goal, Outcome::NoteOnly, 0.0, 1);
+    let one = seen(&space, goal, 2, 1).strength;
+    say_amount(&mut space, goal, Outcome::NoteOnly, 9.0, 2);
+    say(&mut space, goal, Outcome::Partial, &[2]);
+    assert_eq!(seen(&space, goal, 3, 1).strength, one);
 }

@@ -1,24 +1,15 @@
 //! Units: the days, weeks or months on which something was to be done, with what became of them.
 
-use std::borrow::Borrow;
+use chrono::NaiveDate;
 
-use chrono::{Datelike, Days, NaiveDate};
-
-use crate::model::codes::Period;
-use crate::model::day::{DayPlan, DayResult, DayView, day_results, target_of};
-use crate::model::ids::{GoalId, RevisionId};
-use crate::model::input::InputError;
+use crate::model::codes::{Comparison, Outcome, Period};
+use crate::model::day::DayPlan;
 use crate::model::kinds::schedule::{Schedule, SchedulePattern};
-use crate::model::kinds::target::{Aim, StoredTarget};
-use crate::model::log::Log;
-use crate::model::period::period_results;
-use crate::model::plan::Plan;
-use crate::model::progress::ProgressUnit;
+use crate::model::kinds::target::Aim;
+use crate::model::period::bounds;
+use crate::model::progress::course::{Course, Step};
+use crate::model::said::Said;
 
-/// Days over which consistency is told.
-const RECENT_DAYS: i64 = 28;
-/// Weeks or months over which it is told.
-const RECENT_PERIODS: usize = 4;
 /// Expected units a day where weeks or months are counted.
 const A_WEEK: f64 = 1.0 / 7.0;
 const A_MONTH: f64 = 12.0 / 365.25;
@@ -28,22 +19,29 @@ const A_MONTH: f64 = 12.0 / 365.25;
 pub(super) struct Unit {
     /// Its first date.
     pub(super) date: NaiveDate,
+    /// Expected units a day.
+    pub(super) frequency: f64,
+    pub(super) judged: Judged,
+}
+
+/// How a unit went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Judged {
     pub(super) state: State,
     /// Whether something was to be done; what is done without counts in streaks alone.
     pub(super) is_expected: bool,
-    /// How much of a week was done, where that is told beside its state.
+    /// How much of it was done, from 0 to 1; none where nobody said.
     pub(super) share: Option<f64>,
-    /// Expected units a day.
-    pub(super) frequency: f64,
+    /// What consistency takes from it.
+    pub(super) counts: Recent,
 }
 
 /// What became of a unit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum State {
     Done,
     LeftOut,
-    /// With the share of the amount, where there is one.
-    Partial(Option<f64>),
+    Partial,
 }
 
 /// What was done of what was to be done.
@@ -54,224 +52,144 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// How the newest of some full periods went, oldest first.
-    fn newest(full: &[Self]) -> Self {
-        let newest = full.iter().rev().take(RECENT_PERIODS);
-        newest.fold(Self::default(), |sum, period| Self {
-            done: sum.done + period.done,
-            expected: sum.expected + period.expected,
+    const fn one(state: State) -> Self {
+        Self {
+            done: matches!(state, State::Done) as u32,
+            expected: 1,
+        }
+    }
+}
+
+/// A day of a week or month that is being counted, and what was said about it.
+pub(super) type Told = (NaiveDate, Said);
+
+impl Course {
+    /// A day, if it is a unit: what is rest or excused is none, and neither is today before it is done.
+    pub(super) fn day(&self, date: NaiveDate, said: Said, is_over: bool) -> Option<Unit> {
+        let step = self.on(date).filter(|step| step.holds(date))?;
+        let is_expected = step.asks_days() && step.meant(date) == DayPlan::Expected;
+        let (state, share) = match step.outcome(said) {
+            Some(Outcome::Done) => (State::Done, Some(1.0)),
+            _ if !is_expected || !is_over => return None,
+            Some(Outcome::Excused | Outcome::Rest) => return None,
+            Some(Outcome::Partial) => (State::Partial, said.share(step.aim_of_a_day())),
+            Some(Outcome::NoteOnly) | None => (State::LeftOut, Some(0.0)),
+        };
+        Some(Unit {
+            date,
+            frequency: step.schedule.as_ref().map_or(1.0, frequency),
+            judged: Judged {
+                state,
+                is_expected,
+                share,
+                counts: Recent::one(state),
+            },
         })
     }
-}
 
-/// The units of a goal, oldest first, and how the newest went.
-pub(super) struct Spelling {
-    pub(super) unit: ProgressUnit,
-    pub(super) units: Vec<Unit>,
-    pub(super) recent: Recent,
-}
-
-/// Reads the units of a goal. The revision in force today, or the last that was, decides what is
-/// counted; each day stays judged by its own.
-pub(super) fn spelled(
-    plan: &Plan,
-    logs: &[impl Borrow<Log>],
-    goal: GoalId,
-    today: NaiveDate,
-) -> Result<Spelling, InputError> {
-    let state = plan.goal_state(goal).ok_or(InputError::UnknownGoal(goal))?;
-    let timeline = state.history.timeline();
-    let mut begun = timeline.iter().filter(|held| held.from <= today);
-    let (Some(first), Some(last)) = (begun.clone().map(|held| held.from).min(), begun.next_back())
-    else {
-        return Ok(Spelling {
-            unit: ProgressUnit::Day,
-            units: Vec::new(),
-            recent: Recent::default(),
-        });
-    };
-    let revision = RevisionId::from(last.revision);
-    let period = aim_of(plan, revision).map_or(Period::Day, |aim| aim.period);
-    let by_week = matches!(
-        schedule_of(plan, revision).map(|schedule| schedule.pattern),
-        Some(SchedulePattern::TimesAWeek { .. })
-    );
-    if period != Period::Day {
-        return periods(plan, logs, goal, period, (first, today));
-    }
-    let monday = first - Days::new(first.weekday().num_days_from_monday().into());
-    let begin = if by_week { monday } else { first };
-    let days = day_results(plan, logs, goal, begin..=today, today)?;
-    Ok(match by_week {
-        true => weeks(plan, &days, first, today),
-        false => single_days(plan, &days, today),
-    })
-}
-
-fn single_days(plan: &Plan, days: &[DayView], today: NaiveDate) -> Spelling {
-    let units = days.iter().filter_map(|day| unit_of(plan, day, today));
-    let units: Vec<Unit> = units.collect();
-    let is_recent = |unit: &&Unit| unit.is_expected && (today - unit.date).num_days() < RECENT_DAYS;
-    let recent = units.iter().filter(is_recent);
-    Spelling {
-        unit: ProgressUnit::Day,
-        recent: recent.fold(Recent::default(), |recent, unit| Recent {
-            done: recent.done + u32::from(unit.state == State::Done),
-            expected: recent.expected + 1,
-        }),
-        units,
-    }
-}
-
-/// One day, if it is a unit: what is rest or excused is none, and neither is today before it is done.
-fn unit_of(plan: &Plan, day: &DayView, today: NaiveDate) -> Option<Unit> {
-    let schedule = schedule_of(plan, day.judged_by?)?;
-    let is_expected = day.plan == DayPlan::Expected;
-    let state = match day.result {
-        DayResult::Done => State::Done,
-        _ if !is_expected || day.date >= today => return None,
-        DayResult::Partial => State::Partial(share(plan, day)),
-        DayResult::Missed | DayResult::NoteOnly => State::LeftOut,
-        DayResult::Excused | DayResult::NotExpected | DayResult::Open | DayResult::Rest => {
-            return None;
-        }
-    };
-    is_within(&schedule, day.date).then_some(Unit {
-        date: day.date,
-        state,
-        is_expected,
-        share: None,
-        frequency: frequency(&schedule),
-    })
-}
-
-/// Weeks of a goal that is to be done so many times in each.
-fn weeks(plan: &Plan, days: &[DayView], first: NaiveDate, today: NaiveDate) -> Spelling {
-    let (mut units, mut full) = (Vec::new(), Vec::new());
-    for week in days.chunks(7) {
-        let Some(monday) = week.first().map(|day| day.date) else {
-            continue;
-        };
-        let sunday = monday + Days::new(6);
-        let in_force = week.iter().rev().find_map(|day| day.judged_by);
-        let Some(schedule) = in_force.and_then(|revision| schedule_of(plan, revision)) else {
-            continue;
-        };
-        let left_free = |day: NaiveDate| {
-            let said = week.iter().find(|seen| seen.date == day);
-            let is_off =
-                said.is_some_and(|day| matches!(day.result, DayResult::Excused | DayResult::Rest));
-            let meant = plan.day_plan(&schedule, day);
-            !is_off && matches!(meant, DayPlan::AnyDay | DayPlan::Expected)
-        };
-        let free = monday
-            .iter_days()
-            .take(7)
-            .filter(|day| left_free(*day))
-            .count();
-        let times = match schedule.pattern {
-            SchedulePattern::TimesAWeek { times } => usize::from(times),
-            _ => free,
-        };
-        let is_done =
-            |day: &&DayView| day.result == DayResult::Done && is_within(&schedule, day.date);
-        let done = week.iter().filter(is_done).count();
-        let is_over = sunday < today;
-        if times == 0 || (done < times && (!is_over || free < times)) {
-            continue;
-        }
-        if is_over && monday >= first {
-            full.push(Recent {
-                done: small(done.min(times)),
-                expected: small(times),
-            });
-        }
-        units.push(Unit {
-            date: monday,
-            state: match done >= times {
-                true => State::Done,
-                false => State::LeftOut,
-            },
-            is_expected: true,
-            share: Some((f64::from(small(done)) / f64::from(small(times))).min(1.0)),
-            frequency: A_WEEK,
-        });
-    }
-    Spelling {
-        unit: ProgressUnit::Week,
-        units,
-        recent: Recent::newest(&full),
-    }
-}
-
-/// Weeks or months of a goal whose target sums over them.
-fn periods(
-    plan: &Plan,
-    logs: &[impl Borrow<Log>],
-    goal: GoalId,
-    period: Period,
-    (first, today): (NaiveDate, NaiveDate),
-) -> Result<Spelling, InputError> {
-    let results = period_results(plan, logs, goal, period, first..=today, today)?;
-    let (unit, frequency) = match period {
-        Period::Month => (ProgressUnit::Month, A_MONTH),
-        Period::Day | Period::Week => (ProgressUnit::Week, A_WEEK),
-    };
-    let (mut units, mut full) = (Vec::new(), Vec::new());
-    for result in results {
-        let is_over = result.to < today;
-        let state = match result.result {
-            DayResult::Done => State::Done,
-            DayResult::Partial if is_over => {
-                let aim = aim_of(plan, result.judged_by);
-                State::Partial(
-                    result
-                        .quantity
-                        .zip(aim)
-                        .map(|(sum, aim)| sum / aim.value.amount()),
+    /// A week or a month from its days since the goal began, if it is a unit. What was in force on the
+    /// last of them decides.
+    pub(super) fn span(&self, period: Period, days: &[Told], is_over: bool) -> Option<Unit> {
+        let (last, _) = *days.last()?;
+        let (step, (from, to)) = (self.on(last)?, bounds(period, last)?);
+        let free = self.free(step, days, to);
+        let counted = days.iter().filter(|(date, _)| step.holds(*date));
+        let judged = match step.aim.filter(|aim| aim.period == period) {
+            Some(aim) => {
+                let said = counted.map(|(_, said)| *said);
+                amount(
+                    aim,
+                    said.fold(Said::default(), Said::plus),
+                    free > 0,
+                    is_over,
                 )
             }
-            DayResult::Missed | DayResult::NoteOnly if is_over => State::LeftOut,
-            _ => continue,
+            None => {
+                let is_done = |(date, said): &&Told| {
+                    let judge = self.on(*date);
+                    judge.and_then(|step| step.outcome(*said)) == Some(Outcome::Done)
+                };
+                let done = small(counted.filter(is_done).count());
+                times(done, step.asked(period, free), free, is_over)
+            }
         };
-        if is_over && result.from >= first {
-            full.push(Recent {
-                done: u32::from(state == State::Done),
-                expected: 1,
-            });
-        }
-        units.push(Unit {
-            date: result.from,
-            state,
-            is_expected: true,
-            share: None,
-            frequency,
-        });
+        Some(Unit {
+            date: from,
+            frequency: match period {
+                Period::Month => A_MONTH,
+                Period::Day | Period::Week => A_WEEK,
+            },
+            judged: judged?,
+        })
     }
-    Ok(Spelling {
-        unit,
-        units,
-        recent: Recent::newest(&full),
+
+    /// How many days of a week or month are left to do something on, those to come included.
+    fn free(&self, step: &Step, days: &[Told], to: NaiveDate) -> u32 {
+        let is_off = |(date, said): &Told| {
+            let outcome = self.on(*date).and_then(|step| step.outcome(*said));
+            matches!(outcome, Some(Outcome::Excused | Outcome::Rest))
+        };
+        let seen = days
+            .iter()
+            .filter(|told| step.takes(told.0) && !is_off(told));
+        let to_come = days.last().into_iter().flat_map(|(last, _)| {
+            let later = last.iter_days().skip(1);
+            later.take_while(|date| *date <= to)
+        });
+        small(seen.count() + to_come.filter(|date| step.takes(*date)).count())
+    }
+}
+
+impl Step {
+    /// On how many days of a week or month something is to be done. None where nothing says so.
+    fn asked(&self, period: Period, free: u32) -> u32 {
+        match (period, self.times_a_week()) {
+            (Period::Week, Some(times)) => times.into(),
+            (_, None) if self.asks_days() && self.schedule.is_some() => free,
+            _ => 0,
+        }
+    }
+}
+
+/// A week or month with an amount of its own.
+fn amount(aim: Aim, said: Said, is_free: bool, is_over: bool) -> Option<Judged> {
+    let (state, share) = match said.outcome(Some(aim)) {
+        // Within a limit it is only when nothing more can come.
+        Some(Outcome::Done) if is_over || aim.comparison == Comparison::AtLeast => {
+            (State::Done, Some(1.0))
+        }
+        _ if !is_over || !is_free => return None,
+        Some(Outcome::Excused | Outcome::Rest) => return None,
+        Some(Outcome::Partial) => (State::Partial, said.share(Some(aim))),
+        Some(Outcome::Done | Outcome::NoteOnly) | None => (State::LeftOut, Some(0.0)),
+    };
+    Some(Judged {
+        state,
+        is_expected: is_free,
+        share,
+        counts: Recent::one(state),
     })
 }
 
-/// How much of the day's amount was done.
-fn share(plan: &Plan, day: &DayView) -> Option<f64> {
-    let aim = aim_of(plan, day.judged_by?)?;
-    Some(day.quantity? / aim.value.amount())
-}
-
-fn aim_of(plan: &Plan, revision: RevisionId) -> Option<Aim> {
-    target_of(plan, Some(revision)).and_then(StoredTarget::aim)
-}
-
-fn schedule_of(plan: &Plan, revision: RevisionId) -> Option<Schedule> {
-    plan.stored_schedule(revision)?.view().ok()
-}
-
-/// Whether a date lies between start and end.
-fn is_within(schedule: &Schedule, date: NaiveDate) -> bool {
-    schedule.start.is_none_or(|start| start <= date) && schedule.end.is_none_or(|end| date <= end)
+/// A week or month of so many done days.
+fn times(done: u32, asked: u32, free: u32, is_over: bool) -> Option<Judged> {
+    let is_expected = asked > 0 && free >= asked;
+    let wanted = asked.max(1);
+    let state = match done >= wanted {
+        true => State::Done,
+        false if is_over && is_expected => State::LeftOut,
+        false => return None,
+    };
+    let counts = Recent {
+        done: done.min(wanted),
+        expected: wanted,
+    };
+    Some(Judged {
+        state,
+        is_expected,
+        share: Some(f64::from(counts.done) / f64::from(wanted)),
+        counts,
+    })
 }
 
 /// Expected days a day. Planned rest does not lower it.
@@ -284,7 +202,7 @@ fn frequency(schedule: &Schedule) -> f64 {
     }
 }
 
-/// A count of days in a week.
+/// A count of days in a month at most.
 fn small(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or_default()
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
