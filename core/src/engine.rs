@@ -132,6 +132,20 @@ impl Engine {
         Ok(numbers)
     }
 
+    /// Gives up this device's membership in one space for another one.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where it cannot, or the store fails; nothing is done then.
+    pub fn renounce_one(&mut self, number: u32) -> Result<(), SpaceError> {
+        let mut transaction = Transaction::new();
+        let (store, entropy) = (self.store.as_ref(), self.entropy.as_mut());
+        let mut spaces = self.spaces.iter_mut();
+        if let Some(space) = spaces.find(|space| space.number() == number) {
+            space.renounce(store, &mut transaction, entropy)?;
+        }
+        self.adopt(transaction, &[number])
+    }
+
     /// Has every space be read from the store again before it is used: somebody was interrupted
     /// while changing one, and only what is stored is certain.
     pub fn distrust(&mut self) {

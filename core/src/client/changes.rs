@@ -82,9 +82,9 @@ pub enum Change {
         /// Why not.
         reason: String,
     },
-    /// This device was restored from a backup, or copied. It becomes another device of its person than
-    /// before, nothing that was written here is lost, and the device that it was stays on the list of
-    /// those who read until somebody removes it.
+    /// This device was restored from a backup, or copied, or what was written here stood on words that a
+    /// relay has lost. It becomes another device of its person than before, nothing that was written here
+    /// is lost, and the device that it was stays on the list of those who read until somebody removes it.
     Restored {
         /// The plan, or home as a space.
         plan: PlanId,

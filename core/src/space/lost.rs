@@ -192,6 +192,42 @@ impl Space {
         Ok(batches)
     }
 
+    /// Whose words this device has from a branch that was lost and cannot bring into the log: they never
+    /// were a member in it.
+    pub(super) fn strangers(&self) -> Vec<ActorId> {
+        let stranded = self.lost.iter().filter(|lost| lost.is_stranded);
+        let by = stranded.filter_map(|lost| lost.by.filter(|_| !self.is_own_lost(lost)));
+        let known = self.actors();
+        let by = by.map(|key| actor(&self.state.id, &key));
+        by.filter(|by| !known.contains(by)).collect()
+    }
+
+    /// Whether something that this device has to say stands on the words of strangers. Nobody could read
+    /// it, nor what it says after that.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn stands_on_strangers(&mut self, store: &dyn Store) -> Result<bool, SpaceError> {
+        self.refresh(store)?;
+        let strangers = self.strangers();
+        if strangers.is_empty() || !self.may_renounce() {
+            return Ok(false);
+        }
+        let own = self.actor();
+        let mut unsaid = self.unconfirmed(store)?;
+        let lost = self.own_batches_lost(store)?;
+        unsaid.extend(lost.into_iter().flat_map(|(_, begins)| begins));
+        for (name, from) in unsaid {
+            let document = self.documents.open(store, name, own)?;
+            let mut without = document.without(&|actor, _| strangers.contains(&actor))?;
+            let last = document.last_seq_of(own)?;
+            if last >= from && without.last_seq_of(own)? < last {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The lost entries to append again next.
     ///
     /// # Errors

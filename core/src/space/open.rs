@@ -132,9 +132,8 @@ impl Space {
                 self.open_batch(store, page, seq, entry)?;
             }
             Kind::Carry if self.is_refused(store, page, seq)? => {}
-            Kind::Carry if !self.is_own(header.device) || self.again.is_some() => {
-                self.open_carry(store, page, seq, entry)?;
-            }
+            // Also what this device carries, which it may have taken out of its documents before.
+            Kind::Carry => self.open_carry(store, page, seq, entry)?,
             Kind::Batch => self.note_own_behind(entry),
             _ => {}
         }

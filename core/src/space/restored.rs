@@ -156,6 +156,15 @@ impl Space {
             unconfirmed.extend(begins);
             transaction.delete(Table::Outbox, keys::lost_entry(self.number, index));
         }
+        // Nor can the words of strangers, in whatever document.
+        for by in self.strangers() {
+            let own = self.actor();
+            for name in self.documents.names().collect::<Vec<_>>() {
+                let document = self.documents.open(store, name, own)?;
+                let has_any = document.last_seq_of(by)? > 0;
+                unconfirmed.extend(has_any.then_some((name, u32::MAX)));
+            }
+        }
         unconfirmed.sort_unstable();
         unconfirmed.dedup_by_key(|(name, _)| *name);
         for (name, from) in unconfirmed {
@@ -368,16 +377,27 @@ impl Space {
         name: DocumentName,
     ) -> Result<(), SpaceError> {
         let own = self.actor();
+        let strangers = self.strangers();
         let Some(unsettled) = self.unsettled.remove(&name) else {
             return Ok(());
         };
         let local = self.documents.open(store, name, own)?;
         local.flush()?;
+        let is_stranger = |actor: &ActorId| {
+            strangers.contains(actor) && *actor != own && unsettled.from(*actor).is_none()
+        };
         // What was written since under the new keys stands on what is taken out.
-        let is_left_out = |actor: ActorId, seq: u32| actor == own || unsettled.holds(actor, seq);
+        let is_left_out = |actor: ActorId, seq: u32| {
+            actor == own || unsettled.holds(actor, seq) || is_stranger(&actor)
+        };
         let mut confirmed = local.without(&is_left_out)?;
         let saved = confirmed.save()?;
-        let changes = confirmed.catch_up_with(local, &Again::ALL)?;
+        // What strangers said is not said in this device's name: it comes when they are members.
+        let again = Again {
+            by: &|actor| !is_stranger(actor),
+            ..Again::ALL
+        };
+        let changes = confirmed.catch_up_with(local, &again)?;
         let number = self
             .documents
             .replace(transaction, name, (confirmed, saved), &changes)

@@ -35,7 +35,9 @@ impl Machine {
                 self.give_up_wishes(engine, number, now);
                 continue;
             }
-            if self.plan_healing(engine, url, number, now) {
+            if self.leaves_strangers(engine, number, now)
+                || self.plan_healing(engine, url, number, now)
+            {
                 continue;
             }
             let Some(space) = engine.space_by_number(number) else {

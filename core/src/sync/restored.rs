@@ -68,6 +68,41 @@ impl Machine {
         }
     }
 
+    /// Where what this device has to say stands on the words of somebody who never was a member in the log
+    /// as it is now, becomes another member, who says it again without those. Says whether it did.
+    pub(super) fn leaves_strangers(
+        &mut self,
+        engine: &mut Engine,
+        number: u32,
+        now: Timestamp,
+    ) -> bool {
+        let sync = self.spaces.entry(number).or_default();
+        let is_busy = sync.pushing || sync.healing.is_under_way() || sync.healing.is_busy;
+        if is_busy || !sync.caught_up || !sync.wants_push || !sync.backoff.is_over(now) {
+            return false;
+        }
+        let Some((space, store, _)) = engine.parts(number) else {
+            return false;
+        };
+        let left = match space.stands_on_strangers(store) {
+            Ok(false) => return false,
+            Ok(true) => engine.renounce_one(number),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = left {
+            self.space_failed(engine, number, error.into(), now);
+            return true;
+        }
+        tracing::warn!(space = number, "what it says stands on a stranger's words");
+        self.cancel_pulls();
+        self.start_over(number);
+        self.upkeep_due = true;
+        if let Some(space) = engine.space_by_number(number) {
+            self.events.push_back(Event::Restored { space: space.id() });
+        }
+        true
+    }
+
     /// Takes from a log that is read once more the keys that were left out of it before.
     pub(super) fn take_keys(
         &mut self,

@@ -88,9 +88,9 @@ pub enum Event {
         /// Spaces that it knows.
         known: usize,
     },
-    /// This device was restored from a backup, or copied: it becomes another member of the space than
-    /// before, and what it had not sent is sent as that. The old membership stays until somebody ends
-    /// it.
+    /// This device was restored from a backup, or copied, or had built on words that a relay has lost for
+    /// good: it becomes another member of the space than before, and what it had not sent is sent as
+    /// that. The old membership stays until somebody ends it.
     Restored {
         /// The space.
         space: SpaceId,

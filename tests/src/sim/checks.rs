@@ -13,6 +13,7 @@ use waymark_wire::ids::{EntryId, SpaceId};
 use waymark_wire::membership::Op;
 use waymark_wire::signature::VerifyingKey;
 
+use super::device::Device;
 use super::oracle::Fate;
 use super::relays::SimRelay;
 use super::report::Group;
@@ -98,6 +99,10 @@ impl World {
             let Some(standing) = self.ledger.standing(&space) else {
                 if self.ledger.is_forgotten(&EntryId::from(space)) {
                     let why = "spaces that a relay lost, and their founder with a backup";
+                    self.tally.count(Group::Exempt, why);
+                } else if self.has_only(&space, &stranded) {
+                    let why =
+                        "spaces that a relay lost, and that only copies had that cannot read on";
                     self.tally.count(Group::Exempt, why);
                 } else if self.ledger.taken(&space).next().is_some() {
                     self.fail(format!("no relay has anything of {space}"));
@@ -294,6 +299,13 @@ impl World {
             }
         }
         stranded
+    }
+
+    /// Whether nobody has a space but these.
+    fn has_only(&self, space: &SpaceId, these: &[usize]) -> bool {
+        let mut devices = self.devices.iter().enumerate();
+        let has = |device: &Device| device.spaces().iter().any(|(id, _)| id == space);
+        devices.all(|(number, device)| these.contains(&number) || !has(device))
     }
 
     /// Whether a device lacks what was before something was forgotten: in a closed plan nobody says any

@@ -209,6 +209,72 @@ fn who_has_the_number_now_that_somebody_else_had_says_only_their_own() {
     }
 }
 
+/// Nobody could read what a therapist wrote after they had read somebody whom the relay has lost, nor
+/// anything that they wrote later, and their device would say that it is sent.
+#[test]
+fn what_stands_on_the_words_of_somebody_who_was_lost_is_said_again_without_them() {
+    let mut fleet = Fleet::of(&[(2, Rights::WRITE)]);
+    fleet.settle();
+    let mut client = fleet.devices[0].copy();
+    let agreed = client.space.cursor().seq;
+    let newcomer = fleet.add(0, 3, Rights::WRITE);
+    fleet.devices[newcomer].note("the newcomer's");
+    fleet.settle();
+    let therapist = &mut fleet.devices[1];
+    therapist.note("the therapist's");
+    // The relay has lost all of it, and the client's phone is as it was before, too.
+    let mut relay = Relay::new();
+    let kept = fleet.relay.log[..usize::try_from(agreed).unwrap()].iter();
+    let kept: Vec<_> = kept.map(|stored| stored.entry.clone()).collect();
+    relay.append(&kept, &fleet.relay.ever).unwrap();
+    client.note("meanwhile");
+    client.sync(&mut relay);
+    therapist
+        .step(|space, store, _| space.rewind(store, agreed))
+        .unwrap();
+    therapist.pull_all(&relay);
+    let stands =
+        |therapist: &mut Device| therapist.step(|space, store, _| space.stands_on_strangers(store));
+    assert!(!stands(therapist).unwrap(), "they may still come back");
+    while therapist.space.has_lost() {
+        therapist
+            .step(|space, store, entropy| space.take_up_lost(store, entropy))
+            .unwrap();
+    }
+    assert!(stands(therapist).unwrap());
+    renounce(therapist);
+    for _ in 0..8 {
+        read(therapist, &relay).unwrap();
+        therapist.push(&mut relay);
+    }
+    client.sync(&mut relay);
+    let words = |device: &mut Device| -> Vec<String> {
+        let all = device.records().into_iter();
+        all.map(|text| String::from_utf8(text).unwrap()).collect()
+    };
+    for device in [&mut client, therapist] {
+        assert_eq!(words(device), ["meanwhile", "the therapist's"]);
+        assert_eq!(device.space.waiting(), 0);
+    }
+
+    // Their words are kept, and are there again when they are.
+    let member = new_member(3, &keys_of(3), Rights::WRITE);
+    client.wish(&Wish::Add(member)).unwrap();
+    client.sync(&mut relay);
+    therapist.pull_all(&relay);
+    therapist
+        .step(|space, store, entropy| space.take_up_stranded(store, entropy))
+        .unwrap();
+    therapist.sync(&mut relay);
+    client.sync(&mut relay);
+    for device in [&mut client, therapist] {
+        assert_eq!(
+            words(device),
+            ["meanwhile", "the newcomer's", "the therapist's"]
+        );
+    }
+}
+
 /// A relay that has lost all but the founding, at which a client adds these in this order.
 fn add_anew(lost: &Relay, client: &mut Device, people: [(u8, u8); 2]) -> Relay {
     let mut relay = Relay::new();
