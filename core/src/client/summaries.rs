@@ -156,6 +156,15 @@ impl Inner {
     ) -> Result<(Outlook, NaiveDate), WaymarkError> {
         let months = log_months(engine, id)?;
         let (space, store, _) = super::cache::care(engine, id)?;
+        space.briefly(|space| self.look(space, store, months))
+    }
+
+    fn look(
+        &self,
+        space: &mut Space,
+        store: &dyn Store,
+        months: Vec<DocumentKey>,
+    ) -> Result<(Outlook, NaiveDate), WaymarkError> {
         let people = Authors::of(space);
         let plan = with_records(space, store, &people, DocumentKey::PLAN, &[], |records| {
             Plan::fold(records, people.therapist_since)

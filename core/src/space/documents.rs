@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use minicbor::{Decode, Encode};
 use waymark_wire::codec::{self, Bytes};
 
+use self::rows::{Counted, SnapshotRow, Tally, pack, put_name};
+pub(super) use self::rows::{first_unsent, unpack};
 use super::{Space, SpaceError, damaged, keys, summary};
-use crate::gate::{ActorId, ChangeHash, Document, DocumentName, PlainChange, StoredChange};
+use crate::gate::{ActorId, ChangeHash, Document, DocumentName, StoredChange};
 use crate::store::{self, Store, Table, Transaction};
+
+mod rows;
 
 /// Rows after which a document is saved whole again.
 const ROWS_PER_SNAPSHOT: u32 = 128;
@@ -50,38 +53,6 @@ struct Loaded {
     next_row: u32,
     rows: u32,
     used: u64,
-}
-
-/// What there is at least, so that rows that a damaged page has made disappear are missed: a document
-/// that lost its last changes would give their numbers to others.
-#[derive(Decode, Default, Encode)]
-#[cbor(map)]
-struct Tally {
-    #[n(0)]
-    documents: Vec<Counted>,
-}
-
-#[derive(Decode, Encode)]
-#[cbor(map)]
-struct Counted {
-    #[n(0)]
-    number: u32,
-    #[n(1)]
-    kind: u16,
-    #[n(2)]
-    part: u32,
-    #[n(3)]
-    rows: u32,
-}
-
-/// A saved document, and the first row that it does not hold.
-#[derive(Decode, Encode)]
-#[cbor(map)]
-struct SnapshotRow {
-    #[n(0)]
-    next_row: u32,
-    #[n(1)]
-    document: Bytes,
 }
 
 impl Documents {
@@ -472,18 +443,29 @@ impl Documents {
         Ok(())
     }
 
+    /// How many documents are in memory.
+    pub(super) fn in_memory(&self) -> usize {
+        let loaded = self.slots.values().filter(|slot| slot.loaded.is_some());
+        loaded.count()
+    }
+
     /// Drops from memory what was not used for longest.
     pub(super) fn evict(&mut self) {
+        self.evict_beyond(LOADED);
+    }
+
+    /// The same until so many are left.
+    pub(super) fn evict_beyond(&mut self, most: usize) {
         let mut used: Vec<_> = self
             .slots
             .values()
             .filter_map(|slot| Some(slot.loaded.as_ref()?.used))
             .collect();
-        if used.len() <= LOADED {
+        if used.len() <= most {
             return;
         }
         used.sort_unstable();
-        let oldest = used[used.len() - LOADED];
+        let oldest = used.get(used.len() - most).copied().unwrap_or(u64::MAX);
         for slot in self.slots.values_mut() {
             if let Some(loaded) = slot.loaded.take_if(|loaded| loaded.used < oldest) {
                 slot.heads = Some(loaded.document.heads());
@@ -576,44 +558,4 @@ fn read(store: &dyn Store, space: u32, slot: &Slot, actor: ActorId) -> Result<Lo
         rows: count,
         used: 0,
     })
-}
-
-/// The number of the first change of a document that is in no entry yet, by its local number.
-pub(super) fn first_unsent(
-    store: &dyn Store,
-    space: u32,
-    document: u32,
-) -> Result<Option<u32>, SpaceError> {
-    let marks = keys::unsent_of(space, document);
-    let Some((mark, _)) = store.scan(Table::Outbox, &marks, None, 1)?.pop() else {
-        return Ok(None);
-    };
-    let row = keys::number_at(&mark, 9, Table::Outbox)?;
-    let gone = || damaged(Table::Change, "an unsent change is missing");
-    let row = store.get(Table::Change, &keys::change(space, document, row))?;
-    let stored = unpack(&row.ok_or_else(gone)?)?.into_iter().next();
-    let change = PlainChange::from_stored(&stored.ok_or_else(gone)?)?;
-    Ok(Some(change.seq))
-}
-
-/// Writes down that there is a document.
-fn put_name(transaction: &mut Transaction, space: u32, number: u32, name: DocumentName) {
-    let key = keys::document(space, number);
-    transaction.put(Table::Document, key, codec::encode(&name));
-}
-
-/// Several stored changes in one row.
-fn pack(changes: &[StoredChange]) -> Vec<u8> {
-    codec::encode(
-        &changes
-            .iter()
-            .map(|change| Bytes(change.stored.clone()))
-            .collect::<Vec<_>>(),
-    )
-}
-
-pub(super) fn unpack(row: &[u8]) -> Result<Vec<Vec<u8>>, SpaceError> {
-    let changes: Vec<Bytes> = codec::decode(row, usize::MAX)
-        .map_err(|_| damaged(Table::Change, "a row of changes cannot be read"))?;
-    Ok(changes.into_iter().map(|change| change.0).collect())
 }

@@ -1,7 +1,7 @@
 //! Where a device keeps what a list shows of a space without reading it. Whatever changes a document
 //! drops the row in the same transaction, so what is there is never older than the documents.
 
-use super::keys;
+use super::{Space, keys};
 use crate::store::{Table, Transaction};
 
 /// How the keys of all such rows begin.
@@ -15,4 +15,16 @@ pub(crate) fn key(space: u32) -> Vec<u8> {
 /// Drops it.
 pub(super) fn outdate(transaction: &mut Transaction, space: u32) {
     transaction.delete(Table::Meta, key(space));
+}
+
+impl Space {
+    /// Reads documents, and keeps no more of them in memory than there were before: a device may look
+    /// at hundreds of spaces one after the other.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "a client calls it"))]
+    pub(crate) fn briefly<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.documents.in_memory();
+        let read = read(self);
+        self.documents.evict_beyond(before);
+        read
+    }
 }
