@@ -97,7 +97,7 @@ pub(crate) use self::state::SpaceState;
 pub use self::wanted::{NotDone, Unfulfilled, Wanted};
 pub use self::wishes::{Drafted, devices_of};
 use crate::crypto::{EpochKey, MembershipKeys};
-use crate::gate::{ActorId, ChangeHash, Document, DocumentName, GateError, Section, StoredChange};
+use crate::gate::{ActorId, Document, DocumentName, GateError, Section, StoredChange};
 use crate::membership::{Book, KeySet, RelayAddress, SpaceKind};
 use crate::store::{Store, StoreError, Table, Transaction};
 
@@ -345,22 +345,6 @@ impl Space {
         self.is_here(name)?;
         let actor = self.actor();
         self.documents.open(store, name, actor)
-    }
-
-    /// The heads of a document as it is now; none of one that does not exist. It is loaded for that only
-    /// where it was not before.
-    ///
-    /// # Errors
-    /// As [`Space::document`].
-    pub fn heads(
-        &mut self,
-        store: &dyn Store,
-        name: DocumentName,
-    ) -> Result<Vec<ChangeHash>, SpaceError> {
-        self.refresh(store)?;
-        self.is_here(name)?;
-        let actor = self.actor();
-        self.documents.heads(store, name, actor)
     }
 
     /// The documents that exist here.
