@@ -1,6 +1,8 @@
 //! The documents of a space on this device: loaded when they are needed, stored as a snapshot and
 //! the changes since.
 
+mod heads;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use waymark_wire::codec::{self, Bytes};
@@ -255,26 +257,6 @@ impl Documents {
         actor: ActorId,
     ) -> Result<&mut Document, SpaceError> {
         Ok(&mut self.loaded(store, name, actor)?.document)
-    }
-
-    /// The heads of a document, which is loaded where nothing is known of it yet.
-    pub(super) fn heads(
-        &mut self,
-        store: &dyn Store,
-        name: DocumentName,
-        actor: ActorId,
-    ) -> Result<Vec<ChangeHash>, SpaceError> {
-        match self.slots.get(&name) {
-            None => return Ok(Vec::new()),
-            Some(slot) => match (&slot.loaded, &slot.heads) {
-                (Some(loaded), _) => return Ok(loaded.document.heads()),
-                (None, Some(heads)) => return Ok(heads.clone()),
-                (None, None) => {}
-            },
-        }
-        let heads = self.open(store, name, actor)?.heads();
-        self.evict();
-        Ok(heads)
     }
 
     /// Looks at each document, of which only a few are in memory at once.

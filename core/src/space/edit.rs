@@ -1,7 +1,7 @@
 //! The documents of a space, to edit and to read.
 
 use super::{Space, SpaceError};
-use crate::gate::{ChangeHash, Document, DocumentName, GateError, StoredChange};
+use crate::gate::{Document, DocumentName, GateError, StoredChange};
 use crate::store::{Store, Transaction};
 
 impl Space {
@@ -88,22 +88,6 @@ impl Space {
         self.is_here(name)?;
         let actor = self.actor();
         self.documents.open(store, name, actor)
-    }
-
-    /// The heads of a document as it is now; none of one that does not exist. It is loaded for that only
-    /// where it was not before.
-    ///
-    /// # Errors
-    /// As [`Space::document`].
-    pub fn heads(
-        &mut self,
-        store: &dyn Store,
-        name: DocumentName,
-    ) -> Result<Vec<ChangeHash>, SpaceError> {
-        self.refresh(store)?;
-        self.is_here(name)?;
-        let actor = self.actor();
-        self.documents.heads(store, name, actor)
     }
 
     /// The documents that exist here.
