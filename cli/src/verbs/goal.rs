@@ -9,9 +9,10 @@ use waymark_core::model::{
     Verdict,
 };
 
+use super::at::At;
 use super::days::Days;
-use super::{goals, say};
-use crate::desk::{Desk, DeskError, Place, Which, short};
+use super::say;
+use crate::desk::{Desk, DeskError, short};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
 
@@ -24,16 +25,6 @@ pub(crate) struct Goal {
 
     #[command(subcommand)]
     command: Option<Command>,
-}
-
-/// In which plan of which device.
-#[derive(Args, Debug)]
-struct At {
-    #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
 }
 
 #[derive(Debug, Subcommand)]
@@ -162,19 +153,6 @@ pub(crate) fn run(args: &Goal, talk: Talk) -> Result<(), DeskError> {
         Some(Command::Agree(args)) => decide(args, Verdict::Agree, talk),
         Some(Command::Decline(args)) => decide(args, Verdict::Disagree, talk),
         Some(Command::Status(status)) => set_status(status, talk),
-    }
-}
-
-impl At {
-    fn open(&self, talk: Talk) -> Result<(Desk, PlanId), DeskError> {
-        self.which.open(&self.place, talk)
-    }
-
-    /// The same with a goal of the plan.
-    fn open_goal(&self, meant: &str, talk: Talk) -> Result<(Desk, PlanId, GoalView), DeskError> {
-        let (desk, plan) = self.open(talk)?;
-        let goal = goals::one(&desk, plan, meant)?;
-        Ok((desk, plan, goal))
     }
 }
 
