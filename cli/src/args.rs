@@ -73,8 +73,8 @@ pub(crate) enum Command {
     /// Show what proves that a relay told two stories, or a member's device wrote two changes under
     /// one number, write it to a file, or check such a file.
     Evidence(Evidence),
-    /// Show the goals of a plan, create one, propose another wording, agree, decline, or say where one
-    /// stands.
+    /// Show the goals of a plan, create one, propose another wording, agree, decline, say where one
+    /// stands, put them in order, or ask what is open about one.
     Goal(Goal),
     /// Check in on a goal, or show the check-ins of a day.
     CheckIn(CheckIn),
