@@ -1,9 +1,13 @@
 //! `review`: looking at goals together, and what is to become of each.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use serde_json::json;
-use waymark_core::model::{GoalView, Review as Says, ReviewDue, ReviewView, ReviewedGoal};
+use waymark_core::client::PlanId;
+use waymark_core::model::{
+    GoalView, RecordId, Review as Says, ReviewDue, ReviewView, ReviewedGoal, SessionView,
+};
 
 use self::decided::Decided;
 use super::at::At;
@@ -50,6 +54,13 @@ struct New {
     at: At,
 }
 
+/// What a review speaks of.
+struct Around {
+    goals: Vec<GoalView>,
+    sessions: Vec<SessionView>,
+    zone: Tz,
+}
+
 /// Shows reviews, or writes one.
 ///
 /// # Errors
@@ -63,10 +74,10 @@ pub(crate) fn run(args: &Review, talk: Talk) -> Result<(), DeskError> {
 
 fn list(at: &At, talk: Talk) -> Result<(), DeskError> {
     let (desk, plan) = at.open(talk)?;
-    let goals = desk.client.goals().list(plan)?;
+    let around = Around::read(&desk, plan)?;
     for view in &desk.client.reviews().list(plan)? {
         let fields = json!({ "plan": plan, "review": view });
-        talk.tell("review", fields, |page| show(page, &desk, &goals, view));
+        talk.tell("review", fields, |page| around.show(page, view));
     }
     let due = desk.client.reviews().due(plan)?;
     let today = desk.client.goals().today(plan)?;
@@ -94,49 +105,64 @@ fn next(due: &ReviewDue, today: NaiveDate) -> String {
     }
 }
 
-fn show(page: Page, desk: &Desk, goals: &[GoalView], view: &ReviewView) {
-    let zone = sessions::of(desk).ok();
-    let date = view.at.zip(zone).map(|(at, zone)| {
-        let at = at.with_timezone(&zone);
-        at.format("  %Y-%m-%d").to_string()
-    });
-    let id = view.id.to_string();
-    page.line(format_args!(
-        "{}{}",
-        page.ink(Ink::Dim, short(&id)),
-        page.ink(Ink::Bold, date.unwrap_or_default())
-    ));
-    for reviewed in &view.review.goals {
-        page.line(format_args!("          {}", sentence(goals, reviewed)));
+impl Around {
+    fn read(desk: &Desk, plan: PlanId) -> Result<Self, DeskError> {
+        Ok(Self {
+            goals: desk.client.goals().list(plan)?,
+            sessions: desk.client.reviews().sessions(plan)?,
+            zone: sessions::of(desk)?,
+        })
     }
-    if let Some(date) = view.review.next_due {
-        page.line(format_args!("          again on {date}"));
-    }
-}
 
-/// What was said of a goal, under its wording of today.
-fn sentence(goals: &[GoalView], reviewed: &ReviewedGoal) -> String {
-    let id = reviewed.goal.to_string();
-    let goal = goals.iter().find(|goal| goal.id == reviewed.goal);
-    let goal = goal.map_or_else(|| short(&id), |goal| &goal.statement);
-    let decision = reviewed.decision.as_str();
-    let rating = reviewed
-        .rating
-        .map_or_else(String::new, |rating| format!(", {rating} of 10"));
-    let note = reviewed
-        .note
-        .as_deref()
-        .map_or_else(String::new, |note| format!(": {note}"));
-    format!("{goal}, {decision}{rating}{note}")
+    fn show(&self, page: Page, view: &ReviewView) {
+        let date = view.at.map(|at| {
+            let at = at.with_timezone(&self.zone);
+            at.format("  %Y-%m-%d").to_string()
+        });
+        let id = view.id.to_string();
+        let session = view.review.session;
+        let session = session.and_then(|id| self.session(id));
+        page.line(format_args!(
+            "{}{}{}",
+            page.ink(Ink::Dim, short(&id)),
+            page.ink(Ink::Bold, date.unwrap_or_default()),
+            session.unwrap_or_default()
+        ));
+        for reviewed in &view.review.goals {
+            page.line(format_args!("          {}", self.sentence(reviewed)));
+        }
+        if let Some(date) = view.review.next_due {
+            page.line(format_args!("          again on {date}"));
+        }
+    }
+
+    /// In which session, where it is here and begins at some time.
+    fn session(&self, id: RecordId) -> Option<String> {
+        let session = self.sessions.iter().find(|session| session.id == id)?;
+        let begins = sessions::begins(session.session.begins?, self.zone);
+        Some(format!(", in the session of {begins}"))
+    }
+
+    /// What was said of a goal, under its wording of today.
+    fn sentence(&self, reviewed: &ReviewedGoal) -> String {
+        let id = reviewed.goal.to_string();
+        let goal = self.goals.iter().find(|goal| goal.id == reviewed.goal);
+        let goal = goal.map_or_else(|| short(&id), |goal| &goal.statement);
+        let decision = reviewed.decision.as_str();
+        let rating = reviewed.rating.map(|rating| format!(", {rating} of 10"));
+        let note = reviewed.note.as_ref().map(|note| format!(": {note}"));
+        let details = [rating, note].map(Option::unwrap_or_default);
+        format!("{goal}, {decision}{}", details.concat())
+    }
 }
 
 fn create(args: &New, talk: Talk) -> Result<(), DeskError> {
     let (desk, plan) = args.at.open(talk)?;
-    let goals = desk.client.goals().list(plan)?;
+    let around = Around::read(&desk, plan)?;
     let session = args.session.as_deref();
     let session = session.map(|meant| sessions::one(&desk, plan, meant));
     let review = Says {
-        goals: args.decided.of(&goals)?,
+        goals: args.decided.of(&around.goals)?,
         next_due: args.next,
         session: session.transpose()?.map(|session| session.id),
     };
@@ -145,7 +171,7 @@ fn create(args: &New, talk: Talk) -> Result<(), DeskError> {
     for view in all.iter().filter(|view| view.id == id) {
         let fields = json!({ "plan": plan, "review": view });
         talk.tell("review_added", fields, |page| {
-            show(page, &desk, &goals, view);
+            around.show(page, view);
         });
     }
     Ok(())

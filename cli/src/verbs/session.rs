@@ -4,15 +4,15 @@ use chrono::{NaiveDate, NaiveDateTime};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use waymark_core::client::PlanId;
-use waymark_core::model::{
-    ActionStep, AgendaItem, AgendaView, Kind, RecordId, Session as Says, SessionView, StepStatus,
-};
+use waymark_core::model::{ActionStep, Kind, RecordId, Session as Says, SessionView, StepStatus};
 
+use self::agenda::{Agenda, Done};
 use super::at::At;
-use super::{items, meant, sessions};
+use super::{items, sessions};
 use crate::desk::{Desk, DeskError};
 use crate::talk::Talk;
 
+mod agenda;
 mod seen;
 
 /// Sessions, in the order in which they begin.
@@ -103,35 +103,6 @@ struct Remove {
 }
 
 #[derive(Args, Debug)]
-struct Agenda {
-    #[command(flatten)]
-    meant: Meant,
-
-    /// What is to be talked about.
-    text: String,
-
-    #[command(flatten)]
-    at: At,
-}
-
-#[derive(Args, Debug)]
-struct Done {
-    #[command(flatten)]
-    meant: Meant,
-
-    /// What was talked about: its wording, its id or the beginning of it.
-    #[arg(allow_hyphen_values = true)]
-    item: String,
-
-    /// It is to be talked about after all.
-    #[arg(long)]
-    undo: bool,
-
-    #[command(flatten)]
-    at: At,
-}
-
-#[derive(Args, Debug)]
 struct Homework {
     #[command(flatten)]
     meant: Meant,
@@ -169,8 +140,8 @@ pub(crate) fn run(args: &Session, talk: Talk) -> Result<(), DeskError> {
         Some(Command::New(new)) => create(new, talk),
         Some(Command::Change(change)) => alter(change, talk),
         Some(Command::Remove(remove)) => take_away(remove, talk),
-        Some(Command::Agenda(agenda)) => put_on(agenda, talk),
-        Some(Command::Done(done)) => tick_off(done, talk),
+        Some(Command::Agenda(agenda)) => agenda::put_on(agenda, talk),
+        Some(Command::Done(done)) => agenda::tick_off(done, talk),
         Some(Command::Homework(homework)) => give(homework, talk),
     }
 }
@@ -230,40 +201,6 @@ fn take_away(args: &Remove, talk: Talk) -> Result<(), DeskError> {
     let fields = json!({ "plan": plan, "session": session.id });
     talk.tell("session_removed", fields, |page| page.line("it is removed"));
     Ok(())
-}
-
-fn put_on(args: &Agenda, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan, session) = args.meant.open(&args.at, talk)?;
-    let item = AgendaItem {
-        session: session.id,
-        text: args.text.clone(),
-        is_done: false,
-    };
-    desk.client.items().add(plan, item)?;
-    tell(&desk, plan, "agenda_added", session.id)
-}
-
-fn tick_off(args: &Done, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan, session) = args.meant.open(&args.at, talk)?;
-    let known = on_agenda(&session, &args.item)?;
-    let item = AgendaItem {
-        is_done: !args.undo,
-        ..known.item.clone()
-    };
-    desk.client.items().change(plan, known.id, None, item)?;
-    tell(&desk, plan, "agenda_changed", session.id)
-}
-
-/// What is meant on the agenda of a session.
-fn on_agenda<'s>(session: &'s SessionView, meant: &str) -> Result<&'s AgendaView, DeskError> {
-    let agenda = &session.agenda;
-    let known: Vec<_> = agenda
-        .iter()
-        .map(|on| (on.id, on.item.text.as_str()))
-        .collect();
-    let id = meant::find("agenda item", &known, meant)?;
-    let found = agenda.iter().find(|on| on.id == id);
-    found.ok_or_else(|| DeskError::Wrong(format!("no agenda item here is \"{meant}\"")))
 }
 
 fn give(args: &Homework, talk: Talk) -> Result<(), DeskError> {

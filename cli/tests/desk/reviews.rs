@@ -4,7 +4,7 @@ use std::fs;
 
 use chrono::{Days, NaiveDate};
 use serde_json::Value;
-use waymark_core::model::NewSettings;
+use waymark_core::model::{Kind, NewSettings};
 
 use crate::harness::{Desk, Relay};
 use crate::sharing::sharing;
@@ -247,7 +247,7 @@ fn who_plans_a_session_reads_its_agenda_its_notes_and_its_homework() {
                 "2026-05-05",
             ],
             "",
-            &["A walk, keep"],
+            &[", in the session of 2026-05-05 09:00\n", "A walk, keep"],
         ),
     ];
     reader.read(&kim, &rows[..rows.len() - 1]);
@@ -342,6 +342,12 @@ fn both_see_one_session_and_its_homework_is_a_step_of_the_plan() {
     assert_eq!(seen[0]["id"], id);
     assert_eq!(seen[0]["agenda"][0]["item"]["is_done"], true);
     assert_eq!(seen[0]["homework"][0]["step"]["what"], "Write a letter");
+    let client = kim.open();
+    let plan = client.people().plans()[0];
+    let steps = client.items().list(plan, Kind::ActionStep).unwrap();
+    let steps: Vec<_> = steps.iter().map(|step| step.id.to_string()).collect();
+    assert_eq!(steps, [seen[0]["homework"][0]["step_id"].as_str().unwrap()]);
+    drop(client);
     let removed = kim.run(&["session", "remove", id]).done();
     assert_eq!(removed.one("session_removed")["session"], id);
     assert!(kim.run(&["session"]).done().all("session").is_empty());
