@@ -26,9 +26,11 @@ use crate::verbs::offer_copy::OfferCopy;
 use crate::verbs::progress::Progress;
 use crate::verbs::recover::Recover;
 use crate::verbs::repair::Repair;
+use crate::verbs::review::Review;
 use crate::verbs::revoke::Revoke;
 use crate::verbs::rotate::Rotate;
 use crate::verbs::safety_number::SafetyNumber;
+use crate::verbs::session::Session;
 use crate::verbs::status::Status;
 use crate::verbs::sync::Sync;
 use crate::verbs::take_over::TakeOver;
@@ -71,8 +73,8 @@ pub(crate) enum Command {
     /// Show what proves that a relay told two stories, or a member's device wrote two changes under
     /// one number, write it to a file, or check such a file.
     Evidence(Evidence),
-    /// Show the goals of a plan, create one, propose another wording, agree, decline, or say where one
-    /// stands.
+    /// Show the goals of a plan, create one, propose another wording, agree, decline, say where one
+    /// stands, put them in order, or ask what is open about one.
     Goal(Goal),
     /// Check in on a goal, or show the check-ins of a day.
     CheckIn(CheckIn),
@@ -83,6 +85,12 @@ pub(crate) enum Command {
     Habit(Habit),
     /// Show what went well, write it down, change or remove it.
     Win(Win),
+    /// Show the reviews of a plan and when the next one is due, or write down what is to become of
+    /// goals.
+    Review(Review),
+    /// Show the sessions with agenda, notes and homework, plan one, add to its agenda, tick something
+    /// off, or give homework.
+    Session(Session),
     /// Show who can read a plan, since when, and when they were last heard.
     Members(Members),
     /// Say what for and how long somebody may read a plan, withdraw that, or show it.

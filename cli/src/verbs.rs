@@ -3,6 +3,7 @@
 //! [`comparing`] is what `invite`, `accept` and `link` have in common.
 
 pub(crate) mod accept;
+mod at;
 pub(crate) mod begin_anew;
 pub(crate) mod check_in;
 pub(crate) mod checkpoint;
@@ -32,9 +33,12 @@ mod people;
 pub(crate) mod progress;
 pub(crate) mod recover;
 pub(crate) mod repair;
+pub(crate) mod review;
 pub(crate) mod revoke;
 pub(crate) mod rotate;
 pub(crate) mod safety_number;
+pub(crate) mod session;
+mod sessions;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod take_over;

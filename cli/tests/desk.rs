@@ -26,6 +26,8 @@ mod own_devices;
 mod plan;
 #[path = "desk/recovery.rs"]
 mod recovery;
+#[path = "desk/reviews.rs"]
+mod reviews;
 #[path = "desk/sharing.rs"]
 mod sharing;
 #[path = "desk/undone.rs"]

@@ -9,11 +9,17 @@ use waymark_core::model::{
     Verdict,
 };
 
+use self::order::Order;
+use self::smart::Smart;
+use super::at::At;
 use super::days::Days;
-use super::{goals, say};
-use crate::desk::{Desk, DeskError, Place, Which, short};
+use super::say;
+use crate::desk::{Desk, DeskError, short};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
+
+mod order;
+mod smart;
 
 /// Goals, as they stand today.
 #[derive(Args, Debug)]
@@ -24,16 +30,6 @@ pub(crate) struct Goal {
 
     #[command(subcommand)]
     command: Option<Command>,
-}
-
-/// In which plan of which device.
-#[derive(Args, Debug)]
-struct At {
-    #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,6 +46,10 @@ enum Command {
     Decline(Decide),
     /// Say where a goal stands. A therapist only proposes.
     Status(Status),
+    /// Put a goal behind another, or first: the client's order.
+    Order(Order),
+    /// Ask what would make a goal specific, measurable, achievable, relevant and time-bound.
+    Smart(Smart),
 }
 
 #[derive(Args, Debug)]
@@ -155,26 +155,15 @@ struct Status {
 /// [`DeskError`].
 pub(crate) fn run(args: &Goal, talk: Talk) -> Result<(), DeskError> {
     match &args.command {
-        None => list(&args.at, talk),
+        None => look(&args.at, talk),
         Some(Command::New(new)) => create(new, talk),
         Some(Command::Template(template)) => begin_with(template, talk),
         Some(Command::Propose(propose)) => another(propose, talk),
         Some(Command::Agree(args)) => decide(args, Verdict::Agree, talk),
         Some(Command::Decline(args)) => decide(args, Verdict::Disagree, talk),
         Some(Command::Status(status)) => set_status(status, talk),
-    }
-}
-
-impl At {
-    fn open(&self, talk: Talk) -> Result<(Desk, PlanId), DeskError> {
-        self.which.open(&self.place, talk)
-    }
-
-    /// The same with a goal of the plan.
-    fn open_goal(&self, meant: &str, talk: Talk) -> Result<(Desk, PlanId, GoalView), DeskError> {
-        let (desk, plan) = self.open(talk)?;
-        let goal = goals::one(&desk, plan, meant)?;
-        Ok((desk, plan, goal))
+        Some(Command::Order(order)) => order::run(order, talk),
+        Some(Command::Smart(smart)) => smart::run(smart, talk),
     }
 }
 
@@ -188,8 +177,13 @@ impl From<Tongue> for Language {
     }
 }
 
-fn list(at: &At, talk: Talk) -> Result<(), DeskError> {
+fn look(at: &At, talk: Talk) -> Result<(), DeskError> {
     let (desk, plan) = at.open(talk)?;
+    list(&desk, plan)
+}
+
+fn list(desk: &Desk, plan: PlanId) -> Result<(), DeskError> {
+    let talk = desk.talk;
     let view = desk.client.goals().view(plan)?;
     for goal in &view.goals {
         let fields = json!({ "plan": plan, "goal": goal });

@@ -67,11 +67,14 @@ pub(super) fn goal(
     Ok(goal.map(|goal| goal.id))
 }
 
+/// What is said where people contradict each other.
+pub(super) const CONTRADICTED: &str = "people say different things here: changing it settles that";
+
 /// What people should know of an item beside what it says.
 pub(super) fn show_beside(page: Page, item: &ItemView) {
     let line = |text: &str| page.line(page.ink(Ink::Yellow, format_args!("          {text}")));
     if !item.others.is_empty() {
-        line("people say different things here: changing it settles that");
+        line(CONTRADICTED);
     }
     if item.was_removed {
         line("somebody removed it while somebody else changed it");

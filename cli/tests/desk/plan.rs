@@ -1,6 +1,6 @@
 //! Working on a plan at a desk.
 
-use crate::harness::{Desk, Relay};
+use crate::harness::{Desk, Relay, Said};
 use crate::sharing::sharing;
 use crate::words::{PLAN, Reader, Row};
 
@@ -120,6 +120,64 @@ fn who_keeps_a_plan_reads_where_it_stands() {
     ];
     reader.read(&kim, rows);
     reader.has_read(PLAN);
+}
+
+/// What matters most to somebody would stand where the app put it, and nobody would ask what is
+/// still open.
+#[test]
+fn goals_stand_in_the_clients_order_and_what_is_open_is_asked() {
+    let relay = Relay::start();
+    let kim = Desk::client(&relay, "Kim");
+    for statement in ["A walk", "Sleep", "A letter to Sam"] {
+        kim.run(&["goal", "new", statement]).done();
+    }
+    let statements = |said: &Said| -> Vec<String> {
+        let goals = said.all("goal").into_iter();
+        goals
+            .map(|goal| goal["goal"]["statement"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let first = kim.run(&["goal", "order", "A letter to Sam"]).done();
+    assert_eq!(statements(&first), ["A letter to Sam", "A walk", "Sleep"]);
+    let after = ["goal", "order", "A letter to Sam", "--after", "A walk"];
+    kim.run(&after).done();
+    let seen = kim.run(&["goal"]).done();
+    assert_eq!(statements(&seen), ["A walk", "A letter to Sam", "Sleep"]);
+    kim.run(&["goal", "order", "Sleep", "--after", "A swim"])
+        .failed(2, "wrong_use");
+    assert_eq!(statements(&kim.run(&["goal"]).done()), statements(&seen));
+
+    let asked = kim.run(&["goal", "smart", "A walk"]).done();
+    let asked = asked.one("smart");
+    assert_eq!(asked["report"]["specific"], "specific_words");
+    assert_eq!(asked["report"]["fulfilled"], 0);
+    assert_eq!(asked["questions"].as_array().unwrap().len(), 5);
+    let rows: &[Row<'_>] = &[
+        (
+            &["goal", "smart", "A walk"],
+            "",
+            &[
+                "A walk",
+                "specific    What exactly is it to be?",
+                "measurable  What can be counted",
+                "achievable  How sure are you",
+                "relevant    Which of your values",
+                "time-bound  Until when?",
+            ],
+        ),
+        // Four words and every day: that is clear.
+        (
+            &["goal", "smart", "A letter to Sam"],
+            "",
+            &["A letter to Sam", "specific    yes\n", "measurable"],
+        ),
+        (
+            &["goal", "smart", "A swim"],
+            "",
+            &["no goal here is \"A swim\"", "(wrong_use)"],
+        ),
+    ];
+    Reader::default().read(&kim, rows);
 }
 
 /// A therapist's words would hold without the client, or the client could not answer.

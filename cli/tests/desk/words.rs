@@ -49,6 +49,9 @@ const TOO_LATE: &[&str] = &["begin-anew", "grant", "revoke", "sync"];
 pub(crate) const PLAN: &[&str] = &["check-in", "goal", "progress"];
 /// And those that `items.rs` reads.
 pub(crate) const ITEMS: &[&str] = &["habit", "win"];
+/// Those that `reviews.rs` reads.
+pub(crate) const REVIEW: &[&str] = &["review"];
+pub(crate) const SESSION: &[&str] = &["session"];
 const STORY: &[&str] = &["demo", "show"];
 
 /// What is typed after the command's name, what is typed then, and what is said, in this order.
@@ -104,10 +107,12 @@ fn no_verb_is_left_out() {
         .filter(|verb| *verb != "help")
         .collect();
     assert!(verbs.len() > 20, "{help}");
-    let read: BTreeSet<&str> = [ALONE, TOGETHER, COPIED, TOO_LATE, PLAN, ITEMS, STORY]
-        .concat()
-        .into_iter()
-        .collect();
+    let read: BTreeSet<&str> = [
+        ALONE, TOGETHER, COPIED, TOO_LATE, PLAN, ITEMS, REVIEW, SESSION, STORY,
+    ]
+    .concat()
+    .into_iter()
+    .collect();
     assert_eq!(read, verbs);
 }
 
