@@ -80,9 +80,9 @@ pub enum DayPlan {
     AnyDay,
     /// It is to be done on this day.
     Expected,
-    /// Outside of the schedule, or there is none.
+    /// Outside of the schedule, or there is none, or the goal was over.
     NotScheduled,
-    /// In a time off.
+    /// In a time off, or the goal was on hold.
     Paused,
     /// Planned rest.
     Rest,
@@ -150,7 +150,7 @@ pub(crate) fn day(
         .filter(|aim| aim.period == Period::Day);
     let schedule = judged_by.and_then(|id| plan.stored_schedule(id)?.view().ok());
     let meant = schedule.map_or(DayPlan::NotScheduled, |schedule| {
-        plan.day_plan(&schedule, date)
+        plan.days_off(goal).plan_of(&schedule, date)
     });
     let sum = sum(target, entries);
     let said = Said::of(entries).plus(excuse.map_or(Said::default(), |_| Said::EXCUSED));

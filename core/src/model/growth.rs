@@ -17,7 +17,6 @@ use crate::model::log::Log;
 use crate::model::plan::Plan;
 use crate::model::progress::{Passage, ProgressUnit, passage};
 use crate::model::series::{GoalRulers, rulers};
-use crate::model::time::{local_date, zone};
 
 /// What went well in some time. It follows from the records alone, so that everybody who has them sees
 /// the same.
@@ -122,8 +121,9 @@ pub(crate) fn growth_with(
         strength: passage.after.strength,
     };
     let wins = plan.things::<Win>().into_iter();
+    let settings = plan.settings();
     let is_meant =
-        |at: Option<DateTime<Utc>>| at.is_some_and(|at| dates.contains(&date_in(plan, at)));
+        |at: Option<DateTime<Utc>>| at.is_some_and(|at| dates.contains(&settings.date_of(at)));
     Ok(GrowthView {
         from,
         to,
@@ -157,14 +157,6 @@ fn milestones(plan: &Plan) -> Vec<MilestoneOnTheWay> {
         text: milestone.fields.text,
     };
     milestones.map(view).collect()
-}
-
-/// The local date of an instant by what the plan alone says, in UTC where it says nothing: the same on
-/// every device.
-fn date_in(plan: &Plan, at: DateTime<Utc>) -> NaiveDate {
-    let settings = plan.settings();
-    let zone = settings.time_zone.and_then(|name| zone(&name).ok());
-    local_date(at, zone.unwrap_or(chrono_tz::UTC), settings.cut_off_hour)
 }
 
 #[cfg(test)]

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::model::day::DayPlan;
 use crate::model::kinds::observance::{Observance, YearlyDay};
-use crate::model::kinds::schedule::Schedule;
 use crate::model::plan::Plan;
 use crate::model::records::Records;
 
@@ -43,15 +41,8 @@ impl Observed {
         observed
     }
 
-    /// What a schedule means for a day: rest, where the client observes it.
-    pub(crate) fn plan_of(&self, schedule: &Schedule, date: NaiveDate) -> DayPlan {
-        match schedule.plan_of(date) {
-            DayPlan::AnyDay | DayPlan::Expected if self.has(date) => DayPlan::Rest,
-            plan => plan,
-        }
-    }
-
-    fn has(&self, date: NaiveDate) -> bool {
+    /// Whether a date is one of them.
+    pub(crate) fn has(&self, date: NaiveDate) -> bool {
         let falls_on = |yearly: &Yearly| {
             yearly.day.in_year(date.year()) == Some(date)
                 && yearly.from.is_none_or(|from| from <= date)
@@ -62,12 +53,6 @@ impl Observed {
 }
 
 impl Plan {
-    /// What a schedule means for a day: rest, where the client observes it. Whoever asks whether a day
-    /// is meant for a goal asks here.
-    pub(crate) fn day_plan(&self, schedule: &Schedule, date: NaiveDate) -> DayPlan {
-        self.observed().plan_of(schedule, date)
-    }
-
     /// Whether the client observes a day.
     pub(crate) fn is_observed(&self, date: NaiveDate) -> bool {
         self.observed().has(date)
@@ -77,10 +62,10 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::day::DayResult;
+    use crate::model::day::{DayPlan, DayResult};
     use crate::model::testing::{Space, client, day, revision};
     use crate::model::{
-        GoalId, Kind, NewCheckIn, NewRevision, Outcome, Pause, RecordId, SchedulePattern,
+        GoalId, Kind, NewCheckIn, NewRevision, Outcome, Pause, RecordId, Schedule, SchedulePattern,
         day_results, progress,
     };
 
@@ -181,7 +166,8 @@ mod tests {
         let mut space = Space::default();
         observe(&mut space, &on(4..=7));
         let plan = space.plan();
-        let on = |of_may| plan.day_plan(&schedule, day(of_may));
+        let off = plan.days_off(GoalId([0; 16]));
+        let on = |of_may| off.plan_of(&schedule, day(of_may));
         assert_eq!(
             [on(3), on(4), on(5), on(7)],
             [

@@ -10,7 +10,6 @@ use chrono::{Days, NaiveDate};
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
-use crate::model::codes::LifecycleStatus;
 use crate::model::day::{DayPlan, DayResult, DayView, day_results};
 use crate::model::json;
 use crate::model::log::{Log, months};
@@ -134,15 +133,7 @@ impl Counts {
         let proposals = u32::try_from(goal.proposals.len()).unwrap_or(u32::MAX);
         self.proposals = self.proposals.saturating_add(proposals);
         self.conflicts += u32::from(!goal.conflicts.is_empty());
-        let rests = matches!(
-            goal.status,
-            LifecycleStatus::Cancelled
-                | LifecycleStatus::Completed
-                | LifecycleStatus::EnteredInError
-                | LifecycleStatus::OnHold
-                | LifecycleStatus::Rejected
-        );
-        if rests || goal.in_force.is_none() {
+        if !goal.status.runs() || goal.in_force.is_none() {
             return;
         }
         let is_done = day.result == DayResult::Done;
@@ -164,6 +155,7 @@ fn last_check_in(plan: &Plan, logs: &[impl Borrow<Log>]) -> Option<NaiveDate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::codes::LifecycleStatus;
     use crate::model::testing::{Space, client, day, revision, therapist};
     use crate::model::{GoalId, NewCheckIn, NewRevision, NewStatus, Outcome, Schedule, Weekday};
     use crate::model::{RecordId, SchedulePattern};

@@ -7,10 +7,12 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::Serialize;
 
 use crate::model::codes::Period;
-use crate::model::day::{DayResult, entries_by_date, sum, target_of};
+use crate::model::day::{DayResult, day, entries_by_date, excuses, sum, target_of};
+use crate::model::days_off::DaysOff;
 use crate::model::ids::{CheckInId, GoalId, RevisionId};
 use crate::model::input::InputError;
 use crate::model::json;
+use crate::model::kinds::schedule::Schedule;
 use crate::model::kinds::target::StoredTarget;
 use crate::model::log::Log;
 use crate::model::plan::Plan;
@@ -42,7 +44,9 @@ pub struct PeriodView {
 
 /// The periods of that length that touch the dates, where the goal's target is for such a period
 /// on the period's last date. Periods are whole, so the logs must cover the months they reach
-/// into.
+/// into. What was said of days before the goal was in force, before its start or after its end
+/// counts as little as in [`progress`](crate::model::progress()); where no day was left to do it on,
+/// nothing is expected.
 ///
 /// # Errors
 /// [`InputError::UnknownGoal`].
@@ -60,6 +64,7 @@ pub fn period_results(
         return Ok(Vec::new());
     };
     let entries = entries_by_date(plan, logs, goal, &(first..=last));
+    let excuses = excuses(plan, logs);
     let (mut views, mut next) = (Vec::new(), Some(first));
     while let Some((from, to)) = next.filter(|date| *date <= last).and_then(bounds) {
         next = next_day(to);
@@ -73,27 +78,78 @@ pub fn period_results(
         else {
             continue;
         };
-        let entries: Vec<_> = entries
+        let span = Span::of(plan, goal, judged_by);
+        let counted = entries
             .range(from..=to)
-            .flat_map(|(_, day)| day)
-            .copied()
-            .collect();
-        let sum = sum(target, &entries);
+            .filter(|(date, _)| span.counts(**date));
+        let counted: Vec<_> = counted.flat_map(|(_, day)| day).copied().collect();
+        let is_left = |date: &NaiveDate| {
+            let said = entries.get(date).map(Vec::as_slice).unwrap_or_default();
+            let said = (said, excuses.get(date).copied());
+            span.leaves(*date) && !is_off(day(plan, goal, *date, said, today).result)
+        };
+        let is_expected = || {
+            from.iter_days()
+                .take_while(|date| *date <= to)
+                .any(|date| is_left(&date))
+        };
+        let sum = sum(target, &counted);
         views.push(PeriodView {
             from,
             to,
-            result: match Said::of(&entries).outcome(Some(aim)) {
+            result: match Said::of(&counted).outcome(Some(aim)) {
                 Some(outcome) => outcome.into(),
+                None if !is_expected() => DayResult::NotExpected,
                 None if to < today => DayResult::Missed,
                 None => DayResult::Open,
             },
             quantity: sum.quantity.map(Quantity::amount),
             unit: sum.unit,
-            entries: entries.iter().map(|entry| entry.id.into()).collect(),
+            entries: counted.iter().map(|entry| entry.id.into()).collect(),
             judged_by,
         });
     }
     Ok(views)
+}
+
+/// The days of a period, as far as the goal counts them.
+struct Span {
+    first: Option<NaiveDate>,
+    schedule: Option<Schedule>,
+    off: DaysOff,
+}
+
+impl Span {
+    /// By the wording that judges it.
+    fn of(plan: &Plan, goal: GoalId, judged_by: RevisionId) -> Self {
+        Self {
+            first: plan.first_in_force(goal),
+            schedule: plan
+                .stored_schedule(judged_by)
+                .and_then(|stored| stored.view().ok()),
+            off: plan.days_off(goal),
+        }
+    }
+
+    /// Whether what was done on a date counts.
+    fn counts(&self, date: NaiveDate) -> bool {
+        let schedule = self.schedule.as_ref();
+        self.has_begun(date) && schedule.is_none_or(|schedule| schedule.is_within(date))
+    }
+
+    /// Whether a date is there to do something on.
+    fn leaves(&self, date: NaiveDate) -> bool {
+        self.has_begun(date) && self.off.leaves(self.schedule.as_ref(), date)
+    }
+
+    fn has_begun(&self, date: NaiveDate) -> bool {
+        self.first.is_some_and(|first| first <= date)
+    }
+}
+
+/// Whether somebody said that a day is off.
+const fn is_off(result: DayResult) -> bool {
+    matches!(result, DayResult::Excused | DayResult::Rest)
 }
 
 /// The first and the last date of the period that a date lies in.

@@ -31,6 +31,7 @@ use crate::model::ordering::OrderKey;
 use crate::model::progress::Basis;
 use crate::model::record::SourceRecord;
 use crate::model::records::{Entry, Records};
+use crate::model::resting::Resting;
 use crate::model::say::TherapistsSay;
 use crate::model::time::{local_date, read_date, read_date_opt, read_instant, zone};
 use crate::model::undone::Undone;
@@ -57,6 +58,8 @@ pub(crate) struct GoalState {
     pub(crate) statuses: Chain,
     pub(crate) revisions: BTreeSet<RecordId>,
     pub(crate) history: History,
+    /// When it asks for nothing because of its statuses.
+    pub(crate) resting: Arc<Resting>,
     /// By revision.
     verdicts: BTreeMap<RecordId, Vec<RecordId>>,
     profile: Option<Thing<GoalProfile>>,
@@ -77,10 +80,11 @@ impl Plan {
             since: therapist_since,
             earlier: provenance::says(records.of().map(|entry| entry.record)),
         };
+        let settings = settings::view(&records);
         Self {
-            goals: goals(&records, &therapists),
+            goals: goals(&records, &therapists, &settings),
             measures: measures(&records),
-            settings: settings::view(&records),
+            settings,
             observed: Arc::new(Observed::of(&records)),
             records,
             undone,
@@ -333,8 +337,8 @@ impl Plan {
     }
 
     /// The days that the client observes.
-    pub(crate) fn observed(&self) -> &Observed {
-        &self.observed
+    pub(crate) fn observed(&self) -> Arc<Observed> {
+        Arc::clone(&self.observed)
     }
 
     /// The records.
@@ -358,7 +362,7 @@ impl Plan {
         Some(Basis {
             timeline: self.goal_state(goal)?.history.timeline(),
             scales: self.measures.iter().map(versions).collect(),
-            observed: Arc::clone(&self.observed),
+            off: self.days_off(goal),
         })
     }
 
@@ -443,7 +447,11 @@ impl Plan {
     }
 }
 
-fn goals(records: &Records, therapists: &TherapistsSay) -> BTreeMap<GoalId, GoalState> {
+fn goals(
+    records: &Records,
+    therapists: &TherapistsSay,
+    settings: &SettingsView,
+) -> BTreeMap<GoalId, GoalState> {
     let mut verdicts: BTreeMap<RecordId, Vec<Entry<'_, VerdictRecord>>> = BTreeMap::new();
     for verdict in records.of::<VerdictRecord>() {
         verdicts
@@ -465,8 +473,10 @@ fn goals(records: &Records, therapists: &TherapistsSay) -> BTreeMap<GoalId, Goal
             let statuses = statuses.remove(&id).unwrap_or_default();
             let revisions = revisions.remove(&id).unwrap_or_default();
             let state = goal_state(records, &statuses, &revisions, &verdicts, therapists);
+            let resting = Resting::of(records, &state.statuses, &statuses, settings).into();
             let (profile, place) = (profiles.remove(&id), places.remove(&id));
             let state = GoalState {
+                resting,
                 profile,
                 place,
                 ..state
@@ -518,6 +528,7 @@ fn goal_state(
             .iter()
             .map(|(id, verdicts)| (*id, verdicts.iter().map(|verdict| verdict.id).collect()))
             .collect(),
+        resting: Arc::default(),
         profile: None,
         place: None,
     }

@@ -19,6 +19,8 @@
 //!   whether days, weeks or months are counted: what was judged by another is counted along, a week of
 //!   daily days by the days that were to be done in it. Where that is no number, one day done is the
 //!   week, which nobody had expected.
+//! - A day on which the goal was **on hold, over or not wanted** expects nothing, and a week or month has
+//!   it off. What was done on it counts as on any day that nobody expected.
 //! - Days **before the first wording** was in force are neither free nor done.
 
 mod course;
@@ -103,7 +105,7 @@ pub enum ProgressUnit {
 pub enum ProgressMessage {
     /// It goes on.
     KeepGoing,
-    /// Nothing was done yet.
+    /// Nothing was done yet, not even a day of a week that counts as a whole.
     NotBegun,
     /// A good day to begin again.
     Restart,

@@ -1,6 +1,7 @@
 //! The plan's settings: when a day begins, the client's time zone, how many goals are active at a time.
 //! A chain; while heads contradict each other the lower record id holds and all are shown.
 
+use chrono::{DateTime, NaiveDate, Utc};
 use minicbor::encode::{Encoder, Write};
 use minicbor::{Decode, Decoder, Encode};
 use serde::Serialize;
@@ -17,7 +18,8 @@ use crate::model::record::{Home, RecordKind, write};
 use crate::model::records::Records;
 use crate::model::text::{LINK_LIMIT, check_count, in_range, read_links};
 use crate::model::time::{
-    CUT_OFF_LIMIT, DEFAULT_CUT_OFF_HOUR, is_zone_name, read_instant, write_instant, zone,
+    CUT_OFF_LIMIT, DEFAULT_CUT_OFF_HOUR, is_zone_name, local_date, read_instant, write_instant,
+    zone,
 };
 use crate::role::Role;
 
@@ -163,6 +165,15 @@ pub struct SettingsView {
     /// How many goals are active at a time before a person is asked; 3 until somebody chose.
     #[serde(skip_serializing_if = "is_usual")]
     pub active_limit: u8,
+}
+
+impl SettingsView {
+    /// The local date of an instant by what the plan alone says, in UTC where it says nothing: the same
+    /// on every device.
+    pub(crate) fn date_of(&self, at: DateTime<Utc>) -> NaiveDate {
+        let known = self.time_zone.as_deref().and_then(|name| zone(name).ok());
+        local_date(at, known.unwrap_or(chrono_tz::UTC), self.cut_off_hour)
+    }
 }
 
 // With a reference, as serde asks for.

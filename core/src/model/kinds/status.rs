@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
-use crate::model::chain::Chain;
+use crate::model::chain::{Ancestry, Chain};
 use crate::model::codes::{AchievementStatus, LifecycleStatus};
 use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::{InputError, NewRecord, Stamp};
@@ -148,14 +148,27 @@ pub struct StatusView {
 /// The status of a goal: that of the heads if they agree, otherwise the one they all come from,
 /// in the last resort `proposed`.
 pub(crate) fn current(records: &Records, chain: &Chain) -> LifecycleStatus {
-    let heads = chain.heads();
-    match heads.as_slice() {
+    of(records, &chain.ancestry(), &chain.heads())
+}
+
+/// The status that heads of a chain say together, whether or not they are its last.
+pub(crate) fn of(records: &Records, ancestry: &Ancestry, heads: &[RecordId]) -> LifecycleStatus {
+    match heads {
         [] => LifecycleStatus::Proposed,
         heads if distinct(records, heads).len() == 1 => read(records, heads[0]),
-        heads => chain
-            .ancestry()
+        heads => ancestry
             .common(heads)
             .map_or(LifecycleStatus::Proposed, |id| read(records, id)),
+    }
+}
+
+impl LifecycleStatus {
+    /// Whether a goal that stands there asks for something: not where it is on hold, over, or not wanted.
+    pub(crate) const fn runs(self) -> bool {
+        matches!(
+            self,
+            Self::Accepted | Self::Active | Self::Planned | Self::Proposed
+        )
     }
 }
 

@@ -1,16 +1,14 @@
 //! The wordings of a goal, one after another: which of them judges a day, and what it counts.
 
-use std::sync::Arc;
-
 use chrono::NaiveDate;
 
 use crate::model::acceptance::Accepted;
 use crate::model::codes::{Outcome, Period};
 use crate::model::day::DayPlan;
+use crate::model::days_off::DaysOff;
 use crate::model::ids::{MeasureId, RecordId, RevisionId};
 use crate::model::kinds::schedule::{Schedule, SchedulePattern};
 use crate::model::kinds::target::{Aim, StoredTarget};
-use crate::model::observed::Observed;
 use crate::model::plan::Plan;
 use crate::model::progress::ProgressUnit;
 use crate::model::said::Said;
@@ -23,8 +21,8 @@ pub(crate) struct Basis {
     pub(crate) timeline: Vec<Accepted>,
     /// The versions of every measure: a check-in with a rating that none of them has does not count.
     pub(crate) scales: Vec<(MeasureId, Vec<RecordId>)>,
-    /// The days that the client observes.
-    pub(crate) observed: Arc<Observed>,
+    /// What takes days off.
+    pub(crate) off: DaysOff,
 }
 
 /// The wordings of a goal.
@@ -36,7 +34,7 @@ pub(super) struct Course(Vec<Step>);
 pub(super) struct Step {
     from: NaiveDate,
     pub(super) schedule: Option<Schedule>,
-    observed: Arc<Observed>,
+    off: DaysOff,
     pub(super) aim: Option<Aim>,
 }
 
@@ -47,7 +45,7 @@ impl Course {
             Some(Step {
                 from: held.from,
                 schedule: stored.schedule.as_ref().and_then(|s| s.view().ok()),
-                observed: Arc::clone(&basis.observed),
+                off: basis.off.clone(),
                 aim: stored.target.as_ref().and_then(StoredTarget::aim),
             })
         };
@@ -63,6 +61,12 @@ impl Course {
     pub(super) fn on(&self, date: NaiveDate) -> Option<&Step> {
         let begun = self.0.partition_point(|step| step.from <= date);
         self.0.get(begun.checked_sub(1)?)
+    }
+
+    /// Whether a day is done that counts, whatever is counted.
+    pub(super) fn is_done(&self, date: NaiveDate, said: Said) -> bool {
+        let step = self.on(date).filter(|step| step.holds(date));
+        step.and_then(|step| step.outcome(said)) == Some(Outcome::Done)
     }
 
     /// What is counted, as the wording in force today says. What was judged by another is counted
@@ -86,21 +90,20 @@ impl Step {
     pub(super) fn meant(&self, date: NaiveDate) -> DayPlan {
         let schedule = self.schedule.as_ref();
         schedule.map_or(DayPlan::NotScheduled, |schedule| {
-            self.observed.plan_of(schedule, date)
+            self.off.plan_of(schedule, date)
         })
     }
 
     /// Whether a date lies between its start and its end. Outside of them nothing counts.
     pub(super) fn holds(&self, date: NaiveDate) -> bool {
-        self.schedule.as_ref().is_none_or(|schedule| {
-            schedule.start.is_none_or(|start| start <= date)
-                && schedule.end.is_none_or(|end| date <= end)
-        })
+        self.schedule
+            .as_ref()
+            .is_none_or(|schedule| schedule.is_within(date))
     }
 
-    /// Whether a day is there to do something on. Without a schedule every day is.
+    /// Whether a day is there to do something on.
     pub(super) fn takes(&self, date: NaiveDate) -> bool {
-        self.schedule.is_none() || matches!(self.meant(date), DayPlan::AnyDay | DayPlan::Expected)
+        self.off.leaves(self.schedule.as_ref(), date)
     }
 
     /// The amount for a day, where there is one.

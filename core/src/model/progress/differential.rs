@@ -4,14 +4,15 @@ use chrono::TimeDelta;
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::*;
-use proptest::sample::{Index, subsequence};
+use proptest::sample::{Index, select, subsequence};
 
-use super::slow::{Agreed, Figures, Logged, Story};
+use super::slow::{Agreed, Figures, Given, Logged, Story};
 use super::*;
 use crate::model::testing::{Space, client, day, minutes, per_day, revision, therapist};
 use crate::model::{
-    Comparison, DocumentKey, NewCheckIn, NewRevision, NewVerdict, Outcome, Pause, Period, RecordId,
-    RevisionId, Schedule, SchedulePattern, Target, Verdict, Weekday,
+    Comparison, DocumentKey, LifecycleStatus, NewCheckIn, NewRevision, NewStatus, NewVerdict,
+    Outcome, Pause, Period, RecordId, RevisionId, Schedule, SchedulePattern, Target, Verdict,
+    Weekday,
 };
 
 /// Days of a life, from the 1st of May 2026 on.
@@ -40,6 +41,8 @@ enum Event {
     Said(Run),
     /// A correction of something that was said.
     Corrected(Index, Outcome, Option<u32>),
+    /// A status that is given so many days after the beginning.
+    Given(i32, LifecycleStatus),
     /// Somebody looks, so many days after the last time.
     Seen(i32),
 }
@@ -56,6 +59,15 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         1 => Just(Outcome::Excused),
         1 => Just(Outcome::NoteOnly),
     ]
+}
+
+fn status() -> impl Strategy<Value = LifecycleStatus> {
+    use LifecycleStatus::{
+        Accepted, Active, Cancelled, Completed, EnteredInError, OnHold, Planned, Proposed, Rejected,
+    };
+    let runs = prop_oneof![4 => Just(Active), 1 => select(vec![Proposed, Planned, Accepted])];
+    let rests = select(vec![Cancelled, Completed, EnteredInError, Rejected]);
+    prop_oneof![2 => runs, 1 => Just(OnHold), 1 => rests]
 }
 
 fn quantity() -> impl Strategy<Value = Option<u32>> {
@@ -117,6 +129,7 @@ fn event() -> impl Strategy<Value = Event> {
         })),
         3 => (any::<Index>(), outcome(), quantity())
             .prop_map(|(which, outcome, quantity)| Event::Corrected(which, outcome, quantity)),
+        2 => (0..DAYS, status()).prop_map(|(on, status)| Event::Given(on, status)),
         2 => (0..70_i32).prop_map(Event::Seen),
     ]
 }
@@ -126,6 +139,7 @@ struct Life {
     space: Space,
     goal: GoalId,
     agreed: Vec<Agreed>,
+    given: Vec<Given>,
     logged: Vec<Logged>,
 }
 
@@ -138,6 +152,7 @@ impl Life {
             space,
             goal,
             agreed: Vec::new(),
+            given: Vec::new(),
             logged: Vec::new(),
         };
         let (mut offset, mut last) = (0, None);
@@ -211,6 +226,21 @@ impl Life {
         });
     }
 
+    fn give(&mut self, on: NaiveDate, to: LifecycleStatus) {
+        let status = NewStatus {
+            goal: self.goal,
+            to,
+            achievement: None,
+            reason: None,
+        };
+        // Clocks run wrong: one after another may be given for an earlier date.
+        let clock = self.space.clock;
+        self.space.clock = (on - day(1)).num_milliseconds() + clock % 1000;
+        self.space.put(client(), |p, s| status.record(p, s));
+        self.space.clock = clock + 1;
+        self.given.push(Given { on, status: to });
+    }
+
     fn happen(&mut self, event: &Event) {
         match event {
             Event::Said(run) => {
@@ -222,6 +252,7 @@ impl Life {
                 let old = which.get(&self.logged).clone();
                 self.write(Some(old.id), old.date, *outcome, *quantity);
             }
+            Event::Given(on, status) => self.give(at(*on), *status),
             Event::Corrected(..) | Event::Seen(_) => {}
         }
     }
@@ -249,6 +280,7 @@ fn figures(view: &ProgressView) -> Figures {
         expected: view.expected,
         strength: view.strength,
         total: view.total,
+        message: view.message,
     }
 }
 
@@ -264,7 +296,7 @@ proptest! {
         grace in 0..=2_u8,
     ) {
         let mut life = Life::begin(&wordings);
-        let plan = life.space.plan();
+        let mut plan = life.space.plan();
         let mut kept = GoalMonths::of(&plan, life.goal).unwrap();
         let mut today = at(0);
         for event in events.iter().chain([&Event::Seen(3), &Event::Seen(30)]) {
@@ -272,11 +304,15 @@ proptest! {
             let Event::Seen(later) = event else {
                 continue;
             };
+            plan = life.space.plan();
+            if !kept.holds_beside(&plan) {
+                kept = GoalMonths::of(&plan, life.goal).unwrap();
+            }
             today += TimeDelta::days((*later).into());
             let fresh = progress(&plan, &life.space.logs(), life.goal, today, grace).unwrap();
             life.read(&mut kept, today);
             prop_assert_eq!(&kept.view(today, grace).unwrap(), &fresh);
-            let slow = Story::of(&life.agreed, &life.logged, today).figures(grace.into());
+            let slow = Story::of(&life.agreed, &life.given, &life.logged, today).figures(grace.into());
             prop_assert_eq!(figures(&fresh), slow);
         }
     }

@@ -15,7 +15,7 @@ use crate::model::input::InputError;
 use crate::model::plan::Plan;
 use crate::model::progress::course::{Basis, Course};
 use crate::model::progress::tally::Tally;
-use crate::model::progress::{GRACE_LIMIT, Passage, ProgressMessage, ProgressUnit, ProgressView};
+use crate::model::progress::{GRACE_LIMIT, Passage, ProgressUnit, ProgressView};
 use crate::model::said::SaidDays;
 
 /// A goal month by month, each with what it was `Made` from.
@@ -166,11 +166,7 @@ impl<Made: PartialEq> GoalMonths<Made> {
             expected: recent.expected,
             strength: tally.strength,
             total: walk.total(),
-            message: match (walk.total(), walk.now()) {
-                (0, _) => ProgressMessage::NotBegun,
-                (_, 0) => ProgressMessage::Restart,
-                _ => ProgressMessage::KeepGoing,
-            },
+            message: tally.message(walk),
         })
     }
 

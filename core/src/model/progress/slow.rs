@@ -4,7 +4,8 @@
 use chrono::{Datelike, Days, NaiveDate};
 
 use crate::model::{
-    Comparison, Outcome, Period, ProgressUnit, RecordId, Schedule, SchedulePattern, Weekday,
+    Comparison, LifecycleStatus, Outcome, Period, ProgressMessage, ProgressUnit, RecordId,
+    Schedule, SchedulePattern, Weekday,
 };
 
 /// What people agreed, from a date on.
@@ -25,8 +26,16 @@ pub(super) struct Logged {
     pub(super) quantity: Option<u32>,
 }
 
+/// A status that somebody gave the goal, each in the place of the one before.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) on: NaiveDate,
+    pub(super) status: LifecycleStatus,
+}
+
 /// All that is known of a goal on a day.
 pub(super) struct Story<'s> {
+    given: &'s [Given],
     agreed: &'s [Agreed],
     /// What counts of the check-ins: of each with its corrections one.
     counted: Vec<&'s Logged>,
@@ -43,6 +52,7 @@ pub(super) struct Figures {
     pub(super) expected: u32,
     pub(super) strength: f64,
     pub(super) total: u32,
+    pub(super) message: ProgressMessage,
 }
 
 /// A day, week or month with what became of it; what was neither done nor expected is none.
@@ -61,7 +71,12 @@ struct Unit {
 }
 
 impl<'s> Story<'s> {
-    pub(super) fn of(agreed: &'s [Agreed], logged: &'s [Logged], today: NaiveDate) -> Self {
+    pub(super) fn of(
+        agreed: &'s [Agreed],
+        given: &'s [Given],
+        logged: &'s [Logged],
+        today: NaiveDate,
+    ) -> Self {
         let root = |mut id: RecordId| loop {
             let entry = logged.iter().find(|entry| entry.id == id).unwrap();
             match entry.corrects {
@@ -87,6 +102,7 @@ impl<'s> Story<'s> {
         };
         let counted = heads.iter().copied().filter(counts).collect();
         Self {
+            given,
             agreed,
             counted,
             today,
@@ -96,7 +112,7 @@ impl<'s> Story<'s> {
     pub(super) fn figures(&self, grace: u32) -> Figures {
         let unit = self.unit();
         let units = self.units(unit);
-        let (streak, slips) = walk_back(&units, grace);
+        let (streak, slips, border) = walk_back(&units, grace);
         let best = (0..=units.len()).map(|n| walk_back(&units[..n], grace).0);
         let recent: Vec<_> = units.iter().filter(|u| self.is_recent(unit, u)).collect();
         let mut strength = 0.0;
@@ -115,7 +131,57 @@ impl<'s> Story<'s> {
             expected: recent.iter().map(|unit| unit.wanted).sum(),
             strength,
             total: count(units.iter().filter(|unit| unit.is_done)),
+            message: self.message(unit, &units, border),
         }
+    }
+
+    /// What was done is begun; what was done after the miss that ended the streak goes on.
+    fn message(
+        &self,
+        kind: ProgressUnit,
+        units: &[Unit],
+        border: Option<NaiveDate>,
+    ) -> ProgressMessage {
+        let first = self.begun().unwrap_or(self.today);
+        let days = first.iter_days().take_while(|date| *date <= self.today);
+        let is_done = |date: &NaiveDate| {
+            let agreed = self.on(*date);
+            agreed.is_some_and(|agreed| agreed.is_between_start_and_end(*date))
+                && self.outcome(*date) == Some(Outcome::Done)
+        };
+        let units = units.iter().filter(|unit| unit.is_done);
+        let done: Vec<_> = days
+            .filter(is_done)
+            .chain(units.map(|unit| unit.date))
+            .collect();
+        let border = border.map(|date| end(kind, date));
+        if done.is_empty() {
+            ProgressMessage::NotBegun
+        } else if done
+            .iter()
+            .any(|date| border.is_none_or(|border| border < *date))
+        {
+            ProgressMessage::KeepGoing
+        } else {
+            ProgressMessage::Restart
+        }
+    }
+
+    /// Whether the goal was neither on hold nor over: as the last says that was given up to a date.
+    fn ran(&self, date: NaiveDate) -> bool {
+        let given = self
+            .given
+            .iter()
+            .filter(|given| given.on <= date)
+            .next_back();
+        let status = given.map_or(LifecycleStatus::Proposed, |given| given.status);
+        [
+            LifecycleStatus::Proposed,
+            LifecycleStatus::Planned,
+            LifecycleStatus::Accepted,
+            LifecycleStatus::Active,
+        ]
+        .contains(&status)
     }
 
     fn on(&self, date: NaiveDate) -> Option<&Agreed> {
@@ -167,7 +233,7 @@ impl<'s> Story<'s> {
         let of_a_day = agreed.target.filter(|target| target.2 == Period::Day);
         // Where a week or a month is the unit, no day is one.
         let asks_days = agreed.target.is_none() || of_a_day.is_some();
-        let is_expected = asks_days && agreed.means(date) == Means::Expected;
+        let is_expected = asks_days && self.ran(date) && agreed.means(date) == Means::Expected;
         let is_done = outcome == Some(Outcome::Done);
         let is_off = matches!(outcome, Some(Outcome::Rest | Outcome::Excused));
         if !is_done && (!is_expected || is_off || date == self.today) {
@@ -210,7 +276,7 @@ impl<'s> Story<'s> {
             let off = matches!(said, Some(Outcome::Rest | Outcome::Excused));
             let free = agreed.schedule.is_none()
                 || matches!(agreed.means(*date), Means::Expected | Means::AnyDay);
-            free && !off
+            free && !off && self.ran(*date)
         };
         let left = count(mine.filter(is_left));
         let own = matches!(
@@ -415,10 +481,10 @@ fn a_day(schedule: &Schedule) -> f64 {
     }
 }
 
-/// The streak and the slips, walking back.
-fn walk_back(units: &[Unit], grace: u32) -> (u32, Vec<NaiveDate>) {
+/// The streak and the slips, walking back, and the miss that was one too many.
+fn walk_back(units: &[Unit], grace: u32) -> (u32, Vec<NaiveDate>, Option<NaiveDate>) {
     let expected: Vec<&Unit> = units.iter().filter(|unit| unit.is_expected).collect();
-    let (mut streak, mut missed, mut slips) = (0, Vec::new(), Vec::new());
+    let (mut streak, mut missed, mut slips, mut border) = (0, Vec::new(), Vec::new(), None);
     for unit in units.iter().rev() {
         if unit.is_missed {
             let place = expected
@@ -429,6 +495,7 @@ fn walk_back(units: &[Unit], grace: u32) -> (u32, Vec<NaiveDate>) {
             let among = |from: usize| missed.iter().filter(move |m| (from..from + 7).contains(*m));
             let mut sevens = place.saturating_sub(6)..=place;
             if sevens.any(|from| count(among(from)) > grace) {
+                border = Some(unit.date);
                 break;
             }
             slips.push(unit.date);
@@ -444,7 +511,7 @@ fn walk_back(units: &[Unit], grace: u32) -> (u32, Vec<NaiveDate>) {
     let first = walked.map(|unit| unit.date).last();
     slips.retain(|date| first.is_some_and(|first| first < *date));
     slips.reverse();
-    (streak, slips)
+    (streak, slips, border)
 }
 
 fn begin(unit: ProgressUnit, date: NaiveDate) -> NaiveDate {

@@ -18,6 +18,8 @@ pub(super) struct Walk {
     /// All that was done, and what of it lies before the border.
     total: u32,
     done_before: u32,
+    /// The done days up to the border, whether or not they came to a unit.
+    days_before: u32,
     best: u32,
     expected: u32,
     /// What was left out behind the border.
@@ -31,6 +33,8 @@ struct LeftOut {
     place: u32,
     /// What was done before it.
     done: u32,
+    /// Done days up to its last.
+    days: u32,
 }
 
 impl Walk {
@@ -39,32 +43,39 @@ impl Walk {
             grace,
             total: 0,
             done_before: 0,
+            days_before: 0,
             best: 0,
             expected: 0,
             left_out: VecDeque::new(),
         }
     }
 
-    /// Takes the next unit.
-    pub(super) fn step(&mut self, unit: &Unit) {
+    /// Takes the next unit, with all done days up to its last.
+    pub(super) fn step(&mut self, unit: &Unit, days: u32) {
         match unit.judged.state {
             State::Done => self.total += 1,
-            State::LeftOut => self.leave_out(unit.date),
+            State::LeftOut => self.leave_out(unit.date, days),
             State::Partial => {}
         }
         self.expected += u32::from(unit.judged.is_expected);
         self.best = self.best.max(self.now());
     }
 
-    fn leave_out(&mut self, date: NaiveDate) {
+    fn leave_out(&mut self, date: NaiveDate, days: u32) {
         let (place, done) = (self.expected, self.total);
-        self.left_out.push_back(LeftOut { date, place, done });
+        self.left_out.push_back(LeftOut {
+            date,
+            place,
+            done,
+            days,
+        });
         let one_too_many = self.left_out.len().checked_sub(usize::from(self.grace) + 1);
         if let Some(at) = one_too_many
             && let Some(border) = self.left_out.get(at)
             && place - border.place < WINDOW
         {
             self.done_before = border.done;
+            self.days_before = border.days;
             self.left_out.drain(..=at);
         }
     }
@@ -72,6 +83,11 @@ impl Walk {
     /// The streak at the end.
     pub(super) const fn now(&self) -> u32 {
         self.total - self.done_before
+    }
+
+    /// The done days since the border, of all of them.
+    pub(super) const fn days(&self, all: u32) -> u32 {
+        all - self.days_before
     }
 
     /// The longest there was.

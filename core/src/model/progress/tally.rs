@@ -9,7 +9,7 @@ use crate::model::period::bounds;
 use crate::model::progress::course::Course;
 use crate::model::progress::streak::Walk;
 use crate::model::progress::units::{Recent, Told, Unit};
-use crate::model::progress::{ProgressUnit, strength};
+use crate::model::progress::{ProgressMessage, ProgressUnit, strength};
 use crate::model::said::Said;
 
 /// Days over which consistency is told: those of four weeks, and more units than four months have.
@@ -21,6 +21,8 @@ pub(super) struct Tally {
     /// One for each grace.
     walks: [Walk; 3],
     pub(super) strength: f64,
+    /// Done days that count, also those of a week or month that does not yet.
+    days: u32,
     /// The newest expected units.
     recent: VecDeque<(NaiveDate, Recent)>,
     /// The days of the week or month that is being counted.
@@ -32,6 +34,7 @@ impl Default for Tally {
         Self {
             walks: [0, 1, 2].map(Walk::new),
             strength: 0.0,
+            days: 0,
             recent: VecDeque::new(),
             running: Vec::new(),
         }
@@ -41,6 +44,7 @@ impl Default for Tally {
 impl Tally {
     /// Takes the next day: one that is over, or else the last.
     pub(super) fn day(&mut self, course: &Course, unit: ProgressUnit, told: Told, is_over: bool) {
+        self.days += u32::from(course.is_done(told.0, told.1));
         let period = match unit {
             ProgressUnit::Day => {
                 let (date, said): (NaiveDate, Said) = told;
@@ -61,13 +65,25 @@ impl Tally {
         let Some(unit) = unit else {
             return;
         };
-        self.walks.iter_mut().for_each(|walk| walk.step(&unit));
+        self.walks
+            .iter_mut()
+            .for_each(|walk| walk.step(&unit, self.days));
         self.strength = strength::after(self.strength, &unit);
         if unit.judged.is_expected {
             self.recent.push_back((unit.date, unit.judged.counts));
             if self.recent.len() > usize::from(RECENT_DAYS) {
                 self.recent.pop_front();
             }
+        }
+    }
+
+    /// What is to be said about a walk. A person whose first week is running has begun as soon as one
+    /// day of it is done.
+    pub(super) const fn message(&self, walk: &Walk) -> ProgressMessage {
+        match (walk.total() + self.days, walk.now() + walk.days(self.days)) {
+            (0, _) => ProgressMessage::NotBegun,
+            (_, 0) => ProgressMessage::Restart,
+            _ => ProgressMessage::KeepGoing,
         }
     }
 

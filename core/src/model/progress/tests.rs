@@ -5,8 +5,9 @@ use chrono::Days;
 use super::*;
 use crate::model::testing::{Space, client, day, minutes, per_day, revision};
 use crate::model::{
-    Comparison, MeasureId, NewCheckIn, NewRevision, Outcome, Pause, Period, Schedule,
-    SchedulePattern, Target, Verdict,
+    Comparison, DayResult, LifecycleStatus, MeasureId, NewCheckIn, NewRevision, NewStatus, Outcome,
+    Pause, Period, PeriodView, Schedule, SchedulePattern, Target, Verdict, day_results,
+    period_results,
 };
 
 /// A goal in force from the 1st of May 2026, a Friday.
@@ -277,4 +278,131 @@ fn only_an_amount_to_reach_on_a_day_has_a_share() {
     say_amount(&mut space, goal, Outcome::NoteOnly, 9.0, 2);
     say(&mut space, goal, Outcome::Partial, &[2]);
     assert_eq!(seen(&space, goal, 3, 1).strength, one);
+}
+
+/// A goal gets a status at noon of a day of May.
+fn give(space: &mut Space, goal: GoalId, to: LifecycleStatus, on: i64) {
+    let status = NewStatus {
+        goal,
+        to,
+        achievement: None,
+        reason: None,
+    };
+    let clock = std::mem::replace(&mut space.clock, (on - 1) * 86_400_000);
+    space.put(client(), |plan, stamp| status.record(plan, stamp));
+    space.clock = clock + 1;
+}
+
+fn weeks(space: &Space, goal: GoalId, (from, to): (u32, u32), today: u32) -> Vec<PeriodView> {
+    let (dates, today) = (day(from)..=day(to), day(today));
+    period_results(
+        &space.plan(),
+        &[space.log()],
+        goal,
+        Period::Week,
+        dates,
+        today,
+    )
+    .unwrap()
+}
+
+/// Who put a goal aside for a while, or reached it, would be told each day that they left it out.
+#[test]
+fn a_day_on_which_a_goal_was_on_hold_or_over_is_not_missed() {
+    for status in [LifecycleStatus::OnHold, LifecycleStatus::Completed] {
+        let (mut space, goal) = begun(SchedulePattern::Daily);
+        say(&mut space, goal, Outcome::Done, &[1, 2, 3, 6]);
+        give(&mut space, goal, status, 4);
+        let away = seen(&space, goal, 20, 1);
+        assert_eq!((away.streak, away.slips), (4, Vec::new()));
+        assert_eq!((away.done, away.expected), (3, 3));
+        assert_eq!(away.message, ProgressMessage::KeepGoing);
+        give(&mut space, goal, LifecycleStatus::Active, 21);
+        let back = seen(&space, goal, 22, 1);
+        assert_eq!((back.streak, back.slips), (4, vec![day(21)]));
+        let dates = day(4)..=day(22);
+        let days = day_results(&space.plan(), &[space.log()], goal, dates, day(22)).unwrap();
+        let on = |of_may: usize| days[of_may - 4].result;
+        assert_eq!(on(4), DayResult::NotExpected);
+        assert_eq!(on(6), DayResult::Done);
+        assert_eq!(on(20), DayResult::NotExpected);
+        assert_eq!((on(21), on(22)), (DayResult::Missed, DayResult::Open));
+    }
+}
+
+/// A week in which the goal was put aside would be one that was left out.
+#[test]
+fn a_week_or_an_amount_that_was_on_hold_is_not_expected() {
+    let weekly = amount(30.0, Period::Week);
+    for schedule in [Some(Schedule::daily()), None] {
+        let (mut space, goal) = begun_on(4, schedule, Some(weekly.clone()));
+        say_amount(&mut space, goal, Outcome::Done, 30.0, 4);
+        give(&mut space, goal, LifecycleStatus::OnHold, 11);
+        give(&mut space, goal, LifecycleStatus::Active, 18);
+        let seen = seen(&space, goal, 25, 1);
+        assert_eq!((seen.done, seen.expected), (1, 2), "not the 11th");
+        assert_eq!(seen.slips, [day(18)]);
+        let results: Vec<_> = weeks(&space, goal, (4, 24), 25)
+            .iter()
+            .map(|week| week.result)
+            .collect();
+        let expected = [DayResult::Done, DayResult::NotExpected, DayResult::Missed];
+        assert_eq!(results, expected);
+    }
+    let three = SchedulePattern::TimesAWeek { times: 3 };
+    let (mut space, goal) = begun(three);
+    // Two days are left of the week of the 4th.
+    give(&mut space, goal, LifecycleStatus::OnHold, 6);
+    give(&mut space, goal, LifecycleStatus::Active, 11);
+    let later = seen(&space, goal, 18, 1);
+    assert_eq!((later.done, later.expected), (0, 3), "the 11th alone");
+}
+
+/// What is kept of the months would go on to say what was said before the goal was on hold.
+#[test]
+fn a_status_changes_what_figures_are_made_from() {
+    let (mut space, goal) = begun(SchedulePattern::Daily);
+    let months: GoalMonths<()> = GoalMonths::of(&space.plan(), goal).unwrap();
+    give(&mut space, goal, LifecycleStatus::Active, 2);
+    assert!(months.holds_beside(&space.plan()), "it ran already");
+    give(&mut space, goal, LifecycleStatus::OnHold, 3);
+    assert!(!months.holds_beside(&space.plan()));
+}
+
+/// Who did two of three in their first week would be told that nothing had begun.
+#[test]
+fn a_person_has_begun_with_their_first_day() {
+    let (mut space, goal) = begun(SchedulePattern::TimesAWeek { times: 3 });
+    let message = |space: &Space, on| seen(space, goal, on, 0).message;
+    assert_eq!(message(&space, 5), ProgressMessage::NotBegun);
+    say(&mut space, goal, Outcome::Done, &[4, 5]);
+    assert_eq!(seen(&space, goal, 5, 0).total, 0);
+    assert_eq!(message(&space, 5), ProgressMessage::KeepGoing);
+    assert_eq!(message(&space, 10), ProgressMessage::KeepGoing);
+    assert_eq!(message(&space, 11), ProgressMessage::Restart);
+    say(&mut space, goal, Outcome::Done, &[12]);
+    assert_eq!(message(&space, 12), ProgressMessage::KeepGoing);
+}
+
+/// A week would be reached by what was done before there was a goal, or after it had ended.
+#[test]
+fn a_week_counts_no_day_before_its_goal_and_none_outside_of_start_and_end() {
+    let schedule = Schedule {
+        end: Some(day(20)),
+        ..Schedule::daily()
+    };
+    let weekly = amount(30.0, Period::Week);
+    let (mut space, goal) = begun_on(6, Some(schedule), Some(weekly));
+    for date in [5, 7, 19, 21] {
+        say_amount(&mut space, goal, Outcome::Partial, 20.0, date);
+    }
+    let told = weeks(&space, goal, (4, 31), 31);
+    let result = |week: &PeriodView| (week.result, week.quantity, week.entries.len());
+    let told: Vec<_> = told.iter().map(result).collect();
+    assert_eq!(told[0], (DayResult::Partial, Some(20.0), 1));
+    assert_eq!(told[1], (DayResult::Missed, None, 0));
+    assert_eq!(told[2], (DayResult::Partial, Some(20.0), 1));
+    assert_eq!(told[3], (DayResult::NotExpected, None, 0), "it had ended");
+    let seen = seen(&space, goal, 31, 0);
+    assert_eq!((seen.total, seen.done, seen.expected), (0, 0, 2));
 }
