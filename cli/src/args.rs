@@ -210,6 +210,22 @@ mod tests {
         all_have_help(&command);
     }
 
+    /// Of 64 people one has such a tag, whose access nobody could take back.
+    #[test]
+    fn a_tag_may_begin_with_a_hyphen() {
+        for args in [
+            ["revoke", "-Ab8cdef", "--yes"].as_slice(),
+            &["grant", "-Ab8cdef", "--purpose", "Therapy"],
+            &["take-over", "-Ab8cdef", "--yes"],
+        ] {
+            let said = [&["waymark"], args].concat();
+            let said = Waymark::command().try_get_matches_from(said).unwrap();
+            let (_, said) = said.subcommand().unwrap();
+            let meant: Option<&String> = said.get_one("person");
+            assert_eq!(meant.map(String::as_str), Some("-Ab8cdef"));
+        }
+    }
+
     fn all_have_help(command: &clap::Command) {
         let subs = command.get_subcommands();
         for sub in subs.filter(|sub| sub.get_name() != "help") {

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta, timezone
 from bench import STATEMENT, Case, Heard, all_check_ins, check_in, daily, goal_and_measures
 from waymark import (
     Change,
+    Content,
     Forgettable,
     GoalDraft,
     GrantScope,
@@ -16,6 +17,7 @@ from waymark import (
     KeyHolder,
     Kind,
     MembershipChange,
+    Message,
     NewRevision,
     Reason,
     RecoveryState,
@@ -52,6 +54,13 @@ class Sharing(Case):
         self.assertEqual(
             [(m.name, m.device_name, m.rights) for m in therapists], [("Dr. Ada", "tablet", "write")]
         )
+        text = "Sleep comes first"
+        tablet.items().add(plan, Content.A_MESSAGE(Message(text=text)))
+        for device in (tablet, phone):
+            await device.sync_now()
+        days = [(date.today() + timedelta(days=n)).isoformat() for n in (-1, 1)]
+        (message,) = phone.messages().between(plan, *days)
+        self.assertEqual((message.text, message.authors), (text, [therapists[0].person]))
         self.assertEqual(phone.people().history(plan), tablet.people().history(plan))
         number = phone.people().safety_number(plan)
         self.assertRegex(number, r"\A\d{5}( \d{5}){11}\Z")

@@ -1,6 +1,7 @@
 //! Beginning anew: "from now on", and from the therapist's copy.
 
 use waymark_core::client::{Keep, OfferView, PlanId, WaymarkError};
+use waymark_core::model::PersonTag;
 
 use crate::People;
 
@@ -39,12 +40,12 @@ impl People {
     }
 
     /// Takes over what somebody offers: from now on it counts in this plan as what it was in the
-    /// other one. Says how many records came. `person` is the 32 hexadecimal digits of the offer.
+    /// other one. Says how many records came.
     ///
     /// # Errors
     /// `not_found` where this person offers nothing; `not_allowed` for anybody but the client, and
     /// where the plan is closed; `locked`, or the storage's.
-    pub fn take_over(&self, plan: PlanId, person: String) -> Result<u32, WaymarkError> {
-        self.0.call(|c| c.people().take_over(plan, &person))
+    pub fn take_over(&self, plan: PlanId, person: PersonTag) -> Result<u32, WaymarkError> {
+        self.0.call(|c| c.people().take_over(plan, person))
     }
 }

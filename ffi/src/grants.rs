@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use waymark_core::client::{GrantView, PlanId, WaymarkError};
-use waymark_core::model::GrantId;
+use waymark_core::model::{GrantId, PersonTag};
 
 use crate::People;
 
@@ -21,8 +21,7 @@ impl People {
     /// a person are over, the next of the client's devices that syncs removes the person from the
     /// plan. What was received before stays with the receiver.
     ///
-    /// `person` is the 32 hexadecimal digits of a member; `until` is the last day, which still
-    /// counts.
+    /// `until` is the last day, which still counts.
     ///
     /// # Errors
     /// `invalid_input` where nobody in the plan has this tag, or the purpose or the last day is out
@@ -32,12 +31,12 @@ impl People {
     pub fn grant(
         &self,
         plan: PlanId,
-        person: String,
+        person: PersonTag,
         purpose: String,
         until: Option<NaiveDate>,
     ) -> Result<GrantId, WaymarkError> {
         self.0
-            .call(|c| c.people().grant(plan, &person, &purpose, until))
+            .call(|c| c.people().grant(plan, person, &purpose, until))
     }
 
     /// Takes a grant back. Where it was the person's last, the person is removed from the plan with

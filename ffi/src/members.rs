@@ -1,7 +1,7 @@
 //! Who reads a space: seen, decided, and taken back.
 
 use waymark_core::client::{ItemReaders, MemberView, MembershipStep, PlanId, WaymarkError};
-use waymark_core::model::RecordId;
+use waymark_core::model::{PersonTag, RecordId};
 
 use crate::People;
 
@@ -50,8 +50,8 @@ impl People {
     /// # Errors
     /// `not_found`, `invalid_input` where nobody there has this tag, `not_allowed` where this device
     /// may not or the person is one's own, `locked`, or the storage's.
-    pub fn revoke(&self, plan: PlanId, person: String) -> Result<(), WaymarkError> {
-        self.0.call(|c| c.people().revoke(plan, &person))
+    pub fn revoke(&self, plan: PlanId, person: PersonTag) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.people().revoke(plan, person))
     }
 
     /// Leaves a space with all of this person's devices. The others replace the key, so that what

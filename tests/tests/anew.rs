@@ -140,7 +140,7 @@ async fn who_was_removed_meanwhile_does_not_come_along() {
     second
         .client()
         .people()
-        .revoke(old, &therapist.person)
+        .revoke(old, therapist.person)
         .unwrap();
     second.client().sync().now().await.unwrap();
     settle(&[&phone, &second]).await;

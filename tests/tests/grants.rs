@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use waymark_core::client::{GrantView, PlanId};
-use waymark_core::model::{GoalId, GrantState};
+use waymark_core::model::{GoalId, GrantState, PersonTag};
 use waymark_tests::story::{assert_same, goal, log, meet, notes, readers};
 use waymark_tests::{Device, TestRelay, begin, link_phone, link_therapist};
 
@@ -21,10 +21,10 @@ fn may(day: u32) -> NaiveDate {
 }
 
 /// The tag of the plan's therapist.
-fn therapist(device: &Device, plan: PlanId) -> String {
+fn therapist(device: &Device, plan: PlanId) -> PersonTag {
     let readers = readers(device, plan);
     let found = readers.iter().find(|member| member.rights == "write");
-    found.expect("a therapist").person.clone()
+    found.expect("a therapist").person
 }
 
 fn grants(device: &Device, plan: PlanId) -> Vec<GrantView> {
@@ -39,7 +39,7 @@ fn states(device: &Device, plan: PlanId) -> Vec<GrantState> {
 }
 
 /// A phone with a plan, a check-in that the therapist's tablet has seen, and the therapist's tag.
-async fn shared(relay: &TestRelay) -> (Device, PlanId, Device, GoalId, String) {
+async fn shared(relay: &TestRelay) -> (Device, PlanId, Device, GoalId, PersonTag) {
     let (phone, plan) = begin(relay);
     let tablet = link_therapist(&phone, plan).await;
     let walk = goal(&phone, plan, "walk");
@@ -68,7 +68,7 @@ async fn who_was_granted_until_a_day_reads_nothing_after_it() {
     let (phone, plan, tablet, walk, person) = shared(&relay).await;
     let people = phone.client().people();
     people
-        .grant(plan, &person, "Therapy", Some(may(10)))
+        .grant(plan, person, "Therapy", Some(may(10)))
         .unwrap();
     meet(&[&phone, &tablet]).await;
     let seen = grants(&tablet, plan);
@@ -81,8 +81,8 @@ async fn who_was_granted_until_a_day_reads_nothing_after_it() {
         panic!("{seen:?}")
     };
     assert_eq!(
-        (grant.name.as_deref(), grant.person.as_str(), grant.from),
-        (Some("Dr. Ada"), person.as_str(), may(1))
+        (grant.name.as_deref(), grant.person, grant.from),
+        (Some("Dr. Ada"), person, may(1))
     );
 
     phone.clock().advance(9 * DAY);
@@ -101,7 +101,7 @@ async fn a_withdrawn_grant_ends_with_the_next_sync() {
     let relay = TestRelay::start().await;
     let (phone, plan, tablet, walk, person) = shared(&relay).await;
     let people = phone.client().people();
-    let id = people.grant(plan, &person, "Therapy", None).unwrap();
+    let id = people.grant(plan, person, "Therapy", None).unwrap();
     meet(&[&phone, &tablet]).await;
     let refused = tablet.client().people().withdraw_grant(plan, id);
     assert_eq!(refused.unwrap_err().code(), "not_allowed");
@@ -119,15 +119,13 @@ async fn a_second_grant_keeps_the_person_in_also_one_of_another_device() {
     let (phone, plan, tablet, walk, person) = shared(&relay).await;
     let second = link_phone(&phone).await;
     let people = phone.client().people();
-    people
-        .grant(plan, &person, "Therapy", Some(may(5)))
-        .unwrap();
+    people.grant(plan, person, "Therapy", Some(may(5))).unwrap();
     for _ in 0..3 {
         meet(&[&phone, &second, &tablet]).await;
     }
     // The second phone is off while the first one gives more time.
     phone.clock().advance(1_000);
-    let more = people.grant(plan, &person, "Report", None).unwrap();
+    let more = people.grant(plan, person, "Report", None).unwrap();
     meet(&[&phone]).await;
     for device in [&phone, &second] {
         device.clock().advance(10 * DAY);
@@ -152,18 +150,18 @@ async fn a_second_grant_keeps_the_person_in_also_one_of_another_device() {
 async fn only_the_client_grants_and_only_to_others_who_are_there() {
     let relay = TestRelay::start().await;
     let (phone, plan, tablet, _, person) = shared(&relay).await;
-    let refused = |device: &Device, person: &str, until| {
+    let refused = |device: &Device, person: PersonTag, until| {
         let people = device.client().people();
         let refused = people.grant(plan, person, "Therapy", until);
         refused.unwrap_err().code()
     };
     let members = readers(&phone, plan);
     let own = members.iter().find(|member| member.this_device).unwrap();
-    assert_eq!(refused(&phone, &own.person, None), "not_allowed");
-    assert_eq!(refused(&tablet, &own.person, None), "not_allowed");
-    assert_eq!(refused(&phone, &"0".repeat(32), None), "invalid_input");
+    assert_eq!(refused(&phone, own.person, None), "not_allowed");
+    assert_eq!(refused(&tablet, own.person, None), "not_allowed");
+    assert_eq!(refused(&phone, PersonTag([0; 16]), None), "invalid_input");
     assert_eq!(
-        refused(&phone, &person, Some(may(1).pred_opt().unwrap())),
+        refused(&phone, person, Some(may(1).pred_opt().unwrap())),
         "invalid_input"
     );
     assert_eq!(grants(&phone, plan), []);
@@ -180,7 +178,7 @@ async fn a_connection_that_stays_carries_it_out_too() {
     let (phone, plan, tablet, walk, person) = shared(&relay).await;
     let people = phone.client().people();
     let until = Some(may(5));
-    people.grant(plan, &person, "Therapy", until).unwrap();
+    people.grant(plan, person, "Therapy", until).unwrap();
     meet(&[&phone]).await;
     phone.clock().advance(10 * DAY);
     let live = phone.client().sync().live();

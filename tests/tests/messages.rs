@@ -42,9 +42,10 @@ fn is_one(persons: &[PersonTag], device: &Device, plan: PlanId, name: &str) -> b
     let [person] = persons else {
         return false;
     };
-    let hex: String = person.0.iter().map(|byte| format!("{byte:02x}")).collect();
     let members = device.client().people().members(plan).unwrap();
-    let mut of_person = members.into_iter().filter(|member| member.person == hex);
+    let mut of_person = members
+        .into_iter()
+        .filter(|member| member.person == *person);
     of_person.any(|member| member.name.as_deref() == Some(name))
 }
 

@@ -31,10 +31,10 @@ async fn a_revocation_that_a_close_came_before_is_told_and_kept_until_it_is_seen
     let (phone, mut second, _tablet, plan) = stage(&relay).await;
     let therapist = readers(&second, plan);
     let therapist = therapist.iter().find(|m| m.rights == "write").unwrap();
-    let person = therapist.person.clone();
+    let person = therapist.person;
     // Offline.
     let people = second.client().people();
-    people.revoke(plan, &person).unwrap();
+    people.revoke(plan, person).unwrap();
     people.rotate(plan).unwrap();
     phone.client().people().close(plan).unwrap();
     sync(&phone).await.unwrap();

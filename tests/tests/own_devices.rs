@@ -260,7 +260,7 @@ async fn who_leaves_or_is_removed_reads_nothing_later() {
 
     let members = phone.client().people().members(plan).unwrap();
     let other = members.iter().find(|m| m.rights == "write").unwrap();
-    phone.client().people().revoke(plan, &other.person).unwrap();
+    phone.client().people().revoke(plan, other.person).unwrap();
     settle(&[&phone]).await;
     log(&phone, plan, walk, "alone");
     settle(&[&phone]).await;

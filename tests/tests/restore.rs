@@ -130,8 +130,8 @@ async fn everything_of_a_client_comes_back_plans_notes_and_support() {
     assert_eq!(published(&mut bob, support).len(), 3);
     let members = found.client().people().members(support).unwrap();
     let is_bob = |m: &&MemberView| m.name.as_deref() == Some("Bob");
-    let person = members.iter().find(is_bob).unwrap().person.clone();
-    found.client().people().revoke(support, &person).unwrap();
+    let person = members.iter().find(is_bob).unwrap().person;
+    found.client().people().revoke(support, person).unwrap();
     settle(&[&found]).await;
     publish(&mut found, support, "not for Bob");
     settle(&[&found]).await;

@@ -180,7 +180,7 @@ async fn a_lost_removal_is_made_again() {
     phone
         .client()
         .people()
-        .revoke(plan, &therapist.person)
+        .revoke(plan, therapist.person)
         .unwrap();
     settle(&[&phone]).await;
     log(&phone, plan, walk, "not for the therapist");
@@ -210,7 +210,7 @@ async fn a_log_that_goes_on_with_somebody_who_was_removed_is_not_followed() {
     phone
         .client()
         .people()
-        .revoke(plan, &therapist.person)
+        .revoke(plan, therapist.person)
         .unwrap();
     settle(&[&phone]).await;
     relay.put_back(backup).await;

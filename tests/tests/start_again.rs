@@ -98,7 +98,7 @@ async fn the_old_plan_comes_back_over_the_therapist_with_whose_everything_was() 
     let came = phone
         .client()
         .people()
-        .take_over(new, &offer.person)
+        .take_over(new, offer.person)
         .unwrap();
     assert_eq!(came, offer.missing);
     assert_eq!(notes(&phone, new), notes_before);
@@ -125,7 +125,7 @@ async fn the_old_plan_comes_back_over_the_therapist_with_whose_everything_was() 
     let again = phone
         .client()
         .people()
-        .take_over(new, &offer.person)
+        .take_over(new, offer.person)
         .unwrap();
     assert_eq!(again, 0);
 }
@@ -150,9 +150,9 @@ async fn a_therapist_offers_and_only_the_client_takes() {
     assert_eq!(by_client.unwrap_err().code(), "not_allowed");
     people.offer_copy(old, new).unwrap();
     let offer = &people.offers(new).unwrap()[0];
-    let taken = people.take_over(new, &offer.person);
+    let taken = people.take_over(new, offer.person);
     assert_eq!(taken.unwrap_err().code(), "not_allowed");
-    let nobody = phone.client().people().take_over(new, &offer.person);
+    let nobody = phone.client().people().take_over(new, offer.person);
     assert_eq!(
         nobody.unwrap_err().code(),
         "not_found",
@@ -190,16 +190,16 @@ async fn an_offer_says_nothing_about_what_is_the_plans_own() {
 
     let members = phone.client().people().members(plan).unwrap();
     let therapist = members.iter().find(|m| m.rights == "write").unwrap();
-    let tag = therapist.person.clone();
+    let tag = therapist.person;
     tablet.inside(|engine| forge_an_offer(engine, plan, open));
     settle(&[&tablet, &phone]).await;
     let offers = phone.client().people().offers(plan).unwrap();
     assert_eq!((offers.len(), offers[0].missing), (1, 0), "{offers:?}");
-    assert_eq!(phone.client().people().take_over(plan, &tag).unwrap(), 0);
+    assert_eq!(phone.client().people().take_over(plan, tag).unwrap(), 0);
     let goal = phone.client().goals().get(plan, walk).unwrap();
     assert_eq!(goal.in_force.unwrap().statement, "walk");
     // The forged say of a therapist for ever came to nothing too.
-    phone.client().people().revoke(plan, &tag).unwrap();
+    phone.client().people().revoke(plan, tag).unwrap();
     settle(&[&phone]).await;
     assert_eq!(phone.client().people().members(plan).unwrap().len(), 2);
 }

@@ -89,7 +89,7 @@ async fn who_can_read_a_plan_is_exactly_whose_keys_open_its_newest_word() {
     let first = members.iter().find(is_first).unwrap();
     let last = members.iter().max_by_key(|m| m.number).unwrap();
     assert_ne!(first.person, last.person);
-    people.revoke(new, &first.person).unwrap();
+    people.revoke(new, first.person).unwrap();
     settle(&[&phone, &second, &newcomer]).await;
     log(&phone, new, walk, "after it");
     settle(&[&phone, &second, &newcomer]).await;

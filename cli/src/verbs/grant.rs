@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use clap::Args;
 use serde_json::{Value, json};
 use waymark_core::client::{GrantView, PlanId};
-use waymark_core::model::GrantState;
+use waymark_core::model::{GrantState, PersonTag};
 
 use super::{carry_out, not_done, people};
 use crate::desk::{Desk, DeskError, Place, Which, short};
@@ -16,7 +16,11 @@ use crate::talk::Talk;
 pub(crate) struct Grant {
     /// The person, who is in the plan: the name, or the beginning of the tag that `members` shows.
     /// Without a person every grant is shown.
-    #[arg(value_name = "PERSON", requires = "purpose")]
+    #[arg(
+        value_name = "PERSON",
+        allow_hyphen_values = true,
+        requires = "purpose"
+    )]
     person: Option<String>,
 
     /// What for: 1 to 500 characters.
@@ -74,7 +78,7 @@ fn give(
     let id = desk
         .client
         .people()
-        .grant(plan, &found.person, purpose, until)?;
+        .grant(plan, found.person, purpose, until)?;
     let fields = json!({
         "plan": plan, "id": id, "person": found.person, "name": found.name, "purpose": purpose,
         "until": until.map(|until| until.to_string()),
@@ -98,10 +102,8 @@ fn give(
 fn withdraw(desk: &Desk, plan: PlanId, begins: &str, is_said: bool) -> Result<(), DeskError> {
     let grants = desk.client.people().grants(plan)?;
     let grant = find(&grants, begins)?;
-    let name = grant
-        .name
-        .as_deref()
-        .unwrap_or_else(|| short(&grant.person));
+    let tag = grant.person.to_string();
+    let name = grant.name.as_deref().unwrap_or_else(|| short(&tag));
     let is_other = |other: &&GrantView| other.person == grant.person && other.id != grant.id;
     let stays = grants
         .iter()
@@ -152,7 +154,7 @@ fn list(desk: &Desk, plan: PlanId) -> Result<(), DeskError> {
 }
 
 /// The grant that holds for a person today; of several the one that lasts longest.
-pub(super) fn active<'g>(grants: &'g [GrantView], person: &str) -> Option<&'g GrantView> {
+pub(super) fn active(grants: &[GrantView], person: PersonTag) -> Option<&GrantView> {
     let holds = |grant: &&GrantView| grant.person == person && grant.state == GrantState::Active;
     let mut held = grants.iter().filter(holds);
     let first = held.next()?;
@@ -204,7 +206,7 @@ fn line(page: Page, grant: &GrantView) -> String {
         page.ink(Ink::Bold, short(&id)),
         grant.from,
         told(grant),
-        page.ink(Ink::Dim, short(&grant.person)),
+        page.ink(Ink::Dim, short(&grant.person.to_string())),
     )
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Members, talk: Talk) -> Result<(), DeskError> {
         false => Vec::new(),
     };
     for member in &members {
-        let granted = grant::active(&grants, &member.person);
+        let granted = grant::active(&grants, member.person);
         let mut fields = people::fields(member);
         fields["plan"] = json!(plan);
         fields["grant"] = json!(granted);

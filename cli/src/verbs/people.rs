@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use waymark_core::client::{KeyHolder, MemberView};
+use waymark_core::model::PersonTag;
 
 use crate::desk::{DeskError, short};
 use crate::page::{Ink, Page};
@@ -39,7 +40,7 @@ pub(super) fn line(page: Page, member: &MemberView) -> String {
         member.rights,
         since.unwrap_or_default(),
         heard.unwrap_or_default(),
-        page.ink(Ink::Dim, short(&member.person)),
+        page.ink(Ink::Dim, short(&member.person.to_string())),
     )
 }
 
@@ -52,7 +53,7 @@ pub(super) fn person<'m>(
     meant: &str,
 ) -> Result<&'m MemberView, DeskError> {
     named(members, meant, |member| {
-        (member.person.clone(), member.name.clone())
+        (member.person, member.name.clone())
     })
 }
 
@@ -64,14 +65,13 @@ pub(super) fn person<'m>(
 pub(super) fn named<'m, T>(
     all: &'m [T],
     meant: &str,
-    of: impl Fn(&T) -> (String, Option<String>),
+    of: impl Fn(&T) -> (PersonTag, Option<String>),
 ) -> Result<&'m T, DeskError> {
     let has_name = |one: &&T| {
         let name = of(one).1.unwrap_or_default();
         name.to_lowercase() == meant.to_lowercase()
     };
-    let has_tag =
-        |one: &&T| meant.len() >= TAG_LEAST && of(one).0.starts_with(&meant.to_lowercase());
+    let has_tag = |one: &&T| meant.len() >= TAG_LEAST && of(one).0.to_string().starts_with(meant);
     let named: Vec<_> = all.iter().filter(has_name).collect();
     let tagged: Vec<_> = all.iter().filter(has_tag).collect();
     let found = if named.is_empty() { tagged } else { named };
@@ -99,7 +99,7 @@ mod tests {
             rights: "write".into(),
             this_device: false,
             number: 0,
-            person: person.into(),
+            person: person.parse().unwrap(),
             holder: KeyHolder::Device,
             since: None,
             last_heard: None,
@@ -107,23 +107,30 @@ mod tests {
         }
     }
 
-    /// Access must not be taken from somebody else of the same name.
+    /// Access must not be taken from somebody else of the same name, or with a tag like another's.
     #[test]
     fn a_person_is_only_found_where_nobody_else_can_be_meant() {
+        let (ada, bob, other) = (
+            "-aAaAAAAAAAAAAAAAAAAAA",
+            "bbBBAAAAAAAAAAAAAAAAAA",
+            "bbBbAAAAAAAAAAAAAAAAAA",
+        );
         let members = [
-            member("Ada", "00aa11"),
-            member("Ada", "00aa11"),
-            member("Bob", "00bb22"),
-            member("bob", "00bc33"),
+            member("Ada", ada),
+            member("Ada", ada),
+            member("Bob", bob),
+            member("bob", other),
         ];
         let found = |meant| {
             person(&members, meant)
-                .map(|found| found.person.as_str())
+                .map(|found| found.person.to_string())
                 .ok()
         };
-        assert_eq!(found("ADA"), Some("00aa11"));
-        assert_eq!(found("00bb"), Some("00bb22"));
-        for nobody in ["", "00b", "Bob", "Eve", "00b0"] {
+        assert_eq!(found("ADA").as_deref(), Some(ada));
+        assert_eq!(found("-aAa").as_deref(), Some(ada));
+        assert_eq!(found("bbBB").as_deref(), Some(bob));
+        assert_eq!(found(other).as_deref(), Some(other));
+        for nobody in ["", "bbB", "Bob", "Eve", "BBBB", "-aaa"] {
             assert_eq!(found(nobody), None, "{nobody}");
         }
     }

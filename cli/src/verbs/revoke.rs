@@ -13,7 +13,11 @@ use crate::talk::Talk;
 #[derive(Args, Debug)]
 pub(crate) struct Revoke {
     /// The person: the name, or the beginning of the tag that `members` shows.
-    #[arg(value_name = "PERSON", required_unless_present = "number")]
+    #[arg(
+        value_name = "PERSON",
+        allow_hyphen_values = true,
+        required_unless_present = "number"
+    )]
     person: Option<String>,
 
     /// Instead of a person, one membership, by the number that `members` shows: one device of somebody
@@ -49,7 +53,7 @@ fn person(desk: &Desk, plan: PlanId, meant: &str, yes: bool) -> Result<(), DeskE
     ));
     let question = format!("Take {name}'s access back?");
     desk.talk.consent(yes, &question)?;
-    desk.client.people().revoke(plan, &person.person)?;
+    desk.client.people().revoke(plan, person.person)?;
     carry_out(desk)?;
     let is_it = |member: &MemberView| member.person == person.person;
     has_gone(desk, plan, name, is_it)?;

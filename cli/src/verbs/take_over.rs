@@ -13,7 +13,7 @@ use crate::talk::Talk;
 #[derive(Args, Debug)]
 pub(crate) struct TakeOver {
     /// Who offers it: the name, or the beginning of the tag. Without a person the offers are shown.
-    #[arg(value_name = "PERSON")]
+    #[arg(value_name = "PERSON", allow_hyphen_values = true)]
     person: Option<String>,
 
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &TakeOver, talk: Talk) -> Result<(), DeskError> {
     let offers = desk.client.people().offers(plan)?;
     match &args.person {
         Some(person) => {
-            let named = |offer: &OfferView| (offer.person.clone(), offer.name.clone());
+            let named = |offer: &OfferView| (offer.person, offer.name.clone());
             take(
                 &desk,
                 plan,
@@ -61,15 +61,13 @@ pub(crate) fn run(args: &TakeOver, talk: Talk) -> Result<(), DeskError> {
 fn take(desk: &Desk, plan: PlanId, offer: &OfferView, is_said: bool) -> Result<(), DeskError> {
     let talk = desk.talk;
     show(talk, plan, offer);
-    let name = offer
-        .name
-        .as_deref()
-        .unwrap_or_else(|| short(&offer.person));
+    let tag = offer.person.to_string();
+    let name = offer.name.as_deref().unwrap_or_else(|| short(&tag));
     talk.note(format_args!(
         "Everything in it is on the word of {name}. From now on it counts here as what it was."
     ));
     talk.consent(is_said, &format!("Take it over from {name}?"))?;
-    let came = desk.client.people().take_over(plan, &offer.person)?;
+    let came = desk.client.people().take_over(plan, offer.person)?;
     let fields = json!({
         "plan": plan, "person": offer.person, "name": offer.name, "records": came,
     });
@@ -88,7 +86,8 @@ fn show(talk: Talk, plan: PlanId, offer: &OfferView) {
 
 fn lines(page: Page, offer: &OfferView) {
     let name = offer.name.as_deref().unwrap_or("(not told yet)");
-    let tag = page.ink(Ink::Dim, short(&offer.person));
+    let tag = offer.person.to_string();
+    let tag = page.ink(Ink::Dim, short(&tag));
     let check_ins = usize::try_from(offer.check_ins).unwrap_or(usize::MAX);
     let months = offer.first_month.zip(offer.last_month);
     let months = months.map(|(first, last)| {

@@ -151,6 +151,7 @@ fn fields(undone: &UndoneDevice, plan: PlanId) -> Value {
 #[cfg(test)]
 mod tests {
     use waymark_core::client::KeyHolder;
+    use waymark_core::model::PersonTag;
 
     use super::*;
 
@@ -162,7 +163,7 @@ mod tests {
             rights: "write".into(),
             this_device: false,
             number,
-            person: "00aa".into(),
+            person: PersonTag([7; 16]),
             holder: KeyHolder::Device,
             since: None,
             last_heard: None,

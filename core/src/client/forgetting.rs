@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::cache::{People, care};
-use super::members::{hex, name, name_of_person};
+use super::members::{name, name_of_person};
 use super::{Inner, PlanId, WaymarkError, count, space_of};
 use crate::engine::Engine;
 use crate::forgotten::Forgotten;
@@ -56,8 +56,8 @@ pub struct ForgetPreview {
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct ForgottenOf {
-    /// The person, as in the list of members; empty where nobody here is known to have written it.
-    pub person: String,
+    /// The person; none where nobody here is known to have written it.
+    pub person: Option<PersonTag>,
     /// The person's name, where this device knows it.
     pub name: Option<String>,
     /// How many records of which kind.
@@ -250,7 +250,7 @@ impl Counts {
             .people
             .into_iter()
             .map(|(person, kinds)| ForgottenOf {
-                person: person.map(|person| hex(&person.0)).unwrap_or_default(),
+                person,
                 name: person.and_then(|person| name_of_person(space.book()?, person)),
                 kinds: counted(kinds),
             })

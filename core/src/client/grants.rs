@@ -12,7 +12,6 @@ use waymark_wire::ids::SpaceId;
 use waymark_wire::membership::{Member, Rights};
 
 use super::cache::care;
-use super::members::hex;
 use super::{Inner, People, PlanId, WaymarkError, space_of};
 use crate::driver::Shares;
 use crate::membership::{Book, SpaceKind, Wish};
@@ -28,8 +27,8 @@ use crate::store::Transaction;
 pub struct GrantView {
     /// The grant.
     pub id: GrantId,
-    /// Who may read: the 32 hexadecimal digits of [`super::MemberView::person`].
-    pub person: String,
+    /// Who may read.
+    pub person: PersonTag,
     /// The person's name, once this device can read it.
     pub name: Option<String>,
     /// What.
@@ -71,8 +70,7 @@ impl People<'_> {
     /// the next of the client's devices that syncs removes the person from the plan. What was
     /// received before stays with the receiver.
     ///
-    /// `person` is the 32 hexadecimal digits of [`super::MemberView::person`]; `until` is the last
-    /// day, which still counts.
+    /// `until` is the last day, which still counts.
     ///
     /// # Errors
     /// `invalid_input` where nobody in the plan has this tag, or the purpose or the last day is out
@@ -81,7 +79,7 @@ impl People<'_> {
     pub fn grant(
         &self,
         plan: PlanId,
-        person: &str,
+        person: PersonTag,
         purpose: &str,
         until: Option<NaiveDate>,
     ) -> Result<GrantId, WaymarkError> {
@@ -191,21 +189,21 @@ impl Inner {
         Ok(true)
     }
 
-    /// Somebody else who reads a plan, by the digits of the person's tag.
-    fn other_person(&self, id: SpaceId, person: &str) -> Result<PersonTag, WaymarkError> {
+    /// Somebody else who reads a plan.
+    fn other_person(&self, id: SpaceId, person: PersonTag) -> Result<PersonTag, WaymarkError> {
         let inner = &mut *self.shared.lock();
         let (space, _, _) = care(&mut inner.engine, id)?;
         let (own, _) = space.own_member()?;
         let members = space.book().into_iter();
         let mut members = members.flat_map(|book| book.membership().members());
-        let found = members.find(|member| hex(&member.person.0) == person);
+        let found = members.find(|member| member.person.0 == person.0);
         let found = found.ok_or_else(|| WaymarkError::invalid("nobody here has this tag"))?;
         if found.person == own {
             return Err(WaymarkError::NotAllowed {
                 reason: "nobody needs a grant for what is their own".into(),
             });
         }
-        Ok(PersonTag(found.person.0))
+        Ok(person)
     }
 
     /// Today's date where this device is.
@@ -240,7 +238,7 @@ fn view(grant: GrantRecord, book: Option<&Book>) -> GrantView {
     let name = names.next().map(|known| known.name.clone());
     GrantView {
         id: grant.id,
-        person: hex(&grant.person.0),
+        person: grant.person,
         name,
         scope: grant.scope,
         purpose: grant.purpose,

@@ -158,12 +158,11 @@ impl People<'_> {
     /// # Errors
     /// `not_found`, `invalid_input` where nobody there has this tag, `not_allowed` where this device
     /// may not or the person is one's own, or the storage's.
-    pub fn revoke(&self, plan: PlanId, person: &str) -> Result<(), WaymarkError> {
+    pub fn revoke(&self, plan: PlanId, person: PersonTag) -> Result<(), WaymarkError> {
         self.want(plan, |space, book| {
             let (own, _) = space.own_member()?;
-            let tag = book.membership().members().map(|m| m.person);
-            let mut tag = tag.filter(|tag| hex(&tag.0) == person);
-            let tag = tag.next();
+            let mut tags = book.membership().members().map(|m| m.person);
+            let tag = tags.find(|tag| tag.0 == person.0);
             let tag = tag.ok_or_else(|| WaymarkError::invalid("nobody here has this tag"))?;
             if tag == own {
                 return Err(WaymarkError::NotAllowed {
@@ -355,7 +354,7 @@ fn views(space: &Space) -> Vec<MemberView> {
         rights: member.rights.to_string(),
         this_device: own == Some(member.device),
         number: member.device.0,
-        person: hex(&member.person.0),
+        person: PersonTag(member.person.0),
         holder: match known.and_then(|known| known.used_as) {
             _ if member.rights == Rights::RECOVERY => KeyHolder::Phrase,
             Some(Use::Phrase) => KeyHolder::Phrase,
@@ -416,6 +415,6 @@ fn safety_number(space: &SpaceId, book: &Book) -> String {
     groups.collect::<Vec<_>>().join(" ")
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -11,12 +11,12 @@ use waymark_wire::ids::SpaceId;
 
 use super::cache::{People as Known, care, log_months, with_records};
 use super::copying::{Part, Purpose, Taken};
-use super::members::{hex, name_of_person};
+use super::members::name_of_person;
 use super::{Inner, People, PlanId, WaymarkError, count, space_of};
 use crate::engine::Engine;
 use crate::gate::OpId;
 use crate::membership::Book;
-use crate::model::{Author, DocumentKey, DocumentKind, Offer, TextId, json};
+use crate::model::{Author, DocumentKey, DocumentKind, Offer, PersonTag, TextId, json};
 use crate::role::Role;
 use crate::space::{Space, SpaceError};
 
@@ -24,8 +24,8 @@ use crate::space::{Space, SpaceError};
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct OfferView {
-    /// Who offers it: the 32 hexadecimal digits of [`super::MemberView::person`].
-    pub person: String,
+    /// Who offers it.
+    pub person: PersonTag,
     /// The person's name, once this device can read it.
     pub name: Option<String>,
     /// The plan that it was copied from, by that person's word.
@@ -115,7 +115,7 @@ impl People<'_> {
             let goals = offer.plan().goals(NaiveDate::MAX).into_iter();
             let book = engine.space(&id).and_then(Space::book);
             views.push(OfferView {
-                person: hex(&by.person.0),
+                person: by.person,
                 name: book.and_then(|book| name_of_person(book, by.person)),
                 source: offer.source().map(|space| PlanId(space.0)),
                 goals: goals.map(|goal| goal.statement).collect(),
@@ -131,12 +131,10 @@ impl People<'_> {
     /// Takes over what somebody offers: from now on it counts in this plan as what it was in the
     /// other one, on this device's signature. Says how many records came.
     ///
-    /// `person` is the 32 hexadecimal digits of [`OfferView::person`].
-    ///
     /// # Errors
     /// `not_found` where this person offers nothing; `not_allowed` for anybody but the client, and
     /// where the plan is closed; or the storage's.
-    pub fn take_over(&self, plan: PlanId, person: &str) -> Result<u32, WaymarkError> {
+    pub fn take_over(&self, plan: PlanId, person: PersonTag) -> Result<u32, WaymarkError> {
         let id = space_of(plan);
         let inner = &mut *self.0.shared.lock();
         let engine = &mut inner.engine;
@@ -146,7 +144,7 @@ impl People<'_> {
             return Err(SpaceError::NotAllowed(reason).into());
         }
         let offers = self.0.read_offers(engine, id)?.into_iter();
-        let mut of_person = offers.filter(|offered| hex(&offered.by.person.0) == person);
+        let mut of_person = offers.filter(|offered| offered.by.person == person);
         let found = of_person.next();
         let found = found.ok_or_else(|| WaymarkError::not_found("an offer"))?;
         let Offered { offer, texts, .. } = found;

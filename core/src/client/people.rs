@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
-use waymark_wire::ids::PersonTag;
+use waymark_wire::ids;
 use waymark_wire::membership::Rights;
 
 use super::{Inner, PlanId, Profile, WaymarkError};
@@ -16,7 +16,7 @@ use crate::crypto::MembershipKeys;
 use crate::driver::Shares;
 use crate::engine::Engine;
 use crate::membership::{NewMember, SpaceKind};
-use crate::model::json;
+use crate::model::{PersonTag, json};
 use crate::role::Role;
 use crate::space::{Founding, Space, member_keys};
 use crate::store::Transaction;
@@ -40,8 +40,9 @@ pub struct MemberView {
     pub this_device: bool,
     /// Its number in the space, by which it is named there.
     pub number: u16,
-    /// Whose it is: 32 hexadecimal digits, the same for all devices of one person in this space.
-    pub person: String,
+    /// Whose it is, the same for all devices of one person in this space: by this tag everything that
+    /// people write there names them.
+    pub person: PersonTag,
     /// What holds its keys.
     pub holder: KeyHolder,
     /// The local date since which it reads the space, as whoever added it tells, once this device
@@ -198,7 +199,7 @@ impl Inner {
         let number = engine.next_number()?;
         let mut tag = [0; 16];
         engine.entropy.fill(&mut tag);
-        let (founder, keys) = self.founder(engine, profile, PersonTag(tag))?;
+        let (founder, keys) = self.founder(engine, profile, ids::PersonTag(tag))?;
         let founding = Founding {
             kind,
             relay: self.config.relay.clone(),
@@ -215,7 +216,7 @@ impl Inner {
         &self,
         engine: &mut Engine,
         profile: &Profile,
-        person: PersonTag,
+        person: ids::PersonTag,
     ) -> Result<(NewMember, MembershipKeys), WaymarkError> {
         let keys = MembershipKeys::generate(engine.entropy.as_mut());
         let founder = NewMember {
@@ -247,4 +248,29 @@ pub(super) fn own_profile(engine: &Engine) -> Result<Profile, WaymarkError> {
         .ok_or_else(|| WaymarkError::NotAllowed {
             reason: "this device has not begun yet".into(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::client::testing::Phone;
+    use crate::model::{Kind, Win, WinKind};
+
+    /// An app could not say whose words it shows: what crosses to it of a tag is its text.
+    #[test]
+    fn the_author_of_an_item_is_found_among_the_members_by_the_tag_that_apps_see() {
+        let phone = Phone::new();
+        let win = Win {
+            text: "I went out".into(),
+            of: WinKind::SelfCare,
+            goal: None,
+        };
+        phone.client.items().add(phone.plan, win).unwrap();
+        let wins = phone.client.items().list(phone.plan, Kind::Win).unwrap();
+        let author = serde_json::to_value(&wins[0].authors).unwrap()[0].clone();
+        let members = phone.client.people().members(phone.plan).unwrap();
+        let members = serde_json::to_value(&members).unwrap();
+        let mut of_author = members.as_array().unwrap().iter();
+        let found = of_author.find(|member| member["person"] == author).unwrap();
+        assert_eq!(found["name"], "Kim");
+    }
 }

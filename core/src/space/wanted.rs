@@ -2,7 +2,8 @@
 //! person wanted and cannot be is kept until somebody has seen it: an app may be closed while the log
 //! is read that makes it impossible.
 
-use minicbor::{Decode, Encode};
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use serde::Serialize;
 use waymark_wire::codec;
 use waymark_wire::ids::DeviceNumber;
@@ -11,6 +12,7 @@ use super::standing::Standing;
 use super::{Space, SpaceError, damaged, keys};
 use crate::crypto::Entropy;
 use crate::membership::{Book, Use, Wish};
+use crate::model::PersonTag;
 use crate::store::{Store, Table, Transaction};
 
 /// A wish that cannot be any more.
@@ -108,9 +110,10 @@ pub enum Wanted {
     /// A person's access was to be taken back.
     #[n(8)]
     RemovePerson {
-        /// Whose: the 32 hexadecimal digits of the person's tag.
+        /// Whose.
         #[n(0)]
-        person: String,
+        #[cbor(encode_with = "write_tag", decode_with = "read_tag")]
+        person: PersonTag,
         /// The person's name, where this device can read it.
         #[n(1)]
         name: Option<String>,
@@ -166,7 +169,7 @@ impl Wanted {
                 let everybody = book.iter().flat_map(|book| book.membership().everybody());
                 let mut own = everybody.filter(|member| member.person == *person);
                 Self::RemovePerson {
-                    person: person.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+                    person: PersonTag(person.0),
                     name: own.find_map(|member| name(member.device)),
                 }
             }
@@ -263,4 +266,54 @@ fn is_banned(all: &[Wish], wish: &Wish) -> bool {
     let Wish::Add(new) = wish else { return false };
     let key = new.keys.signing_key;
     all.contains(&Wish::RemoveKey(key))
+}
+
+/// Rows hold a tag as 32 hexadecimal digits.
+fn write_tag<C, W: Write>(
+    tag: &PersonTag,
+    e: &mut Encoder<W>,
+    _: &mut C,
+) -> Result<(), encode::Error<W::Error>> {
+    e.str(&format!("{:032x}", u128::from_be_bytes(tag.0)))?.ok()
+}
+
+fn read_tag<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<PersonTag, decode::Error> {
+    let position = d.position();
+    let number = u128::from_str_radix(d.str()?, 16);
+    let number = number.map_err(|_| decode::Error::message("no tag").at(position))?;
+    Ok(PersonTag(number.to_be_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who opens a newer app would not learn that somebody whose access they took back reads on, or
+    /// would see the status fail because of it.
+    #[test]
+    fn what_an_earlier_version_kept_of_a_removal_is_read() {
+        /// As it was.
+        #[derive(Encode)]
+        enum Earlier {
+            #[n(8)]
+            RemovePerson {
+                #[n(0)]
+                person: String,
+                #[n(1)]
+                name: Option<String>,
+            },
+        }
+        let name = Some("Ada".to_owned());
+        let earlier = codec::encode(&Earlier::RemovePerson {
+            person: "000a0b0c0d0e0f101112131415161718".into(),
+            name: name.clone(),
+        });
+        let tag = [
+            0, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
+        ];
+        let person = PersonTag(tag);
+        let now = Wanted::RemovePerson { person, name };
+        assert_eq!(codec::decode(&earlier, usize::MAX), Ok(now.clone()));
+        assert_eq!(codec::encode(&now), earlier);
+    }
 }

@@ -117,7 +117,7 @@ pub(super) fn grant(world: &mut World, number: usize, client: &Client, plan: Pla
         return;
     };
     let purpose = world.words();
-    let said = client.people().grant(plan, &member.person, &purpose, None);
+    let said = client.people().grant(plan, member.person, &purpose, None);
     let made = world.heard("grant", said);
     world.wrote(plan, number, made.map(Into::into), About::default());
 }
@@ -145,7 +145,7 @@ pub(super) fn revoke(world: &mut World, _: usize, client: &Client, plan: PlanId)
     let Some(member) = somebody(world, members) else {
         return;
     };
-    let said = client.people().revoke(plan, &member.person);
+    let said = client.people().revoke(plan, member.person);
     world.heard("revoke", said);
 }
 

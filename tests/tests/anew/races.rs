@@ -95,7 +95,7 @@ async fn a_removal_that_comes_after_the_close_counts_in_the_new_plan() {
     second
         .client()
         .people()
-        .revoke(old, &therapist.person)
+        .revoke(old, therapist.person)
         .unwrap();
     let new = begin_anew(&phone, old, &keep(&[walk], None));
     settle(&[&phone, &tablet]).await;

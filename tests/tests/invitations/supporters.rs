@@ -84,7 +84,7 @@ async fn of_two_phones_that_each_invite_a_supporter_one_lets_hers_in() {
     let members = first.inviter.client().people().members(space).unwrap();
     let guest = members.iter().find(|m| m.role == Some(Role::Guardian));
     let people = first.inviter.client().people();
-    people.revoke(space, &guest.unwrap().person).unwrap();
+    people.revoke(space, guest.unwrap().person).unwrap();
     settle(&[&first.inviter, &late.inviter]).await;
     let mut again = supporter(late.inviter, &relay.url(), space);
     again.until_comparing().await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use waymark_core::client::{KeyHolder, PlanId};
+use waymark_core::model::PersonTag;
 use waymark_tests::keys::{batches, epoch_keys, opened};
 use waymark_wire::ids::SpaceId;
 
@@ -30,7 +31,7 @@ pub(super) async fn check(stage: &mut Stage, expected: &Expected, what: &str) {
 }
 
 fn same_members(stage: &Stage, space: PlanId, who: &[Who], what: &str) {
-    let listed = |on: Who| -> BTreeSet<(u16, String, String)> {
+    let listed = |on: Who| -> BTreeSet<(u16, PersonTag, String)> {
         let members = stage.device(on).client().people().members(space).unwrap();
         let members = members.into_iter();
         members.map(|m| (m.number, m.person, m.rights)).collect()

@@ -55,7 +55,7 @@ impl Flow {
                 let (plan, person) = (stage.plan, therapist(stage).person);
                 let until = NaiveDate::from_ymd_opt(2026, 5, 3);
                 let people = stage.device(Phone).client().people();
-                people.grant(plan, &person, "Therapy", until).unwrap();
+                people.grant(plan, person, "Therapy", until).unwrap();
             }
             Self::Invite(purpose @ (Purpose::Supporter | Purpose::Circle)) => {
                 let kind = match purpose {
@@ -134,7 +134,7 @@ impl Flow {
             Self::Revoke => {
                 let person = therapist(stage).person;
                 let people = stage.device(Phone).client().people();
-                people.revoke(plan, &person).unwrap();
+                people.revoke(plan, person).unwrap();
                 for who in [Second, Tablet] {
                     stage.device(who).client().people().rotate(plan).unwrap();
                 }
@@ -162,7 +162,7 @@ impl Flow {
                 let people = stage.device(Guest).client().people();
                 let new = stage.made.unwrap();
                 if let Some(offer) = people.offers(new).unwrap().first() {
-                    people.take_over(new, &offer.person).unwrap();
+                    people.take_over(new, offer.person).unwrap();
                     stage.has_acted = true;
                 }
             }
