@@ -11,10 +11,11 @@ use waymark_wire::ids::Generation;
 use waymark_wire::signature::SigningKey;
 
 use crate::bus::Bus;
+use crate::check::LookError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::{DataDir, OpenError};
-use crate::log::{self, Identity, PostgresError, PostgresLog};
+use crate::log::{self, Checked, Flaw, Identity, PostgresError, PostgresLog, PostgresLook};
 use crate::relay::Relay;
 use crate::restore::Restored;
 
@@ -103,4 +104,17 @@ pub fn restore_shared(store: &StoreAddress) -> Result<Restored, OpenError> {
         .fill(&mut generation)
         .map_err(|_| OpenError::Random)?;
     Ok(log::renew_postgres(&store.0, Generation(generation))?)
+}
+
+/// Looks at everything in the database of a relay of several nodes, as [`check`](crate::check) does in
+/// a directory. Nodes may run. Waits for the database: not for threads that serve.
+///
+/// # Errors
+/// [`LookError`] where there is nothing that can be looked at.
+pub fn check_shared(
+    store: &StoreAddress,
+    tell: &mut dyn FnMut(&Flaw),
+) -> Result<Checked, LookError> {
+    let look = PostgresLook::open(&store.0).map_err(OpenError::from)?;
+    Ok(log::check(&look, tell)?)
 }
