@@ -8,7 +8,7 @@
 //! - [`bus`]: how live readers hear that a space moved: the trait [`bus::Bus`], within a process
 //!   or, with the feature `nats`, between several.
 //! - [`inspect`]: what an operator sees in a data directory; [`check`]: whether it is what the relay
-//!   took; [`restore`]: what to do after putting a backup back.
+//!   took; [`stats`]: how much it is; [`restore`]: what to do after putting a backup back.
 //!
 //! Inside, `node` holds what every request works with, and `http` has a file for each route.
 #![forbid(unsafe_code)]
@@ -36,6 +36,7 @@ mod restore;
 mod shared;
 #[cfg(feature = "simulation")]
 mod simulated;
+mod stats;
 #[cfg(test)]
 mod testing;
 
@@ -45,4 +46,7 @@ pub use self::data_dir::OpenError;
 pub use self::relay::Relay;
 pub use self::restore::{Restored, restore};
 #[cfg(feature = "postgres")]
-pub use self::shared::{StoreAddress, StoreAddressError, check_shared, restore_shared};
+pub use self::shared::{
+    StoreAddress, StoreAddressError, check_shared, restore_shared, stats_shared,
+};
+pub use self::stats::{SpaceSize, Stats, stats};

@@ -35,12 +35,13 @@ use waymark_wire::message::RefusalCode;
 pub(crate) use self::candidate::{Attachment, Candidate, Prepared, needed_by};
 pub use self::checking::Checked;
 pub(crate) use self::checking::check;
-pub use self::looking::Flaw;
+pub use self::looking::{Flaw, Totals};
+pub(crate) use self::looking::{Look, OperatorRows};
 #[cfg(feature = "postgres")]
 pub(crate) use self::postgres::{Identity, PostgresLook, identity, renew as renew_postgres};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{Postgres, PostgresError, PostgresLog};
-pub(crate) use self::rows::{Fault, MailRows};
+pub(crate) use self::rows::{EntryRows, Fault, MailRows};
 pub(crate) use self::rules::NOBODY;
 pub use self::sqlite::{DATABASE, SchemaError, Sqlite, SqliteLog};
 pub(crate) use self::sqlite::{SqliteLook, renew};

@@ -18,6 +18,7 @@ use crate::data_dir::{DataDir, OpenError};
 use crate::log::{self, Checked, Flaw, Identity, PostgresError, PostgresLog, PostgresLook};
 use crate::relay::Relay;
 use crate::restore::Restored;
+use crate::stats::{self, Stats};
 
 /// Where the database of a relay of several nodes is: `postgres://user@host:port/database`. The
 /// password may stand there, or in the environment as `PGPASSWORD`, where `ps` does not show it.
@@ -117,4 +118,13 @@ pub fn check_shared(
 ) -> Result<Checked, LookError> {
     let look = PostgresLook::open(&store.0).map_err(OpenError::from)?;
     Ok(log::check(&look, tell)?)
+}
+
+/// How much the relay of several nodes in this database keeps. Nodes may run. Waits for the database:
+/// not for threads that serve.
+///
+/// # Errors
+/// [`LookError`] where there is nothing that can be read.
+pub fn stats_shared(store: &StoreAddress) -> Result<Stats, LookError> {
+    stats::of(&PostgresLook::open(&store.0).map_err(OpenError::from)?)
 }

@@ -35,6 +35,27 @@ pub(crate) struct Doubled {
     pub(crate) last: u64,
 }
 
+/// How much there is of everything.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Totals {
+    /// Spaces.
+    pub spaces: u64,
+    /// Entries, with those of which only the place is kept.
+    pub entries: u64,
+    /// Bytes of entries and attachments.
+    pub bytes: u64,
+    /// Mailboxes.
+    pub mailboxes: u64,
+    /// Bytes in their slots.
+    pub mail_bytes: u64,
+    /// When the first mailbox ends, in milliseconds since the Unix epoch. A relay that runs removes
+    /// those that have ended.
+    pub first_end: Option<i64>,
+    /// When the first entries may go that checkpoints cover, in milliseconds since the Unix epoch. A
+    /// relay that runs lets go of them within the hour.
+    pub first_due: Option<i64>,
+}
+
 /// Statements on all spaces.
 pub(crate) trait OperatorRows {
     /// The spaces after `after` by id, the first `most`.
@@ -46,6 +67,12 @@ pub(crate) trait OperatorRows {
 
     /// Ids that the space's log has several times, the first `most`.
     fn doubled(&self, number: SpaceNumber, most: usize) -> Result<Vec<Doubled>, Fault>;
+
+    /// How much there is of everything.
+    fn totals(&self) -> Result<Totals, Fault>;
+
+    /// The spaces that take most, the largest first.
+    fn largest(&self, most: usize) -> Result<Vec<(SpaceId, SpaceNumber)>, Fault>;
 }
 
 /// Something that is wrong with what a relay keeps.

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use waymark_wire::ids::SpaceId;
 
 use crate::checkpoints::published;
-use crate::client::TestRelay;
+use crate::client::{Client, TestRelay};
 use crate::process::Program;
 use crate::testing::Space;
 
@@ -170,4 +170,62 @@ fn what_cannot_be_looked_at_is_not_said_to_be_well() {
     assert_eq!(code, Some(2));
     assert!(said.contains("start this relay on it once"), "{said}");
     assert_eq!(check(["--store", "nowhere"]).0, Some(2));
+}
+
+/// Runs `waymark-server stats --json`.
+pub(crate) fn stats(place: [&str; 2]) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waymark-server"));
+    let output = command.args(["stats", "--json"]).args(place).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What `stats` says of these spaces alone: their entries and bytes by hand, the largest first.
+pub(crate) fn expected(spaces: &[(&Space, u64, usize)]) -> String {
+    let of_one = |(space, entries, bytes): &(&Space, u64, usize)| {
+        let short: String = space.id.0[..4].iter().map(|b| format!("{b:02x}")).collect();
+        format!(r#"{{"space":"{short}","entries":{entries},"bytes":{bytes}}}"#)
+    };
+    let largest: Vec<_> = spaces.iter().map(of_one).collect();
+    let entries: u64 = spaces.iter().map(|(_, entries, _)| entries).sum();
+    let bytes: usize = spaces.iter().map(|(.., bytes)| bytes).sum();
+    format!(
+        r#""spaces":{},"entries":{entries},"bytes":{bytes},"mailboxes":0,"mail_bytes":0,"#,
+        spaces.len()
+    ) + &format!(
+        r#""first_end":null,"first_due":null,"largest":[{}]"#,
+        largest.join(",")
+    )
+}
+
+/// Two spaces at a relay, and what `stats` has to say of them.
+pub(crate) async fn two_spaces(client: &mut Client) -> String {
+    let (small, mut large) = (Space::found(1), Space::found(2));
+    client.taken(&small.create()).await;
+    client.taken(&large.create()).await;
+    let batches = vec![large.batch(0), large.batch_of(0, 4_096)];
+    client.taken(&large.request(batches.clone(), &[])).await;
+    let founding = |space: &Space| {
+        let attachments = space.founding.attachments.iter().map(Vec::len);
+        space.founding.entry.len() + attachments.sum::<usize>()
+    };
+    let larger = founding(&large) + batches.iter().map(Vec::len).sum::<usize>();
+    let said = expected(&[(&large, 3, larger), (&small, 1, founding(&small))]);
+    format!("{{{said}}}\n")
+}
+
+/// Whoever plans a disk by what is not there plans too small a one.
+#[tokio::test]
+async fn an_operator_is_told_how_much_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(directory.path());
+    let mut client = program.client().await;
+    let place = ["--data", directory.path().to_str().unwrap()];
+    let said = two_spaces(&mut client).await;
+    assert_eq!(stats(place), said);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waymark-server"));
+    let words = command.arg("stats").args(place).output().unwrap().stdout;
+    let words = String::from_utf8(words).unwrap();
+    assert!(words.starts_with("spaces: 2\nentries: 4\n"), "{words}");
 }

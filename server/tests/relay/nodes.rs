@@ -13,7 +13,7 @@ use waymark_wire::message::{
     MailboxSlot, STATUS_PATH, StatusRequest,
 };
 
-use crate::checking::{is_sound, is_wrong};
+use crate::checking::{is_sound, is_wrong, stats, two_spaces};
 use crate::checkpoints::published;
 use crate::client::Client;
 use crate::engines::{NatsServer, PostgresServer, psql};
@@ -321,6 +321,19 @@ async fn what_was_acknowledged_outlives_nodes_and_database() {
     let expected = usize::try_from(WRITERS).unwrap() * (EACH + 1);
     assert_eq!(all, format!("{expected}|{expected}"));
     is_sound(["--store", &store]);
+}
+
+/// The same as over SQLite.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_is_told_how_much_a_database_keeps() {
+    let test = "nodes::an_operator_is_told_how_much_a_database_keeps";
+    let Some(postgres) = PostgresServer::common(test) else {
+        return;
+    };
+    let store = postgres.database();
+    let nodes = Nodes::start(1, &store, &[]);
+    let said = two_spaces(&mut nodes.client(0).await).await;
+    assert_eq!(stats(["--store", &store]), said);
 }
 
 /// What an operator is told of a database has to be true of every engine.

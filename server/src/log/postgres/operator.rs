@@ -1,12 +1,12 @@
 //! What an operator asks, over a connection that only reads.
 
-use tokio_postgres::Config;
+use tokio_postgres::{Config, Row};
 use waymark_wire::ids::SpaceId;
 
 use super::rows::{bound, fixed, unsigned};
 use super::schema::{self, PostgresError};
 use super::transaction::PostgresRows;
-use crate::log::looking::{Doubled, Look, OperatorRows};
+use crate::log::looking::{Doubled, Look, OperatorRows, Totals};
 use crate::log::rows::{Fault, SpaceNumber};
 
 /// A connection beside those of the nodes.
@@ -56,12 +56,6 @@ impl OperatorRows for PostgresRows {
             "SELECT id, number FROM space WHERE id > $1 ORDER BY id LIMIT $2",
             &[&after, &bound(most)],
         )?;
-        let space = |row: &tokio_postgres::Row| {
-            Ok((
-                SpaceId(fixed(row.try_get(0)?)?),
-                SpaceNumber(row.try_get(1)?),
-            ))
-        };
         spaces.iter().map(space).collect()
     }
 
@@ -71,7 +65,7 @@ impl OperatorRows for PostgresRows {
              GROUP BY id HAVING count(*) > 1 LIMIT $2",
             &[&number.0, &bound(most)],
         )?;
-        let places = |row: &tokio_postgres::Row| {
+        let places = |row: &Row| {
             Ok(Doubled {
                 first: unsigned(row.try_get(0)?)?,
                 last: unsigned(row.try_get(1)?)?,
@@ -79,4 +73,44 @@ impl OperatorRows for PostgresRows {
         };
         doubled.iter().map(places).collect()
     }
+
+    fn totals(&self) -> Result<Totals, Fault> {
+        // A sum of `bigint` is a `numeric`, which is not read here.
+        let row = self.row(
+            "SELECT (SELECT count(*) FROM space),
+                    (SELECT coalesce(sum(head), 0)::bigint FROM space),
+                    (SELECT coalesce(sum(bytes), 0)::bigint FROM space),
+                    (SELECT count(*) FROM mailbox),
+                    (SELECT coalesce(sum(octet_length(bytes)), 0)::bigint FROM mail),
+                    (SELECT min(ends) FROM mailbox),
+                    (SELECT min(due) FROM checkpoint WHERE due IS NOT NULL)",
+            &[],
+        )?;
+        let row = row.ok_or(Fault::Damaged("nothing can be counted"))?;
+        let count = |column: usize| unsigned(row.try_get(column)?);
+        Ok(Totals {
+            spaces: count(0)?,
+            entries: count(1)?,
+            bytes: count(2)?,
+            mailboxes: count(3)?,
+            mail_bytes: count(4)?,
+            first_end: row.try_get(5)?,
+            first_due: row.try_get(6)?,
+        })
+    }
+
+    fn largest(&self, most: usize) -> Result<Vec<(SpaceId, SpaceNumber)>, Fault> {
+        let spaces = self.query(
+            "SELECT id, number FROM space ORDER BY bytes DESC, id LIMIT $1",
+            &[&bound(most)],
+        )?;
+        spaces.iter().map(space).collect()
+    }
+}
+
+fn space(row: &Row) -> Result<(SpaceId, SpaceNumber), Fault> {
+    Ok((
+        SpaceId(fixed(row.try_get(0)?)?),
+        SpaceNumber(row.try_get(1)?),
+    ))
 }

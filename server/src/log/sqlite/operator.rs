@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, Error, ErrorCode, params};
+use rusqlite::{Connection, Error, ErrorCode, Row, params};
 use waymark_wire::ids::SpaceId;
 
 use super::readers;
 use super::rows::{bound, seq};
 use super::schema::{self, DATABASE, SchemaError};
-use crate::log::looking::{Doubled, Look, OperatorRows};
+use crate::log::looking::{Doubled, Look, OperatorRows, Totals};
 use crate::log::rows::{Fault, SpaceNumber};
 
 /// How many of its findings SQLite tells.
@@ -85,9 +85,7 @@ impl OperatorRows for Connection {
         let after = after.map_or(&[][..], |space| &space.0[..]);
         let mut statement =
             self.prepare_cached("SELECT id, number FROM space WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-        let spaces = statement.query_map(params![after, bound(most)], |row| {
-            Ok((SpaceId(row.get(0)?), SpaceNumber(row.get(1)?)))
-        })?;
+        let spaces = statement.query_map(params![after, bound(most)], space)?;
         Ok(spaces.collect::<Result<_, _>>()?)
     }
 
@@ -105,4 +103,32 @@ impl OperatorRows for Connection {
         })?;
         Ok(doubled.collect::<Result<_, _>>()?)
     }
+
+    fn totals(&self) -> Result<Totals, Fault> {
+        let count = |sql: &str| -> rusqlite::Result<u64> {
+            self.query_row(sql, [], |row| row.get::<_, i64>(0))
+                .map(|count| u64::try_from(count).unwrap_or(0))
+        };
+        let moment = |sql: &str| self.query_row(sql, [], |row| row.get(0));
+        Ok(Totals {
+            spaces: count("SELECT count(*) FROM space")?,
+            entries: count("SELECT count(*) FROM entry")?,
+            bytes: count("SELECT coalesce(sum(bytes), 0) FROM space")?,
+            mailboxes: count("SELECT count(*) FROM mailbox")?,
+            mail_bytes: count("SELECT coalesce(sum(length(bytes)), 0) FROM mail")?,
+            first_end: moment("SELECT min(ends) FROM mailbox")?,
+            first_due: moment("SELECT min(due) FROM checkpoint WHERE due IS NOT NULL")?,
+        })
+    }
+
+    fn largest(&self, most: usize) -> Result<Vec<(SpaceId, SpaceNumber)>, Fault> {
+        let mut statement =
+            self.prepare_cached("SELECT id, number FROM space ORDER BY bytes DESC, id LIMIT ?1")?;
+        let spaces = statement.query_map([bound(most)], space)?;
+        Ok(spaces.collect::<Result<_, _>>()?)
+    }
+}
+
+fn space(row: &Row<'_>) -> rusqlite::Result<(SpaceId, SpaceNumber)> {
+    Ok((SpaceId(row.get(0)?), SpaceNumber(row.get(1)?)))
 }
