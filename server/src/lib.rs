@@ -7,14 +7,15 @@
 //! - [`mailbox`]: where mailboxes are kept: the trait [`mailbox::Mailboxes`], with the same behind it.
 //! - [`bus`]: how live readers hear that a space moved: the trait [`bus::Bus`], within a process
 //!   or, with the feature `nats`, between several.
-//! - [`inspect`]: what an operator sees in a data directory; [`restore`]: what to do after putting a
-//!   backup back.
+//! - [`inspect`]: what an operator sees in a data directory; [`check`]: whether it is what the relay
+//!   took; [`stats`]: how much it is; [`restore`]: what to do after putting a backup back.
 //!
 //! Inside, `node` holds what every request works with, and `http` has a file for each route.
 #![forbid(unsafe_code)]
 
 pub mod bus;
 mod cache;
+mod check;
 mod clock;
 mod config;
 mod data_dir;
@@ -35,12 +36,17 @@ mod restore;
 mod shared;
 #[cfg(feature = "simulation")]
 mod simulated;
+mod stats;
 #[cfg(test)]
 mod testing;
 
+pub use self::check::{LookError, check};
 pub use self::config::{Config, Limits};
 pub use self::data_dir::OpenError;
 pub use self::relay::Relay;
 pub use self::restore::{Restored, restore};
 #[cfg(feature = "postgres")]
-pub use self::shared::{StoreAddress, StoreAddressError, restore_shared};
+pub use self::shared::{
+    StoreAddress, StoreAddressError, check_shared, restore_shared, stats_shared,
+};
+pub use self::stats::{SpaceSize, Stats, stats};

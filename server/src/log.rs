@@ -5,8 +5,10 @@
 //! conformance suite beside it.
 
 mod candidate;
+mod checking;
 mod checkpoints;
 mod dropping;
+mod looking;
 mod memberships;
 mod noting;
 #[cfg(feature = "postgres")]
@@ -31,14 +33,18 @@ use waymark_wire::membership::Membership;
 use waymark_wire::message::RefusalCode;
 
 pub(crate) use self::candidate::{Attachment, Candidate, Prepared, needed_by};
+pub use self::checking::Checked;
+pub(crate) use self::checking::check;
+pub use self::looking::{Flaw, Totals};
+pub(crate) use self::looking::{Look, OperatorRows};
 #[cfg(feature = "postgres")]
-pub(crate) use self::postgres::{Identity, identity, renew as renew_postgres};
+pub(crate) use self::postgres::{Identity, PostgresLook, identity, renew as renew_postgres};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{Postgres, PostgresError, PostgresLog};
-pub(crate) use self::rows::{Fault, MailRows};
+pub(crate) use self::rows::{EntryRows, Fault, MailRows};
 pub(crate) use self::rules::NOBODY;
-pub(crate) use self::sqlite::renew;
 pub use self::sqlite::{DATABASE, SchemaError, Sqlite, SqliteLog};
+pub(crate) use self::sqlite::{SqliteLook, renew};
 pub use self::store::Store;
 
 /// The logs of all spaces: in each a single order without holes, each entry once.

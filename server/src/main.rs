@@ -1,18 +1,19 @@
 //! `waymark-server`: the relay as a program. Exit codes: 0 stopped as asked, 1 cannot run, 2 wrong
-//! use.
+//! use; `check` has its own: 0 all is well, 1 something is wrong, 2 it could not be looked at.
 #![forbid(unsafe_code)]
 
 mod several;
+mod verbs;
 
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Parser;
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
 use tokio::net::TcpListener;
 use tokio::signal;
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -22,6 +23,8 @@ use waymark_server::bus::Bus;
 use waymark_server::log::Log;
 use waymark_server::mailbox::Mailboxes;
 use waymark_server::{Config, Limits, Relay};
+
+use self::verbs::Verb;
 
 /// The Waymark relay. It puts the sealed entries of therapeutic plans into one order for each space
 /// and hands them to the members; it can read none of them.
@@ -96,51 +99,28 @@ struct Flags {
     log: String,
 }
 
-/// What an operator does while the relay does not run.
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Go on from a backup: after its files have been put back, and before the relay is started.
-    ///
-    /// Gives the relay's history another name. Devices then know that it was restored, bring back
-    /// what the backup lacks, and do not take it for a relay that tells two stories.
-    Restore(Restore),
-}
-
-/// Where the backup is.
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-struct Restore {
-    /// The relay's directory, with the backup's `relay.db`, `relay.key` and `relay.secret`, and
-    /// nothing else of what was there before.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-
-    /// The PostgreSQL database that the backup was put back into. No node may run.
-    #[arg(long, value_name = "URL")]
-    store: Option<String>,
-}
-
 /// Why the program ends.
 enum End {
     CannotRun(String),
+    CannotLook(String),
     WrongUse(String),
 }
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
     let (code, sentence) = match run(flags) {
-        Ok(()) => return ExitCode::SUCCESS,
+        Ok(code) => return code,
         Err(End::CannotRun(sentence)) => (1, sentence),
-        Err(End::WrongUse(sentence)) => (2, sentence),
+        Err(End::CannotLook(sentence) | End::WrongUse(sentence)) => (2, sentence),
     };
     // Where standard error is closed too, the exit code has to do.
     let _ = writeln!(io::stderr(), "waymark-server: {sentence}");
     ExitCode::from(code)
 }
 
-fn run(flags: Flags) -> Result<(), End> {
-    if let Some(Verb::Restore(restore)) = &flags.verb {
-        return go_on_from(restore);
+fn run(flags: Flags) -> Result<ExitCode, End> {
+    if let Some(verb) = &flags.verb {
+        return verbs::run(verb);
     }
     if !flags.listen.ip().is_loopback() && !flags.allow_plaintext {
         return Err(End::WrongUse(format!(
@@ -159,27 +139,7 @@ fn run(flags: Flags) -> Result<(), End> {
         .enable_all()
         .build()
         .map_err(|why| cannot("start", why))?;
-    runtime.block_on(serve(flags))
-}
-
-/// Has the relay go on from a backup, and says from where.
-fn go_on_from(backup: &Restore) -> Result<(), End> {
-    let restored = match (&backup.store, &backup.data) {
-        (Some(store), _) => several::restore(store)?,
-        (None, data) => {
-            let data = data.as_deref().unwrap_or(Path::new(""));
-            waymark_server::restore(data).map_err(|why| End::CannotRun(why.to_string()))?
-        }
-    };
-    let (entries, spaces) = (restored.entries, restored.spaces);
-    // It is done, also where nobody reads this.
-    let _ = writeln!(
-        io::stdout(),
-        "restored; entries: {entries}, spaces: {spaces}, new generation: {}. Start the relay, and \
-         devices bring back what they have beyond that.",
-        restored.generation
-    );
-    Ok(())
+    runtime.block_on(serve(flags)).map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(flags: Flags) -> Result<(), End> {

@@ -1,14 +1,15 @@
 //! The program as one node of several, as far as it was built for that.
 
 #[cfg(not(feature = "postgres"))]
-pub(crate) use self::without::{restore, serve};
+pub(crate) use self::without::{check, restore, serve, stats};
 
 #[cfg(feature = "postgres")]
-pub(crate) use self::with::{restore, serve};
+pub(crate) use self::with::{check, restore, serve, stats};
 
 #[cfg(not(feature = "postgres"))]
 mod without {
-    use waymark_server::Restored;
+    use waymark_server::log::{Checked, Flaw};
+    use waymark_server::{Restored, Stats};
 
     use crate::{End, Flags};
 
@@ -17,6 +18,14 @@ mod without {
     }
 
     pub(crate) fn restore(_: &str) -> Result<Restored, End> {
+        Err(unknown())
+    }
+
+    pub(crate) fn check(_: &str, _: &mut dyn FnMut(&Flaw)) -> Result<Checked, End> {
+        Err(unknown())
+    }
+
+    pub(crate) fn stats(_: &str) -> Result<Stats, End> {
         Err(unknown())
     }
 
@@ -32,7 +41,10 @@ mod without {
 #[cfg(feature = "postgres")]
 mod with {
     use waymark_server::bus::LocalBus;
-    use waymark_server::{Relay, Restored, StoreAddress, restore_shared};
+    use waymark_server::log::{Checked, Flaw};
+    use waymark_server::{
+        Relay, Restored, Stats, StoreAddress, check_shared, restore_shared, stats_shared,
+    };
 
     use crate::{End, Flags, config, serve_with};
 
@@ -78,6 +90,14 @@ mod with {
 
     pub(crate) fn restore(address: &str) -> Result<Restored, End> {
         restore_shared(&store(address)?).map_err(|why| End::CannotRun(why.to_string()))
+    }
+
+    pub(crate) fn check(address: &str, tell: &mut dyn FnMut(&Flaw)) -> Result<Checked, End> {
+        check_shared(&store(address)?, tell).map_err(|why| End::CannotLook(why.to_string()))
+    }
+
+    pub(crate) fn stats(address: &str) -> Result<Stats, End> {
+        stats_shared(&store(address)?).map_err(|why| End::CannotRun(why.to_string()))
     }
 
     fn store(address: &str) -> Result<StoreAddress, End> {

@@ -11,12 +11,14 @@ use waymark_wire::ids::Generation;
 use waymark_wire::signature::SigningKey;
 
 use crate::bus::Bus;
+use crate::check::LookError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::data_dir::{DataDir, OpenError};
-use crate::log::{self, Identity, PostgresError, PostgresLog};
+use crate::log::{self, Checked, Flaw, Identity, PostgresError, PostgresLog, PostgresLook};
 use crate::relay::Relay;
 use crate::restore::Restored;
+use crate::stats::{self, Stats};
 
 /// Where the database of a relay of several nodes is: `postgres://user@host:port/database`. The
 /// password may stand there, or in the environment as `PGPASSWORD`, where `ps` does not show it.
@@ -103,4 +105,26 @@ pub fn restore_shared(store: &StoreAddress) -> Result<Restored, OpenError> {
         .fill(&mut generation)
         .map_err(|_| OpenError::Random)?;
     Ok(log::renew_postgres(&store.0, Generation(generation))?)
+}
+
+/// Looks at everything in the database of a relay of several nodes, as [`check`](crate::check) does in
+/// a directory. Nodes may run. Waits for the database: not for threads that serve.
+///
+/// # Errors
+/// [`LookError`] where there is nothing that can be looked at.
+pub fn check_shared(
+    store: &StoreAddress,
+    tell: &mut dyn FnMut(&Flaw),
+) -> Result<Checked, LookError> {
+    let look = PostgresLook::open(&store.0).map_err(OpenError::from)?;
+    Ok(log::check(&look, tell)?)
+}
+
+/// How much the relay of several nodes in this database keeps. Nodes may run. Waits for the database:
+/// not for threads that serve.
+///
+/// # Errors
+/// [`LookError`] where there is nothing that can be read.
+pub fn stats_shared(store: &StoreAddress) -> Result<Stats, LookError> {
+    stats::of(&PostgresLook::open(&store.0).map_err(OpenError::from)?)
 }

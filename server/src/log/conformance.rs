@@ -11,7 +11,8 @@ pub(crate) mod pages;
 
 use waymark_wire::membership::Rights;
 
-use super::{Append, AppendOutcome, Log, Refused};
+use super::looking::Look;
+use super::{Append, AppendOutcome, Log, Refused, check};
 use crate::testing::{Change, Space};
 
 /// Makes one test of each function below for the logs that `$make` makes.
@@ -64,15 +65,31 @@ macro_rules! log_conformance {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                let Some((log, _keep)) = $make(concat!(stringify!($part), "::", stringify!($name))).await else {
+                let Some((log, kept)) = $make(concat!(stringify!($part), "::", stringify!($name))).await else {
                     return;
                 };
                 crate::log::conformance::$part::$name(log).await;
+                tokio::task::spawn_blocking(move || crate::log::conformance::Kept::is_sound(&kept))
+                    .await
+                    .unwrap();
             }
         )*
     };
 }
 pub(crate) use log_conformance;
+
+/// Where a log is kept that was made for a test.
+pub(crate) trait Kept {
+    /// Whatever was done to it, an operator who looks finds nothing wrong.
+    fn is_sound(&self);
+}
+
+/// Expects nothing to be wrong with what this connection sees.
+pub(crate) fn is_sound(look: &impl Look) {
+    let mut flaws = Vec::new();
+    let checked = check(look, &mut |flaw| flaws.push(flaw.to_string())).unwrap();
+    assert!(flaws.is_empty() && checked.flaws == 0, "{flaws:#?}");
+}
 
 fn request(space: &Space, entries: Vec<Vec<u8>>, attachments: &[Vec<u8>]) -> Append {
     Append {

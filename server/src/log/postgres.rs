@@ -8,6 +8,7 @@
 
 mod checkpoints;
 mod mail;
+mod operator;
 mod rows;
 mod schema;
 mod session;
@@ -19,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_postgres::Config;
 use waymark_wire::ids::{Generation, SpaceId};
 
+pub(crate) use self::operator::PostgresLook;
 pub use self::schema::PostgresError;
 pub(crate) use self::schema::{Identity, identity};
 use self::session::Session;

@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod mail;
+mod operator;
 mod readers;
 mod rows;
 mod schema;
@@ -15,6 +16,7 @@ use rusqlite::hooks::Wal;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use waymark_wire::ids::{Generation, SpaceId};
 
+pub(crate) use self::operator::SqliteLook;
 use self::readers::Readers;
 pub use self::schema::{DATABASE, SchemaError};
 use super::LogError;
@@ -184,6 +186,7 @@ mod tests {
     use waymark_wire::membership::Op;
 
     use super::*;
+    use crate::log::conformance::{self, Kept};
     use crate::log::{Append, Log};
     use crate::testing::Space;
 
@@ -195,6 +198,12 @@ mod tests {
     async fn make(_test: &str) -> Option<(SqliteLog, tempfile::TempDir)> {
         let directory = tempfile::tempdir().unwrap();
         Some((open(directory.path()), directory))
+    }
+
+    impl Kept for tempfile::TempDir {
+        fn is_sound(&self) {
+            conformance::is_sound(&SqliteLook::open(self.path()).unwrap());
+        }
     }
 
     crate::log::conformance::log_conformance!(make);

@@ -14,7 +14,7 @@ use crate::testing::{Space, start};
 
 /// A space of one person: its log of which the sixth is a snapshot, and the seventh a checkpoint that
 /// covers five.
-async fn published(client: &mut Client) -> (Space, Vec<Vec<u8>>) {
+pub(crate) async fn published(client: &mut Client) -> (Space, Vec<Vec<u8>>) {
     let mut space = Space::found(1);
     client.taken(&space.create()).await;
     let mut log = vec![space.founding.entry.clone()];

@@ -6,6 +6,7 @@
 )]
 
 mod append;
+mod checking;
 mod checkpoints;
 mod client;
 mod ended;

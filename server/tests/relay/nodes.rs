@@ -13,6 +13,8 @@ use waymark_wire::message::{
     MailboxSlot, STATUS_PATH, StatusRequest,
 };
 
+use crate::checking::{is_sound, is_wrong, stats, two_spaces};
+use crate::checkpoints::published;
 use crate::client::Client;
 use crate::engines::{NatsServer, PostgresServer, psql};
 use crate::live::Live;
@@ -253,6 +255,7 @@ async fn a_restored_database_is_another_history() {
         .output();
     let said = String::from_utf8(restored.unwrap().stdout).unwrap();
     assert!(said.contains("entries: 2, spaces: 1"), "{said}");
+    is_sound(["--store", &store]);
     let program = nodes.run(nodes.directories[0].path());
     let after = program.client().await.taken(&request).await;
     assert_eq!(after.seqs, before.seqs);
@@ -317,6 +320,50 @@ async fn what_was_acknowledged_outlives_nodes_and_database() {
     let all = psql(&store, "SELECT count(*), count(DISTINCT id) FROM entry");
     let expected = usize::try_from(WRITERS).unwrap() * (EACH + 1);
     assert_eq!(all, format!("{expected}|{expected}"));
+    is_sound(["--store", &store]);
+}
+
+/// The same as over SQLite.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_is_told_how_much_a_database_keeps() {
+    let test = "nodes::an_operator_is_told_how_much_a_database_keeps";
+    let Some(postgres) = PostgresServer::common(test) else {
+        return;
+    };
+    let store = postgres.database();
+    let nodes = Nodes::start(1, &store, &[]);
+    let said = two_spaces(&mut nodes.client(0).await).await;
+    assert_eq!(stats(["--store", &store]), said);
+}
+
+/// What an operator is told of a database has to be true of every engine.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_in_a_database_is_found() {
+    let test = "nodes::what_is_wrong_in_a_database_is_found";
+    let Some(postgres) = PostgresServer::common(test) else {
+        return;
+    };
+    let store = postgres.database();
+    let nodes = Nodes::start(1, &store, &[]);
+    let mut client = nodes.client(0).await;
+    let (space, _) = published(&mut client).await;
+    let place = ["--store", store.as_str()];
+    let said = is_sound(place);
+    assert_eq!(said, "checked; entries: 8, spaces: 1, wrong: 0\n");
+    let flip = "UPDATE entry SET bytes = set_byte(bytes, 200, get_byte(bytes, 200) # 1)
+                WHERE seq = 2";
+    psql(&store, flip);
+    psql(&store, "DELETE FROM entry WHERE seq = 4");
+    let double = "INSERT INTO entry SELECT space, seq + 1, device, counter + 1, id, chain, bytes
+                  FROM entry WHERE seq = 8";
+    psql(&store, double);
+    let flaws = [
+        ", entry 2: its bytes are not those that its id was made of",
+        ", entry 5: nothing stands at 4",
+        ", entry 9: the entry has another place at 8",
+        ": its log is said to end at 8, and ends at 9 or with another chain",
+    ];
+    is_wrong(place, &space.id, &flaws);
 }
 
 /// Sends as a phone does: to one node or the other, until one has taken it.

@@ -16,6 +16,7 @@ use waymark_wire::message::{
 };
 use waymark_wire::signature::VerifyingKey;
 
+use crate::checking::is_sound_in;
 use crate::client::{Client, TestRelay};
 use crate::testing::{Space, start};
 
@@ -158,6 +159,7 @@ async fn a_killed_relay_has_every_entry_that_it_acknowledged() {
         }
         program.kill();
         over.store(true, Ordering::Relaxed);
+        is_sound_in(directory.path());
         let mut ended = writers.join_all().await;
         ended.sort_by_key(|(number, ..)| *number);
         let program = Program::start(directory.path());
@@ -176,6 +178,7 @@ async fn a_killed_relay_has_every_entry_that_it_acknowledged() {
             spaces.push((space, next));
         }
     }
+    is_sound_in(directory.path());
     // The database holds just what was served.
     let stored = inspect::entries(directory.path()).unwrap();
     assert!(stored.len() > 40 * usize::try_from(ROUNDS).unwrap());

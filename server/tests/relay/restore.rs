@@ -7,6 +7,7 @@ use std::process::Command;
 use waymark_wire::message::{STATUS_PATH, StatusAnswer, StatusRequest};
 use waymark_wire::receipt::Receipt;
 
+use crate::checking::is_sound_in;
 use crate::process::Program;
 use crate::testing::Space;
 
@@ -73,6 +74,7 @@ async fn a_relay_that_goes_on_from_a_backup_says_so_and_has_what_was_in_it() {
         text.starts_with("restored; entries: 1, spaces: 1, "),
         "{text}"
     );
+    is_sound_in(&data);
     let after = word(&data, &space).await;
     assert_eq!(after.position.seq, 1);
     assert_ne!(after.generation, before.generation);

@@ -16,6 +16,8 @@ const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/0001.s
 /// How often a node tries anew where another one makes the tables at the same moment.
 const TRIES: u32 = 5;
 
+const NO_RELAY: &str = "there is no relay in it";
+
 /// Why a PostgreSQL database cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,6 +38,14 @@ pub enum PostgresError {
         /// The newest version that is known here.
         known: i64,
     },
+    /// No relay of this version has opened it yet.
+    #[error(
+        "the database is of version {found}: start this relay on it once, which brings it up to date"
+    )]
+    Older {
+        /// Its version.
+        found: i64,
+    },
     /// Another relay's nodes serve it.
     #[error(
         "the database is of a relay with another key: bring that one's relay.key into the data \
@@ -45,6 +55,9 @@ pub enum PostgresError {
     /// It cannot be reached, or says so itself.
     #[error("the database cannot be used: {0}")]
     Engine(#[from] tokio_postgres::Error),
+    /// It answered, and then did not.
+    #[error("the database cannot be used: {0}")]
+    Lost(String),
     /// No thread or runtime could be started for it.
     #[error("no thread could be started: {0}")]
     Thread(#[from] std::io::Error),
@@ -84,12 +97,27 @@ pub(super) fn migrate(config: &Config, new: Identity) -> Result<Generation, Post
     }
 }
 
+/// Refuses a database of another version than the newest, for whoever does not bring it up to date.
+pub(super) fn refuse_other(config: &Config) -> Result<(), PostgresError> {
+    with_client(config, async |client| {
+        let transaction = client.transaction().await?;
+        let Some((version, _)) = found(&transaction).await? else {
+            return Err(PostgresError::Damaged(NO_RELAY));
+        };
+        refuse_newer(version)?;
+        if version < known() {
+            return Err(PostgresError::Older { found: version });
+        }
+        Ok(())
+    })
+}
+
 /// Gives the database another generation: it was brought back from a backup.
 pub(super) fn renew(config: &Config, new: Generation) -> Result<(u64, u64), PostgresError> {
     with_client(config, async |client| {
         let transaction = client.transaction().await?;
         let Some((version, _)) = found(&transaction).await? else {
-            return Err(PostgresError::Damaged("there is no relay in it"));
+            return Err(PostgresError::Damaged(NO_RELAY));
         };
         refuse_newer(version)?;
         let count = async |sql| -> Result<u64, PostgresError> {

@@ -9,6 +9,7 @@ use waymark_wire::signature::VerifyingKey;
 
 use super::*;
 use crate::engines::{PostgresServer, psql};
+use crate::log::conformance::{self, Kept};
 use crate::log::{Append, AppendOutcome, Log, Stored};
 use crate::testing::{Change, Space as TestSpace};
 
@@ -37,8 +38,15 @@ async fn database(test: &str) -> Option<String> {
         .unwrap()
 }
 
-async fn make(test: &str) -> Option<(PostgresLog, ())> {
-    Some((open(&database(test).await?).await, ()))
+async fn make(test: &str) -> Option<(PostgresLog, String)> {
+    let address = database(test).await?;
+    Some((open(&address).await, address))
+}
+
+impl Kept for String {
+    fn is_sound(&self) {
+        conformance::is_sound(&PostgresLook::open(&self.parse().unwrap()).unwrap());
+    }
 }
 
 /// Several nodes over one new database, and its address.

@@ -1,6 +1,6 @@
 //! A few connections that read, used from threads that may block.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ impl Readers {
     }
 }
 
-fn at_one_moment<T>(
+pub(super) fn at_one_moment<T>(
     db: &Connection,
     f: impl FnOnce(&Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
@@ -73,7 +73,8 @@ fn at_one_moment<T>(
     f(&moment)
 }
 
-fn open(path: &PathBuf) -> Result<Connection, Fault> {
+/// Opens a connection that only reads.
+pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     schema::keep_plans(&db)?;

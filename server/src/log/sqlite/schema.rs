@@ -33,6 +33,14 @@ pub enum SchemaError {
         /// The newest version that is known here.
         known: usize,
     },
+    /// No relay of this version has opened it yet.
+    #[error(
+        "the database is of version {found}: start this relay on it once, which brings it up to date"
+    )]
+    Older {
+        /// Its version.
+        found: i64,
+    },
     /// The engine says so.
     #[error("the database cannot be opened: {0}")]
     Sqlite(#[from] rusqlite::Error),
@@ -103,6 +111,17 @@ pub(super) fn migrate(db: &Connection, new: Generation) -> Result<Generation, Sc
     };
     transaction.commit()?;
     Ok(generation)
+}
+
+/// Refuses a database of another version than the newest, for whoever does not bring it up to date.
+pub(super) fn refuse_other(db: &Connection) -> Result<(), SchemaError> {
+    let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = MIGRATIONS.len();
+    match usize::try_from(found) {
+        Ok(done) if done == known => Ok(()),
+        Ok(done) if done < known => Err(SchemaError::Older { found }),
+        _ => Err(SchemaError::Newer { found, known }),
+    }
 }
 
 /// Checks a database that was put back from a backup and gives it another generation. Tells how many
