@@ -8,11 +8,13 @@
 //! - [`bus`]: how live readers hear that a space moved: the trait [`bus::Bus`], within a process
 //!   or, with the feature `nats`, between several.
 //! - [`inspect`]: what an operator sees in a data directory; [`check`]: whether it is what the relay
-//!   took; [`stats`]: how much it is; [`restore`]: what to do after putting a backup back.
+//!   took; [`stats`]: how much it is; [`backup`]: a copy of it; [`restore`]: what to do after
+//!   putting one back.
 //!
 //! Inside, `node` holds what every request works with, and `http` has a file for each route.
 #![forbid(unsafe_code)]
 
+mod backup;
 pub mod bus;
 mod cache;
 mod check;
@@ -40,6 +42,7 @@ mod stats;
 #[cfg(test)]
 mod testing;
 
+pub use self::backup::{BackupError, backup};
 pub use self::check::{LookError, check};
 pub use self::config::{Config, Limits};
 pub use self::data_dir::OpenError;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use waymark_server::Stats;
 use waymark_server::log::Flaw;
 
@@ -31,6 +31,12 @@ pub(crate) enum Verb {
     ///
     /// A relay notes of no entry when it came, so how old they are it cannot say.
     Stats(Asked),
+    /// Copy a relay's directory into a new one, as of one moment; the relay may run and take entries
+    /// meanwhile.
+    ///
+    /// The copy has the relay's key: keep it as safe as the relay. To go on from it, put it in the
+    /// place of the relay's directory and run `restore`.
+    Backup(Copying),
 }
 
 /// Where the backup is.
@@ -60,6 +66,23 @@ pub(crate) struct Kept {
     store: Option<String>,
 }
 
+/// What is copied where.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("kept").required(true))]
+pub(crate) struct Copying {
+    /// The relay's directory.
+    #[arg(long, value_name = "DIR", group = "kept")]
+    data: Option<PathBuf>,
+
+    /// Databases of several nodes are copied by PostgreSQL's own tools, which this names.
+    #[arg(long, value_name = "URL", group = "kept")]
+    store: Option<String>,
+
+    /// Where the copy goes: a directory that is new or empty.
+    #[arg(value_name = "DEST")]
+    to: PathBuf,
+}
+
 /// How much is asked for, and how it is said.
 #[derive(Args, Debug)]
 pub(crate) struct Asked {
@@ -76,6 +99,7 @@ pub(crate) fn run(verb: &Verb) -> Result<ExitCode, End> {
         Verb::Restore(restore) => go_on_from(restore).map(|()| ExitCode::SUCCESS),
         Verb::Check(kept) => check(kept),
         Verb::Stats(asked) => stats(asked),
+        Verb::Backup(copying) => backup(copying).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -122,6 +146,25 @@ fn check(kept: &Kept) -> Result<ExitCode, End> {
         checked.flaws
     );
     Ok(ExitCode::from(u8::from(checked.flaws > 0)))
+}
+
+/// Copies a relay's directory.
+fn backup(copying: &Copying) -> Result<(), End> {
+    let Some(data) = &copying.data else {
+        return Err(End::WrongUse(
+            "PostgreSQL copies its databases itself: use pg_dump for one moment, or pg_basebackup \
+             with archived journals for every moment; and copy relay.key from a node's directory"
+                .into(),
+        ));
+    };
+    let bytes = waymark_server::backup(data, &copying.to);
+    let bytes = bytes.map_err(|why| End::CannotRun(why.to_string()))?;
+    // It is done, also where nobody reads this.
+    let _ = writeln!(
+        io::stdout(),
+        "copied; bytes of the database: {bytes}. It has the relay's key: keep it as safe as the relay."
+    );
+    Ok(())
 }
 
 /// Says how much is kept.

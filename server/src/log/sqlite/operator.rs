@@ -33,6 +33,17 @@ impl SqliteLook {
     }
 }
 
+impl SqliteLook {
+    /// Copies the database as of one moment into an empty file, without what was dropped from it.
+    pub(crate) fn copy_to(&self, file: &Path) -> Result<(), Fault> {
+        let file = file
+            .to_str()
+            .ok_or_else(|| Fault::Engine("the path is no text".into()))?;
+        self.0.execute("VACUUM INTO ?1", [file])?;
+        Ok(())
+    }
+}
+
 impl Look for SqliteLook {
     type Rows = Connection;
 
