@@ -169,11 +169,7 @@ impl<'s> Story<'s> {
 
     /// Whether the goal was neither on hold nor over: as the last says that was given up to a date.
     fn ran(&self, date: NaiveDate) -> bool {
-        let given = self
-            .given
-            .iter()
-            .filter(|given| given.on <= date)
-            .next_back();
+        let given = self.given.iter().rfind(|given| given.on <= date);
         let status = given.map_or(LifecycleStatus::Proposed, |given| given.status);
         [
             LifecycleStatus::Proposed,
