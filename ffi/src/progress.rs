@@ -25,7 +25,7 @@ impl Progress {
         self.0.call(|c| c.progress().of(plan, goal, grace))
     }
 
-    /// How every goal goes, in the order in which they were made.
+    /// How every goal goes, in the order of the goals.
     ///
     /// # Errors
     /// As for one goal.

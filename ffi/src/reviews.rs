@@ -22,7 +22,7 @@ impl Reviews {
         self.0.call(|c| c.reviews().list(plan))
     }
 
-    /// When the next review is due, seen today in the client's zone.
+    /// When the next review is due, seen today as the goals say it.
     ///
     /// # Errors
     /// `not_found`, `locked`, or the storage's.

@@ -134,12 +134,11 @@ impl CheckIns<'_> {
     ) -> Result<Vec<DayView>, WaymarkError> {
         let inner = &mut *self.0.shared.lock();
         let id = space_of(plan);
-        let folded = self.0.views.plan(&mut inner.engine, id)?;
+        let (folded, today) = self.0.plan_today(&mut inner.engine, id)?;
         let mut logs = BTreeMap::new();
         for key in months(from, to)? {
             logs.insert(key, self.0.views.log(&mut inner.engine, id, key)?);
         }
-        let today = self.0.today(&folded)?;
         let logs: Vec<Arc<Log>> = logs.into_values().collect();
         Ok(day_results(&folded, &logs, goal, from..=to, today)?)
     }

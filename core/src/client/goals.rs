@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use waymark_wire::ids::SpaceId;
 
 use super::{Inner, PlanId, WaymarkError, space_of};
+use crate::engine::Engine;
 use crate::model::{
     GoalId, GoalView, InputError, MeasureId, MeasureView, NewGoal, NewMeasure, NewRecord,
     NewRevision, NewSettings, NewStatus, NewVerdict, NewWithdrawal, Plan, PlanView, RecordId,
     RevisionId, SettingsView, Stamp, Verdict, local_date, zone,
 };
+use crate::role::Role;
+use crate::space::Space;
 
 /// Goals, revisions, verdicts, measures and settings of a plan.
 #[derive(Clone, Copy)]
@@ -169,8 +173,7 @@ impl Goals<'_> {
     /// # Errors
     /// `not_found`, or the storage's.
     pub fn get(&self, plan: PlanId, goal: GoalId) -> Result<GoalView, WaymarkError> {
-        let folded = self.fold(plan)?;
-        let today = self.0.today(&folded)?;
+        let (folded, today) = self.fold_today(plan)?;
         folded
             .goal(goal, today)
             .ok_or_else(|| WaymarkError::not_found(format!("goal {goal}")))
@@ -197,23 +200,28 @@ impl Goals<'_> {
     /// # Errors
     /// `not_found`, or the storage's.
     pub fn view(&self, plan: PlanId) -> Result<PlanView, WaymarkError> {
-        let folded = self.fold(plan)?;
-        let today = self.0.today(&folded)?;
+        let (folded, today) = self.fold_today(plan)?;
         Ok(folded.view(today))
     }
 
-    /// Today's date in the client's zone, by the plan's cut-off hour.
+    /// Today's date by the plan's cut-off hour: on a device of the client's in the zone that it is in,
+    /// which is that of what is logged there; on others' in the client's zone, as the plan last knew it.
     ///
     /// # Errors
     /// `not_found`, or the storage's.
     pub fn today(&self, plan: PlanId) -> Result<NaiveDate, WaymarkError> {
-        let folded = self.fold(plan)?;
-        self.0.today(&folded)
+        Ok(self.fold_today(plan)?.1)
     }
 
     pub(super) fn fold(&self, plan: PlanId) -> Result<Arc<Plan>, WaymarkError> {
         let inner = &mut *self.0.shared.lock();
         self.0.views.plan(&mut inner.engine, space_of(plan))
+    }
+
+    /// A plan with today's date there.
+    pub(super) fn fold_today(&self, plan: PlanId) -> Result<(Arc<Plan>, NaiveDate), WaymarkError> {
+        let inner = &mut *self.0.shared.lock();
+        self.0.plan_today(&mut inner.engine, space_of(plan))
     }
 }
 
@@ -234,12 +242,35 @@ pub(super) fn agree_to_last(
 }
 
 impl Inner {
-    /// Today's date in the client's zone, or this device's where that is not known here, by the plan's cut-off hour.
-    pub(super) fn today(&self, plan: &Plan) -> Result<NaiveDate, WaymarkError> {
-        let settings = plan.settings();
+    /// A plan with today's date there.
+    pub(super) fn plan_today(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+    ) -> Result<(Arc<Plan>, NaiveDate), WaymarkError> {
+        let plan = self.views.plan(engine, id)?;
+        let role = engine.space(&id).and_then(Space::own_role);
+        let SettingsView {
+            time_zone,
+            cut_off_hour,
+            ..
+        } = plan.settings();
+        let today = self.today(role, time_zone.as_deref(), cut_off_hour);
+        Ok((plan, today))
+    }
+
+    /// Today's date in a plan, as [`Goals::today`] says, for this device's role and by the plan's
+    /// settings.
+    pub(super) fn today(
+        &self,
+        role: Option<Role>,
+        known: Option<&str>,
+        cut_off_hour: u8,
+    ) -> NaiveDate {
+        let known = known.filter(|_| role != Some(Role::Client));
         // A newer app may know more zones; the device's own is known.
-        let chosen = settings.time_zone.and_then(|name| zone(&name).ok());
-        let zone = chosen.unwrap_or_else(|| self.zone());
-        Ok(local_date(self.now(), zone, settings.cut_off_hour))
+        let known = known.and_then(|name| zone(name).ok());
+        let zone = known.unwrap_or_else(|| self.zone());
+        local_date(self.now(), zone, cut_off_hour)
     }
 }

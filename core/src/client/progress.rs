@@ -53,8 +53,8 @@ impl Progress<'_> {
     ) -> Result<GrowthView, WaymarkError> {
         let inner = &mut *self.0.shared.lock();
         let (id, views) = (space_of(plan), &self.0.views);
-        let folded = views.plan(&mut inner.engine, id)?;
-        let to = to.min(self.0.today(&folded)?);
+        let (folded, today) = self.0.plan_today(&mut inner.engine, id)?;
+        let to = to.min(today);
         let goals = goals_on(&folded, to).into_iter().map(|(goal, _)| goal);
         let (goals, dates) = (goals.collect::<Vec<_>>(), from..=to);
         let space = (&mut inner.engine, id);
@@ -80,8 +80,7 @@ impl Progress<'_> {
     ) -> Result<Vec<ProgressView>, WaymarkError> {
         let inner = &mut *self.0.shared.lock();
         let id = space_of(plan);
-        let folded = self.0.views.plan(&mut inner.engine, id)?;
-        let today = self.0.today(&folded)?;
+        let (folded, today) = self.0.plan_today(&mut inner.engine, id)?;
         let goals = goals(&folded, today);
         let space = (&mut inner.engine, id);
         let views = &self.0.views;

@@ -19,13 +19,12 @@ impl Reviews<'_> {
         Ok(Goals(self.0).fold(plan)?.reviews())
     }
 
-    /// When the next review is due, seen today in the client's zone.
+    /// When the next review is due, seen [today](Goals::today).
     ///
     /// # Errors
     /// `not_found`, or the storage's.
     pub fn due(&self, plan: PlanId) -> Result<ReviewDue, WaymarkError> {
-        let folded = Goals(self.0).fold(plan)?;
-        let today = self.0.today(&folded)?;
+        let (folded, today) = Goals(self.0).fold_today(plan)?;
         Ok(folded.review_due(today))
     }
 

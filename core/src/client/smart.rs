@@ -55,8 +55,7 @@ impl Goals<'_> {
     /// # Errors
     /// `not_found` where it is none of the three, or the storage's.
     pub fn threads(&self, plan: PlanId, of: RecordId) -> Result<Vec<GoalThread>, WaymarkError> {
-        let folded = self.fold(plan)?;
-        let today = self.0.today(&folded)?;
+        let (folded, today) = self.fold_today(plan)?;
         Ok(folded.threads(of, today)?)
     }
 
@@ -85,8 +84,7 @@ impl Goals<'_> {
     pub fn smart(&self, plan: PlanId, goal: GoalId) -> Result<SmartReport, WaymarkError> {
         let inner = &mut *self.0.shared.lock();
         let id = space_of(plan);
-        let folded = self.0.views.plan(&mut inner.engine, id)?;
-        let today = self.0.today(&folded)?;
+        let (folded, today) = self.0.plan_today(&mut inner.engine, id)?;
         let mut confidence = None;
         let ever = NaiveDate::MIN..=NaiveDate::MAX;
         for month in log_months(&mut inner.engine, id)?.into_iter().rev() {

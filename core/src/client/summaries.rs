@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 use waymark_wire::codec;
@@ -16,7 +16,7 @@ use super::cache::{People as Authors, log_months, with_records};
 use super::{Inner, People, PlanId, WaymarkError};
 use crate::engine::Engine;
 use crate::membership::SpaceKind;
-use crate::model::{DocumentKey, Log, Outlook, Plan, PlanDay, local_date, zone};
+use crate::model::{DocumentKey, Log, Outlook, Plan, PlanDay};
 use crate::role::Role;
 use crate::space::{SUMMARIES, Space, summary_key};
 use crate::store::{Store, StoreError, Table, Transaction};
@@ -37,7 +37,7 @@ pub struct PlanSummary {
     pub client: Option<String>,
     /// Whether it is closed: nothing more is written.
     pub closed: bool,
-    /// Today, in the client's zone; none where the plan is still on its way to this device or damaged.
+    /// Today, as [`super::Goals::today`] says; none where the plan is still on its way to this device or damaged.
     pub today: Option<PlanDay>,
 }
 
@@ -106,7 +106,12 @@ impl Inner {
             let row = rows.remove(&known.number);
             let row = row.filter(|row| (row.form, row.height) == (FORM, known.height));
             let kept = row.and_then(|row| {
-                let today = self.today_by(&row.outlook).ok()?;
+                let Outlook {
+                    time_zone,
+                    cut_off_hour,
+                    ..
+                } = &row.outlook;
+                let today = self.today(known.role, time_zone.as_deref(), *cut_off_hour);
                 row.outlook.on(today)
             });
             let today = match kept {
@@ -169,7 +174,9 @@ impl Inner {
         let plan = with_records(space, store, &people, DocumentKey::PLAN, &[], |records| {
             Plan::fold(records, people.therapist_since)
         })?;
-        let today = self.today(&plan)?;
+        let settings = plan.settings();
+        let known = settings.time_zone.as_deref();
+        let today = self.today(space.own_role(), known, settings.cut_off_hour);
         let (from, to) = Outlook::reach(today);
         let reach = DocumentKey::log(from)..=DocumentKey::log(to);
         let mut logs: Vec<Log> = Vec::new();
@@ -186,18 +193,6 @@ impl Inner {
         }
         Ok((Outlook::of(&plan, &logs, today), today))
     }
-
-    /// Today's date where an outlook was made, by its plan's settings.
-    fn today_by(&self, outlook: &Outlook) -> Result<NaiveDate, WaymarkError> {
-        let now: DateTime<Utc> = self.now();
-        // A newer app may know more zones; the device's own is known.
-        let chosen = outlook
-            .time_zone
-            .as_deref()
-            .and_then(|name| zone(name).ok());
-        let zone = chosen.map_or_else(|| zone(&self.config.time_zone), Ok)?;
-        Ok(local_date(now, zone, outlook.cut_off_hour))
-    }
 }
 
 /// What is in memory of a space as long as it is open.
@@ -206,6 +201,8 @@ struct Known {
     number: u32,
     height: Option<Height>,
     client: Option<String>,
+    /// This device's.
+    role: Option<Role>,
     closed: bool,
 }
 
@@ -224,6 +221,7 @@ impl Known {
             number: space.number(),
             height: book.map(|book| book.membership().height()),
             client,
+            role: space.own_role(),
             closed: space.is_closed(),
         }
     }

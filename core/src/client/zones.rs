@@ -175,12 +175,12 @@ mod tests {
     use chrono::Utc;
 
     use super::*;
-    use crate::client::{Config, PlanId};
+    use crate::client::{Config, PlanId, PlanSummary};
     use crate::crypto::SeededEntropy;
     use crate::driver::Clock;
     use crate::model::{
         Content, DayResult, Excuse, ExcuseReason, GoalId, Kind, LifecycleStatus, NewCheckIn,
-        NewGoal, NewRevision, NewStatus, Outcome, Reminder, ReminderText, Schedule,
+        NewGoal, NewRevision, NewSettings, NewStatus, Outcome, Reminder, ReminderText, Schedule,
     };
     use crate::store::MemoryDisk;
     use crate::sync::Timestamp;
@@ -312,6 +312,31 @@ mod tests {
             client.inner.look_at_the_date();
             assert!(excused(&client, plan).is_empty(), "it does not come again");
         }
+    }
+
+    /// A traveller would log something and see it under no today, or be asked for it again.
+    #[test]
+    fn today_is_the_day_of_what_the_client_logs_wherever_the_client_is() {
+        let (phone, client, plan, goal) = Phone::in_honolulu();
+        let at_home = NewSettings {
+            time_zone: Some("Pacific/Honolulu".into()),
+            ..NewSettings::default()
+        };
+        client.goals().set_settings(plan, &at_home).unwrap();
+        let of = |plan: &PlanSummary| plan.today.as_ref().unwrap().date;
+        let summary = || of(&client.people().summaries().unwrap()[0]);
+        assert_eq!(summary(), day("2026-05-01"));
+        // The evening of the 11th in Auckland, and in Honolulu still the 10th.
+        phone.turn("2026-05-11T07:00:00Z");
+        client.set_time_zone("Pacific/Auckland").unwrap();
+        let done = NewCheckIn::new(goal, Outcome::Done);
+        client.check_ins().log(plan, &done).unwrap();
+        let today = client.goals().today(plan).unwrap();
+        assert_eq!(today, day("2026-05-11"));
+        assert_eq!(client.check_ins().on(plan, today).unwrap().len(), 1);
+        assert_eq!(summary(), today, "by the plan");
+        phone.turn("2026-05-12T07:00:00Z");
+        assert_eq!(summary(), day("2026-05-12"), "by the row that was kept");
     }
 
     /// Who opens the app only after the flight would be told so all the same.

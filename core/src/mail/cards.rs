@@ -74,9 +74,7 @@ pub(crate) fn member(
 /// where this one cannot tell yet.
 pub(crate) fn own_place(home: &Space) -> Result<Option<(PersonTag, Rights, Role)>, SpaceError> {
     let (person, rights) = home.own_member()?;
-    let known = home.book().zip(home.device());
-    let role = known.and_then(|(book, own)| Some(book.roster(own)?.role));
     // With borrowed keys it would give away the right that lasts.
-    let role = role.filter(|_| !home.is_enrolling());
+    let role = home.own_role().filter(|_| !home.is_enrolling());
     Ok(role.map(|role| (person, rights, role)))
 }

@@ -24,7 +24,7 @@ const DAYS: usize = 14;
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "uniffi", derive(uniffi::Record))]
 pub struct PlanDay {
-    /// The local date, in the client's zone.
+    /// The local date.
     #[serde(serialize_with = "json::date")]
     pub date: NaiveDate,
     /// Goals that hold and are neither over nor paused.

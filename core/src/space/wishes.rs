@@ -17,6 +17,7 @@ use crate::crypto::{Entropy, MembershipKeys};
 use crate::membership::{
     Book, Draft, KeySet, NewMember, Newcomer, Signer, SpaceKind, Steps, WelcomeSpace, Wish,
 };
+use crate::role::Role;
 use crate::store::{Store, Table, Transaction};
 
 /// Memberships that one entry adds: as many as fit, however long the names are.
@@ -88,6 +89,14 @@ impl Space {
         member
             .map(|member| (member.person, member.rights))
             .ok_or(SpaceError::NotAllowed("it is not a member"))
+    }
+
+    /// What this device's person is here, once it can read that; also where it signs with keys that are
+    /// not its own.
+    #[must_use]
+    pub fn own_role(&self) -> Option<Role> {
+        let book = self.book.as_ref()?;
+        Some(book.roster(self.state.device?)?.role)
     }
 
     /// The membership that this device signs as.
