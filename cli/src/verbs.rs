@@ -56,6 +56,15 @@ fn say(key: &str, arguments: &[Argument]) -> String {
     said.unwrap_or_default()
 }
 
+/// The code of a closed list that has this name; an error names all of them.
+fn coded<C: Copy>(all: &[C], name: fn(C) -> &'static str, said: &str) -> Result<C, String> {
+    let found = all.iter().find(|code| name(**code) == said);
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|code| name(*code)).collect();
+        format!("one of {}", names.join(", "))
+    })
+}
+
 /// Sends what was decided; an error says that it is kept where the relay could not be reached.
 fn carry_out(desk: &Desk) -> Result<(), DeskError> {
     desk.sync().map_err(|error| kept(desk, error))

@@ -5,8 +5,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 use waymark_core::model::{CheckInState, CheckInView, NewCheckIn, NewWithdrawal, Outcome};
 
+use super::at::At;
 use super::{goals, say};
-use crate::desk::{DeskError, Place, Which, short};
+use crate::desk::{DeskError, short};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
 
@@ -36,10 +37,7 @@ pub(crate) struct CheckIn {
     date: Option<NaiveDate>,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -62,10 +60,7 @@ struct Withdraw {
     date: NaiveDate,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -85,7 +80,7 @@ pub(crate) fn run(args: &CheckIn, talk: Talk) -> Result<(), DeskError> {
     if let Some(Command::Withdraw(withdraw)) = &args.command {
         return take_back(withdraw, talk);
     }
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let Some(meant) = &args.goal else {
         let date = args
             .date
@@ -113,7 +108,7 @@ pub(crate) fn run(args: &CheckIn, talk: Talk) -> Result<(), DeskError> {
 }
 
 fn take_back(args: &Withdraw, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let day = desk.client.check_ins().on(plan, args.date)?;
     let begins = |check_in: &&CheckInView| check_in.id.to_string().starts_with(&args.id);
     let found: Vec<_> = day.iter().filter(begins).collect();

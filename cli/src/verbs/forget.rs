@@ -7,9 +7,10 @@ use waymark_core::client::{
 };
 use waymark_core::model::{CheckInId, TextId};
 
+use super::at::At;
 use super::decision::Decision;
 use super::{carry_out, goals};
-use crate::desk::{Desk, DeskError, Place, Which};
+use crate::desk::{Desk, DeskError};
 use crate::page::count;
 use crate::talk::Talk;
 
@@ -55,10 +56,7 @@ struct GivenUp {
     dismiss: bool,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 /// Has it forgotten, or shows what was given up.
@@ -160,7 +158,7 @@ fn spoken(kind: String) -> String {
 }
 
 fn show_given_up(args: &GivenUp, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let all = desk.client.forgetting().given_up(plan)?;
     for given_up in &all {
         let fields = json!({ "plan": plan, "given_up": given_up });

@@ -13,7 +13,7 @@ use self::order::Order;
 use self::smart::Smart;
 use super::at::At;
 use super::days::Days;
-use super::say;
+use super::{coded, say};
 use crate::desk::{Desk, DeskError, short};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
@@ -333,10 +333,5 @@ fn set_status(args: &Status, talk: Talk) -> Result<(), DeskError> {
 }
 
 fn status(code: &str) -> Result<LifecycleStatus, String> {
-    let mut all = LifecycleStatus::ALL.iter();
-    let found = all.find(|status| status.as_str() == code);
-    found.copied().ok_or_else(|| {
-        let all: Vec<_> = LifecycleStatus::ALL.iter().map(|s| s.as_str()).collect();
-        format!("one of {}", all.join(", "))
-    })
+    coded(LifecycleStatus::ALL, LifecycleStatus::as_str, code)
 }

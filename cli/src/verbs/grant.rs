@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use waymark_core::client::{GrantView, PlanId};
 use waymark_core::model::{GrantState, PersonTag};
 
+use super::at::At;
 use super::{carry_out, not_done, people};
-use crate::desk::{Desk, DeskError, Place, Which, short};
+use crate::desk::{Desk, DeskError, short};
 use crate::page::{Ink, Page, count};
 use crate::talk::Talk;
 
@@ -45,10 +46,7 @@ pub(crate) struct Grant {
     yes: bool,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 /// Grants, withdraws or shows.
@@ -57,7 +55,7 @@ pub(crate) struct Grant {
 /// [`DeskError`]; [`DeskError::Pending`] where somebody whose grant was withdrawn can still read,
 /// [`DeskError::NotDone`] where nothing can change that any more.
 pub(crate) fn run(args: &Grant, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     match (&args.person, &args.purpose, &args.withdraw) {
         (_, _, Some(id)) => withdraw(&desk, plan, id, args.yes),
         (Some(person), Some(purpose), _) => give(&desk, plan, person, purpose, args.until),

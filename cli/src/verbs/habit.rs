@@ -5,8 +5,9 @@ use serde_json::json;
 use waymark_core::client::PlanId;
 use waymark_core::model::{Content, Habit as Says, HabitPlace, ItemView, Kind, RoutineView};
 
+use super::at::At;
 use super::items::{self, Sort, show_beside};
-use crate::desk::{Desk, DeskError, Place, Which, short};
+use crate::desk::{Desk, DeskError, short};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
 
@@ -25,10 +26,7 @@ const HABITS: Sort = Sort {
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Habit {
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -61,10 +59,7 @@ struct New {
     goal: Option<String>,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 #[derive(Args, Debug)]
@@ -89,10 +84,7 @@ struct Change {
     goal: Option<String>,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 #[derive(Args, Debug)]
@@ -102,10 +94,7 @@ struct Remove {
     habit: String,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 /// What a habit hangs on: one of these.
@@ -138,12 +127,12 @@ pub(crate) fn run(args: &Habit, talk: Talk) -> Result<(), DeskError> {
         None => list(args, talk),
         Some(Command::New(new)) => create(new, talk),
         Some(Command::Change(change)) => alter(change, talk),
-        Some(Command::Remove(remove)) => take_away(remove, talk),
+        Some(Command::Remove(remove)) => HABITS.remove(&remove.at, &remove.habit, talk),
     }
 }
 
 fn list(args: &Habit, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let routine = desk.client.habits().routine(plan)?;
     let items = desk.client.items().list(plan, HABITS.kind)?;
     for stack in &routine.stacks {
@@ -202,7 +191,7 @@ fn show(page: Page, all: &[ItemView], id: &str, habit: &Says) {
 }
 
 fn create(args: &New, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let bare = Says {
         text: args.text.clone(),
         goal: items::goal(&desk, plan, args.goal.as_deref())?,
@@ -217,7 +206,7 @@ fn create(args: &New, talk: Talk) -> Result<(), DeskError> {
 }
 
 fn alter(args: &Change, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let item = HABITS.one(&desk, plan, &args.habit)?;
     let Content::AHabit(known) = item.content else {
         return Err(DeskError::Wrong("this is no habit".into()));
@@ -231,14 +220,6 @@ fn alter(args: &Change, talk: Talk) -> Result<(), DeskError> {
     let habit = args.hook.on(&desk, plan, changed)?;
     desk.client.items().change(plan, item.id, None, habit)?;
     tell(&desk, plan, "habit_changed", &item.id.to_string())
-}
-
-fn take_away(args: &Remove, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
-    let id = HABITS.remove(&desk, plan, &args.habit)?;
-    let fields = json!({ "plan": plan, "habit": id });
-    talk.tell("habit_removed", fields, |page| page.line("it is removed"));
-    Ok(())
 }
 
 /// Says what a habit says now.

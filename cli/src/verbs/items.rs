@@ -1,11 +1,14 @@
 //! What the verbs of items have in common: which is meant, and what is said beside one.
 
+use serde_json::json;
 use waymark_core::client::PlanId;
-use waymark_core::model::{GoalId, ItemView, Kind, RecordId};
+use waymark_core::model::{GoalId, ItemView, Kind};
 
+use super::at::At;
 use super::{goals, meant};
 use crate::desk::{Desk, DeskError};
 use crate::page::{Ink, Page};
+use crate::talk::Talk;
 
 /// A kind of item as a verb speaks of it.
 #[derive(Clone, Copy, Debug)]
@@ -35,20 +38,19 @@ impl Sort {
         all.pop().ok_or_else(none)
     }
 
-    /// Removes one, and says its id.
+    /// Removes one, and says so.
     ///
     /// # Errors
     /// As [`Sort::one`]; the client's.
-    pub(super) fn remove(
-        self,
-        desk: &Desk,
-        plan: PlanId,
-        meant: &str,
-    ) -> Result<RecordId, DeskError> {
-        let item = self.one(desk, plan, meant)?;
+    pub(super) fn remove(self, at: &At, meant: &str, talk: Talk) -> Result<(), DeskError> {
+        let (desk, plan) = at.open(talk)?;
+        let item = self.one(&desk, plan, meant)?;
         let items = desk.client.items();
         items.remove(plan, self.kind, item.id, item.date)?;
-        Ok(item.id)
+        let fields = json!({ "plan": plan, self.noun: item.id });
+        let event = format!("{}_removed", self.noun);
+        talk.tell(&event, fields, |page| page.line("it is removed"));
+        Ok(())
     }
 }
 

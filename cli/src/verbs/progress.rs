@@ -9,8 +9,9 @@ use waymark_core::model::{
     DEFAULT_GRACE, DayResult, DayView, GoalView, ProgressUnit, ProgressView,
 };
 
+use super::at::At;
 use super::{goals, say};
-use crate::desk::{Desk, DeskError, Place, Which};
+use crate::desk::{Desk, DeskError};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
 
@@ -33,10 +34,7 @@ pub(crate) struct Progress {
     grace: u8,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 /// A goal with how it goes and its newest days.
@@ -51,7 +49,7 @@ struct Seen {
 /// # Errors
 /// [`DeskError`].
 pub(crate) fn run(args: &Progress, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let goals = match &args.goal {
         Some(meant) => vec![goals::one(&desk, plan, meant)?],
         None => desk.client.goals().list(plan)?,

@@ -3,17 +3,15 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::desk::{DeskError, Place, Which};
+use super::at::At;
+use crate::desk::DeskError;
 use crate::talk::Talk;
 
 /// Which plan's.
 #[derive(Args, Debug)]
 pub(crate) struct SafetyNumber {
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 /// Shows it.
@@ -21,7 +19,7 @@ pub(crate) struct SafetyNumber {
 /// # Errors
 /// [`DeskError`].
 pub(crate) fn run(args: &SafetyNumber, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let number = desk.client.people().safety_number(plan)?;
     let fields = json!({ "plan": plan, "safety_number": number });
     talk.tell("safety_number", fields, |page| {

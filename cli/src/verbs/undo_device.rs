@@ -5,8 +5,9 @@ use clap::Args;
 use serde_json::{Value, json};
 use waymark_core::client::{MemberView, PlanId, UndoneDevice};
 
+use super::at::At;
 use super::carry_out;
-use crate::desk::{Desk, DeskError, Place, Which};
+use crate::desk::{Desk, DeskError};
 use crate::page::{Ink, Page, count};
 use crate::talk::Talk;
 
@@ -32,10 +33,7 @@ pub(crate) struct UndoDevice {
     yes: bool,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 /// Undoes, takes that back, or shows what is undone.
@@ -43,7 +41,7 @@ pub(crate) struct UndoDevice {
 /// # Errors
 /// [`DeskError`].
 pub(crate) fn run(args: &UndoDevice, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let Some(device) = &args.device else {
         return list(&desk, plan);
     };

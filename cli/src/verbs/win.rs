@@ -5,8 +5,10 @@ use serde_json::json;
 use waymark_core::client::PlanId;
 use waymark_core::model::{Content, ItemView, Kind, RecordId, Win as Says, WinKind, zone};
 
+use super::at::At;
+use super::coded;
 use super::items::{self, Sort, show_beside};
-use crate::desk::{Desk, DeskError, Place, Which, short};
+use crate::desk::{Desk, DeskError, short};
 use crate::page::{Ink, Page};
 use crate::talk::Talk;
 
@@ -25,10 +27,7 @@ const WINS: Sort = Sort {
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Win {
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 
     #[command(subcommand)]
     command: Option<Command>,
@@ -58,10 +57,7 @@ struct New {
     goal: Option<String>,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 #[derive(Args, Debug)]
@@ -83,10 +79,7 @@ struct Change {
     goal: Option<String>,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 #[derive(Args, Debug)]
@@ -96,10 +89,7 @@ struct Remove {
     win: String,
 
     #[command(flatten)]
-    which: Which,
-
-    #[command(flatten)]
-    place: Place,
+    at: At,
 }
 
 /// Shows wins, or writes one.
@@ -111,12 +101,12 @@ pub(crate) fn run(args: &Win, talk: Talk) -> Result<(), DeskError> {
         None => list(args, talk),
         Some(Command::New(new)) => create(new, talk),
         Some(Command::Change(change)) => alter(change, talk),
-        Some(Command::Remove(remove)) => take_away(remove, talk),
+        Some(Command::Remove(remove)) => WINS.remove(&remove.at, &remove.win, talk),
     }
 }
 
 fn list(args: &Win, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let all = desk.client.items().list(plan, WINS.kind)?;
     for item in &all {
         let fields = json!({ "plan": plan, "win": item });
@@ -149,7 +139,7 @@ fn show(page: Page, desk: &Desk, item: &ItemView) {
 }
 
 fn create(args: &New, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let win = Says {
         text: args.text.clone(),
         of: args.of,
@@ -160,7 +150,7 @@ fn create(args: &New, talk: Talk) -> Result<(), DeskError> {
 }
 
 fn alter(args: &Change, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
+    let (desk, plan) = args.at.open(talk)?;
     let item = WINS.one(&desk, plan, &args.win)?;
     let Content::AWin(known) = item.content else {
         return Err(DeskError::Wrong("this is no win".into()));
@@ -174,14 +164,6 @@ fn alter(args: &Change, talk: Talk) -> Result<(), DeskError> {
     tell(&desk, plan, "win_changed", item.id)
 }
 
-fn take_away(args: &Remove, talk: Talk) -> Result<(), DeskError> {
-    let (desk, plan) = args.which.open(&args.place, talk)?;
-    let id = WINS.remove(&desk, plan, &args.win)?;
-    let fields = json!({ "plan": plan, "win": id });
-    talk.tell("win_removed", fields, |page| page.line("it is removed"));
-    Ok(())
-}
-
 /// Says what a win says now.
 fn tell(desk: &Desk, plan: PlanId, event: &str, id: RecordId) -> Result<(), DeskError> {
     let item = WINS.one(desk, plan, &id.to_string())?;
@@ -192,10 +174,5 @@ fn tell(desk: &Desk, plan: PlanId, event: &str, id: RecordId) -> Result<(), Desk
 }
 
 fn kind(code: &str) -> Result<WinKind, String> {
-    let mut all = WinKind::ALL.iter();
-    let found = all.find(|kind| kind.as_str() == code.replace('-', "_"));
-    found.copied().ok_or_else(|| {
-        let all: Vec<_> = WinKind::ALL.iter().map(|kind| kind.as_str()).collect();
-        format!("one of {}", all.join(", "))
-    })
+    coded(WinKind::ALL, WinKind::as_str, &code.replace('-', "_"))
 }
