@@ -68,7 +68,7 @@ use ring::digest::{Context, SHA256};
 use waymark_wire::chain::Cursor;
 use waymark_wire::entry::Entry;
 use waymark_wire::ids::{DeviceNumber, Height, SpaceId};
-use waymark_wire::membership::Membership;
+use waymark_wire::membership::{Member, Membership};
 use waymark_wire::signature::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
@@ -387,15 +387,19 @@ impl Space {
     /// The actors of all memberships that this device's person has or had here.
     #[must_use]
     pub fn own_actors(&self) -> BTreeSet<ActorId> {
+        self.own_memberships()
+            .map(|member| actor(&self.state.id, &member.signing_key))
+            .collect()
+    }
+
+    /// All memberships that this device's person has or had here.
+    fn own_memberships(&self) -> impl Iterator<Item = &Member> {
         let own = self.own().map(|member| member.person);
         let everybody = self
             .book
             .iter()
             .flat_map(|book| book.membership().everybody());
-        let members = everybody.filter(|member| Some(member.person) == own);
-        members
-            .map(|member| actor(&self.state.id, &member.signing_key))
-            .collect()
+        everybody.filter(move |member| Some(member.person) == own)
     }
 
     /// The membership behind an actor.

@@ -19,7 +19,6 @@ use waymark_wire::ids::DeviceNumber;
 use super::documents::Ahead;
 use super::{Space, SpaceError, keys};
 use crate::gate::{Op, PlainChange, RecordId, Section};
-use crate::membership::Book;
 use crate::store::{Store, Table};
 
 /// What is known of places in a log.
@@ -148,20 +147,12 @@ impl Space {
         if self.start.is_some() || places.until == self.state.cursor {
             return Ok(());
         }
-        let own = self.own_devices();
+        let own = self.own_memberships().map(|member| member.device);
+        let own: BTreeSet<_> = own.collect();
         self.walk_from(store, places.until, |(entry, _), at| {
             places.take(&entry, at, own.contains(&entry.header().device));
             Ok(())
         })
-    }
-
-    /// All memberships that this device's person has or had here.
-    fn own_devices(&self) -> BTreeSet<DeviceNumber> {
-        let own = self.own().map(|member| member.person);
-        let membership = self.book.as_ref().map(Book::membership);
-        let everybody = membership.iter().flat_map(|known| known.everybody());
-        let own = everybody.filter(|member| Some(member.person) == own);
-        own.map(|member| member.device).collect()
     }
 
     /// Opens batches, the newest first, until each of these records was found or none is left.
