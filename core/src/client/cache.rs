@@ -14,10 +14,8 @@ use super::WaymarkError;
 use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash, Document, DocumentName, OpId};
 use crate::membership::{Book, SpaceKind};
-use crate::model::reached::done_days;
 use crate::model::{
-    Author, DocumentKey, DocumentKind, GoalId, Log, PersonTag, Plan, Put, RecordId, SourceRecord,
-    Undone,
+    Author, DocumentKey, DocumentKind, Log, PersonTag, Plan, Put, RecordId, SourceRecord, Undone,
 };
 use crate::role::Role;
 use crate::space::{self, Places, Space, Standing};
@@ -36,25 +34,8 @@ struct Folded {
     forgot: u64,
     plans: BTreeMap<SpaceId, (Made, Arc<Plan>)>,
     logs: BTreeMap<(SpaceId, u32), (Made, Arc<Log>)>,
-    /// Of every month that was asked for: a number for a goal is all that is kept of it.
-    done: BTreeMap<(SpaceId, u32), Counted>,
     places: BTreeMap<SpaceId, Places>,
     goings: BTreeMap<SpaceId, Goings>,
-}
-
-/// The done days of a month.
-struct Counted {
-    from: Basis,
-    /// For each goal a sum of what the plan says of its days, and how many are done.
-    goals: BTreeMap<GoalId, (RecordId, u32)>,
-}
-
-/// What the done days of a month were counted from, beside what the plan says of each goal.
-#[derive(Eq, PartialEq)]
-struct Basis {
-    changes: u32,
-    height: Option<Height>,
-    undone: Undone,
 }
 
 /// What a view was made from.
@@ -92,17 +73,13 @@ impl Views {
     pub(crate) fn plan(&self, engine: &mut Engine, id: SpaceId) -> Result<Arc<Plan>, WaymarkError> {
         let mut folded = self.fresh(engine);
         let (space, store, _) = care(engine, id)?;
-        let people = People::of(space);
         let made = made(space, store, DocumentKey::PLAN, &Undone::default())?;
         if let Some((from, plan)) = folded.plans.get(&id)
             && *from == made
         {
             return Ok(Arc::clone(plan));
         }
-        let plan = with_records(space, store, &people, DocumentKey::PLAN, &[], |records| {
-            Plan::fold(records, people.therapist_since)
-        })?;
-        let plan = Arc::new(plan);
+        let plan = Arc::new(fold_plan(space, store, &[])?);
         folded.plans.insert(id, (made, Arc::clone(&plan)));
         Ok(plan)
     }
@@ -136,17 +113,13 @@ impl Views {
         let undone = plan.undone();
         let mut folded = self.fresh(engine);
         let (space, store, _) = care(engine, id)?;
-        let people = People::of(space);
         let made = made(space, store, month, undone)?;
         if let Some((from, log)) = folded.logs.get(&(id, month.part))
             && *from == made
         {
             return Ok(Arc::clone(log));
         }
-        let log = with_records(space, store, &people, month, &[], |records| {
-            Log::fold(month, records, undone)
-        })?;
-        let log = Arc::new(log);
+        let log = Arc::new(fold_log(space, store, month, undone)?);
         if folded.logs.len() >= MONTHS {
             folded.logs.pop_first();
         }
@@ -154,77 +127,6 @@ impl Views {
             .logs
             .insert((id, month.part), (made, Arc::clone(&log)));
         Ok(log)
-    }
-
-    /// On how many days goals were done, in all months that are here. A month is read again only when it,
-    /// or what the plan says of the goal's days, has changed.
-    pub(crate) fn done_days(
-        &self,
-        engine: &mut Engine,
-        id: SpaceId,
-        goals: &BTreeSet<GoalId>,
-    ) -> Result<BTreeMap<GoalId, u32>, WaymarkError> {
-        let plan = self.plan(engine, id)?;
-        let begun = |goal: &GoalId| {
-            let first = plan.first_in_force(*goal).and_then(DocumentKey::log)?;
-            Some((*goal, (first, plan.judges(*goal))))
-        };
-        let begun: BTreeMap<_, _> = goals.iter().filter_map(begun).collect();
-        let mut done = BTreeMap::new();
-        for month in log_months(engine, id)? {
-            let here = begun
-                .iter()
-                .filter(|(_, (first, _))| first.part <= month.part);
-            let here = here.map(|(goal, (_, judges))| (*goal, *judges)).collect();
-            for (goal, days) in self.done_in(engine, id, month, &plan, here)? {
-                *done.entry(goal).or_default() += days;
-            }
-        }
-        Ok(done)
-    }
-
-    fn done_in(
-        &self,
-        engine: &mut Engine,
-        id: SpaceId,
-        month: DocumentKey,
-        plan: &Plan,
-        judges: BTreeMap<GoalId, RecordId>,
-    ) -> Result<BTreeMap<GoalId, u32>, WaymarkError> {
-        if judges.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let place = (id, month.part);
-        let now = basis(engine, id, month, plan)?;
-        if let Some(counted) = self.fresh(engine).done.get(&place)
-            && counted.from == now
-        {
-            let of_goal = |(goal, judges): (&GoalId, &RecordId)| {
-                let (by, days) = counted.goals.get(goal)?;
-                (by == judges).then_some((*goal, *days))
-            };
-            let known: BTreeMap<_, _> = judges.iter().filter_map(of_goal).collect();
-            if known.len() == judges.len() {
-                return Ok(known);
-            }
-        }
-        let log = match self.log(engine, id, month) {
-            // What is on its way counts when it is here.
-            Err(WaymarkError::Offline { .. }) => return Ok(BTreeMap::new()),
-            log => log?,
-        };
-        let done = done_days(plan, &log, judges.keys().copied());
-        let goals = judges.into_iter().map(|(goal, judges)| {
-            let days = done.get(&goal).copied().unwrap_or_default();
-            (goal, (judges, days))
-        });
-        let counted = Counted {
-            // Only now is the month loaded, and the number of its changes exact.
-            from: basis(engine, id, month, plan)?,
-            goals: goals.collect(),
-        };
-        self.fresh(engine).done.insert(place, counted);
-        Ok(done)
     }
 
     /// Where records that this device's person wrote stand in the log of a care space, and for each
@@ -398,23 +300,34 @@ fn made(
     undone: &Undone,
 ) -> Result<Made, WaymarkError> {
     Ok(Made {
-        heads: space.document(store, name_of(key))?.heads(),
+        heads: space.heads(store, name_of(key))?,
         height: space.book().map(|book| book.membership().height()),
         undone: undone.clone(),
     })
 }
 
-fn basis(
-    engine: &mut Engine,
-    id: SpaceId,
+/// Folds the plan of a space, with some more records.
+pub(crate) fn fold_plan(
+    space: &mut Space,
+    store: &dyn Store,
+    more: &[SourceRecord<'_>],
+) -> Result<Plan, WaymarkError> {
+    let people = People::of(space);
+    with_records(space, store, &people, DocumentKey::PLAN, more, |records| {
+        Plan::fold(records, people.therapist_since)
+    })
+}
+
+/// Folds the log of a month.
+pub(crate) fn fold_log(
+    space: &mut Space,
+    store: &dyn Store,
     month: DocumentKey,
-    plan: &Plan,
-) -> Result<Basis, WaymarkError> {
-    let (space, _, _) = care(engine, id)?;
-    Ok(Basis {
-        changes: space.changes_of(name_of(month)),
-        height: space.book().map(|book| book.membership().height()),
-        undone: plan.undone().clone(),
+    undone: &Undone,
+) -> Result<Log, WaymarkError> {
+    let people = People::of(space);
+    with_records(space, store, &people, month, &[], |records| {
+        Log::fold(month, records, undone)
     })
 }
 

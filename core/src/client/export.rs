@@ -113,9 +113,6 @@ fn project<T>(
     make: impl FnOnce(&crate::model::Plan, &[std::sync::Arc<crate::model::Log>]) -> T,
 ) -> Result<T, WaymarkError> {
     let plan = inner.views.plan(engine, id)?;
-    let mut logs = Vec::new();
-    for month in super::cache::log_months(engine, id)? {
-        logs.push(inner.views.log(engine, id, month)?);
-    }
+    let logs = inner.logs(engine, id, |_| true)?;
     Ok(make(&plan, &logs))
 }

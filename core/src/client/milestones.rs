@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use waymark_wire::ids::SpaceId;
 
-use super::cache::People;
 use super::write::{Step, put};
 use super::{Goals, Inner, PlanId, WaymarkError, space_of};
 use crate::driver::Shares;
@@ -18,7 +17,6 @@ use crate::model::{
     Audience, CelebrationHow, CelebrationView, GoalId, MilestoneView, Plan, RecordId, RewardView,
     Stamp,
 };
-use crate::role::Role;
 use crate::space::Space;
 
 /// Milestones, rewards and celebrations of a plan. Milestones, rewards and wins are written as
@@ -144,21 +142,14 @@ impl Inner {
 
     fn find_in(&self, inner: &mut Shares, id: SpaceId) -> Result<bool, WaymarkError> {
         let engine = &mut inner.engine;
-        let (space, _, _) = super::cache::care(engine, id)?;
-        let own = People::of(space).own(space);
-        if own.is_none_or(|own| own.role != Role::Client) {
+        let Some(stamp) = self.client_stamp(engine, id)? else {
             return Ok(false);
-        }
-        let stamp = match self.stamp(engine, id, None) {
-            // Nothing more is written in a plan that is closed, or by a device that is undone.
-            Err(WaymarkError::NotAllowed { .. }) => return Ok(false),
-            stamp => stamp?,
         };
         let plan = self.views.plan(engine, id)?;
         let goals = plan.awaited_goals();
         let done = match goals.is_empty() {
             true => [].into(),
-            false => self.views.done_days(engine, id, &goals)?,
+            false => self.views.done_days(engine, id, &plan, &goals)?,
         };
         let found = plan.found(&done, &stamp)?;
         if found.is_empty() {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::cache::log_months;
 use super::{Inner, PlanId, WaymarkError, space_of};
 use crate::model::{DocumentKey, GoalId, GrowthView, Plan, ProgressView, goals_on, growth_with};
 
@@ -62,12 +61,9 @@ impl Progress<'_> {
             goal.passage(&dates, grace)
         })?;
         let (first, last) = (DocumentKey::log(from), DocumentKey::log(to));
-        let mut logs = Vec::new();
-        for month in log_months(&mut inner.engine, id)? {
-            if first.is_none_or(|first| first <= month) && last.is_some_and(|last| month <= last) {
-                logs.push(views.log(&mut inner.engine, id, month)?);
-            }
-        }
+        let logs = self.0.logs(&mut inner.engine, id, |month| {
+            first.is_none_or(|first| first <= month) && last.is_some_and(|last| month <= last)
+        })?;
         Ok(growth_with(&folded, &logs, &dates, passages)?)
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Days, Utc};
 
-use super::cache::{People, care, log_months};
+use super::cache::care;
 use super::{Inner, PlanId, WaymarkError, space_of};
 use crate::model::{DocumentKey, NextReminder, next_reminders};
 use crate::role::Role;
@@ -34,20 +34,16 @@ impl Reminders<'_> {
         let inner = &mut *self.0.shared.lock();
         let id = space_of(plan);
         let (space, _, _) = care(&mut inner.engine, id)?;
-        let own = People::of(space).own(space);
-        if own.is_none_or(|own| own.role != Role::Client) {
+        if space.own_role() != Some(Role::Client) {
             return Ok(Vec::new());
         }
         let now = self.0.now();
         let oldest = now.checked_sub_days(BACK);
         let oldest = oldest.and_then(|oldest| DocumentKey::log(oldest.date_naive()));
         let folded = self.0.views.plan(&mut inner.engine, id)?;
-        let mut logs = Vec::new();
-        for month in log_months(&mut inner.engine, id)? {
-            if oldest.is_none_or(|oldest| oldest <= month) {
-                logs.push(self.0.views.log(&mut inner.engine, id, month)?);
-            }
-        }
+        let logs = self.0.logs(&mut inner.engine, id, |month| {
+            oldest.is_none_or(|oldest| oldest <= month)
+        })?;
         let (zone, times) = (self.0.zone(), (now, until));
         Ok(next_reminders(&folded, &logs, times, zone, limit)?)
     }

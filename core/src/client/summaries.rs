@@ -12,11 +12,11 @@ use serde::Serialize;
 use waymark_wire::codec;
 use waymark_wire::ids::{Height, SpaceId};
 
-use super::cache::{People as Authors, log_months, with_records};
+use super::cache::{fold_log, fold_plan, log_months};
 use super::{Inner, People, PlanId, WaymarkError};
 use crate::engine::Engine;
 use crate::membership::SpaceKind;
-use crate::model::{DocumentKey, Log, Outlook, Plan, PlanDay};
+use crate::model::{DocumentKey, Log, Outlook, PlanDay};
 use crate::role::Role;
 use crate::space::{SUMMARIES, Space, summary_key};
 use crate::store::{Store, StoreError, Table, Transaction};
@@ -170,10 +170,7 @@ impl Inner {
         store: &dyn Store,
         months: Vec<DocumentKey>,
     ) -> Result<(Outlook, NaiveDate), WaymarkError> {
-        let people = Authors::of(space);
-        let plan = with_records(space, store, &people, DocumentKey::PLAN, &[], |records| {
-            Plan::fold(records, people.therapist_since)
-        })?;
+        let plan = fold_plan(space, store, &[])?;
         let settings = plan.settings();
         let known = settings.time_zone.as_deref();
         let today = self.today(space.own_role(), known, settings.cut_off_hour);
@@ -186,10 +183,7 @@ impl Inner {
             if !is_near && logs.iter().any(|log| !log.is_empty()) {
                 continue;
             }
-            let log = with_records(space, store, &people, month, &[], |records| {
-                Log::fold(month, records, plan.undone())
-            })?;
-            logs.push(log);
+            logs.push(fold_log(space, store, month, plan.undone())?);
         }
         Ok((Outlook::of(&plan, &logs, today), today))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use waymark_wire::ids::SpaceId;
 
-use super::cache::{People, care, name_of, with_records};
+use super::cache::{People, care, fold_plan, name_of};
 use super::{Inner, WaymarkError};
 use crate::driver::Shares;
 use crate::engine::Engine;
@@ -14,6 +14,7 @@ use crate::model::{
     Author, DocumentKey, InputError, Log, NewRecord, Plan, Put, RecordId, SourceRecord, Stamp,
     claimed_at, reached,
 };
+use crate::role::Role;
 use crate::space::SpaceError;
 
 impl Inner {
@@ -35,6 +36,26 @@ impl Inner {
         let stamp = self.own_stamp(engine, id, at)?;
         self.is_heard(engine, id)?;
         Ok(stamp)
+    }
+
+    /// The client's stamp, where this device is the client's and is heard.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub(super) fn client_stamp(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+    ) -> Result<Option<Stamp>, WaymarkError> {
+        let (space, _, _) = care(engine, id)?;
+        if space.own_role() != Some(Role::Client) {
+            return Ok(None);
+        }
+        match self.stamp(engine, id, None) {
+            // Nothing more is written in a plan that is closed, or by a device that is undone.
+            Err(WaymarkError::NotAllowed { .. }) => Ok(None),
+            stamp => stamp.map(Some),
+        }
     }
 
     fn own_stamp(
@@ -244,7 +265,6 @@ fn plan_with(
     stamp: &Stamp,
 ) -> Result<Plan, WaymarkError> {
     let (space, store, _) = care(engine, id)?;
-    let people = People::of(space);
     let author = Author {
         person: stamp.person,
         role: stamp.role,
@@ -264,9 +284,7 @@ fn plan_with(
             bytes: &record.bytes,
         })
         .collect();
-    with_records(space, store, &people, DocumentKey::PLAN, &more, |records| {
-        Plan::fold(records, people.therapist_since)
-    })
+    fold_plan(space, store, &more)
 }
 
 /// Makes a record from the ids of those made before it, the plan with them, and the stamp.

@@ -7,10 +7,10 @@ use chrono_tz::Tz;
 use waymark_wire::codec;
 use waymark_wire::ids::SpaceId;
 
+use super::write::put;
 use super::{Client, Inner, WaymarkError};
 use crate::membership::SpaceKind;
-use crate::model::{DocumentKey, NewRecord, Stay, has_short_days, zone};
-use crate::role::Role;
+use crate::model::{DocumentKey, Stay, has_short_days, zone};
 use crate::space::Space;
 use crate::store::{Store, StoreError, Table, Transaction};
 
@@ -79,7 +79,7 @@ impl Inner {
     /// Excuses the days that were too short on this device, in every plan of its own person: once a
     /// day, and after a journey. What fails is done the next time.
     pub(super) fn excuse_short_days(&self) {
-        let today = self.now().with_timezone(&self.zone()).date_naive();
+        let today = self.calendar_date();
         if self.here.lock().looked_on == Some(today) {
             return;
         }
@@ -127,27 +127,24 @@ impl Inner {
     }
 
     fn excuse_in(&self, id: SpaceId, stays: &[Stay]) -> Result<(), WaymarkError> {
-        let due: Vec<NewRecord> = {
-            let engine = &mut self.shared.lock().engine;
-            let stamp = match self.stamp(engine, id, None) {
-                Ok(stamp) if stamp.role == Role::Client => stamp,
-                Ok(_) | Err(WaymarkError::NotAllowed { .. }) => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            let plan = self.views.plan(engine, id)?;
-            let mut due = Vec::new();
-            for date in plan.short_days(stays, stamp.at) {
-                if let Some(month) = DocumentKey::log(date) {
-                    let log = self.views.log(engine, id, month)?;
-                    due.extend(log.excuse(&plan, date, &stamp)?);
-                }
-            }
-            due
-        };
-        if due.is_empty() {
+        let inner = &mut *self.shared.lock();
+        let engine = &mut inner.engine;
+        let Some(stamp) = self.client_stamp(engine, id)? else {
             return Ok(());
+        };
+        let plan = self.views.plan(engine, id)?;
+        let mut due = Vec::new();
+        for date in plan.short_days(stays, stamp.at) {
+            if let Some(month) = DocumentKey::log(date) {
+                let log = self.views.log(engine, id, month)?;
+                due.extend(log.excuse(&plan, date, &stamp)?);
+            }
         }
-        self.write_all(id, |_, _| Ok(due.clone()))
+        if !due.is_empty() {
+            put(inner, id, due)?;
+            self.shared.wake();
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 //! are unlocked, and a celebration of every milestone that was reached.
 //!
 //! ```text
-//!  Plan::awaited ──► done_days, month by month ──► Plan::found ──► records to write
+//!  Plan::awaited ──► GoalMonths::done_days ──► Plan::found ──► records to write
 //! ```
 //!
 //! Each of the client's devices finds it for itself, offline too. What it writes says neither who nor
@@ -12,27 +12,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
-
-use crate::model::day::{DayResult, day};
 use crate::model::document::DocumentKind;
 use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::item::{Fields, Item};
 use crate::model::kinds::celebration::Celebration;
-use crate::model::kinds::check_in::CheckIn;
 use crate::model::kinds::kind_of::Of;
-use crate::model::kinds::measure::Measure;
 use crate::model::kinds::milestone::Milestone;
 use crate::model::kinds::milestone_reached::MilestoneReached;
 use crate::model::kinds::reward::Reward;
 use crate::model::kinds::reward_unlocked::RewardUnlocked;
 use crate::model::kinds::{Content, Kind};
-use crate::model::log::Log;
 use crate::model::plan::Plan;
 use crate::model::record::kind_number;
-use crate::model::records::Entry;
-use crate::model::time::read_date;
 
 /// Something that waits for done days of a goal.
 struct Awaited {
@@ -50,40 +42,6 @@ pub(crate) fn may_bring(record: &NewRecord) -> bool {
             kind,
             Some(Kind::Milestone | Kind::MilestoneReached | Kind::Reward)
         )
-}
-
-/// On how many days of a month goals were done. A day counts once, and only where a wording of the
-/// goal was in force that meant it: before its start and after its end nothing does.
-pub(crate) fn done_days(
-    plan: &Plan,
-    log: &Log,
-    goals: impl IntoIterator<Item = GoalId>,
-) -> BTreeMap<GoalId, u32> {
-    let mut done: BTreeMap<GoalId, u32> = goals.into_iter().map(|goal| (goal, 0)).collect();
-    let mut days: BTreeMap<(GoalId, NaiveDate), Vec<Entry<'_, CheckIn>>> = BTreeMap::new();
-    for entry in log.counted(plan) {
-        let goal = entry.record.goal.filter(|goal| done.contains_key(goal));
-        if let (Some(goal), Ok(date)) = (goal, read_date(entry.record.date)) {
-            days.entry((goal, date)).or_default().push(entry);
-        }
-    }
-    for ((goal, date), entries) in days {
-        if is_done(plan, goal, date, &entries) {
-            *done.entry(goal).or_default() += 1;
-        }
-    }
-    done
-}
-
-fn is_done(plan: &Plan, goal: GoalId, date: NaiveDate, entries: &[Entry<'_, CheckIn>]) -> bool {
-    let Some(revision) = plan.in_force_on(goal, date) else {
-        return false;
-    };
-    let schedule = plan.stored_schedule(revision);
-    let schedule = schedule.and_then(|schedule| schedule.view().ok());
-    schedule.is_none_or(|schedule| schedule.is_within(date))
-        // What excuses a day takes nothing from one that is done.
-        && day(plan, goal, date, (entries, None), NaiveDate::MAX).result == DayResult::Done
 }
 
 impl Plan {
@@ -134,21 +92,6 @@ impl Plan {
             Err(_) => true,
         };
         made.filter(is_new).collect()
-    }
-
-    /// A sum of all that the plan has to say about which days of a goal are done: where it is equal, an
-    /// unchanged month counts as many as before.
-    pub(crate) fn judges(&self, goal: GoalId) -> RecordId {
-        let state = self.goal_state(goal).into_iter();
-        let timeline = state.flat_map(|state| state.history.timeline());
-        let mut sum: Vec<u8> = Vec::new();
-        for held in timeline {
-            sum.extend(held.revision.0);
-            sum.extend(held.from.to_epoch_days().to_be_bytes());
-        }
-        let measures = self.records().of::<Measure>();
-        sum.extend(measures.flat_map(|measure| measure.id.0));
-        RecordId::of(&sum)
     }
 
     /// What waits: not what was reached or unlocked before, also where the client has removed that.

@@ -9,7 +9,7 @@ use waymark_wire::codec::{self, Bytes};
 
 use self::rows::{Counted, SnapshotRow, Tally, pack, put_name};
 pub(super) use self::rows::{first_unsent, unpack};
-use super::{Space, SpaceError, damaged, keys, summary};
+use super::{SpaceError, damaged, keys, summary};
 use crate::gate::{ActorId, ChangeHash, Document, DocumentName, StoredChange};
 use crate::store::{self, Store, Table, Transaction};
 
@@ -478,16 +478,6 @@ impl Documents {
         let loaded = slot.loaded.insert(loaded);
         loaded.used = self.uses;
         Ok(loaded)
-    }
-}
-
-impl Space {
-    /// A number that grows with every change of a document here, and is known without loading it. What
-    /// was made of a loaded document at the same number still holds, unless something was forgotten.
-    #[must_use]
-    pub fn changes_of(&self, name: DocumentName) -> u32 {
-        let slot = self.documents.slots.get(&name);
-        slot.map_or(0, |slot| slot.rows)
     }
 }
 

@@ -1,12 +1,12 @@
 //! How goals went, month by month, with the heads of the months that it was made from. One more
 //! check-in costs no more than its own month, and a correction no more than the days since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use waymark_wire::ids::SpaceId;
 
-use super::{People, Views, care, name_of};
+use super::{People, Views, care, log_months, name_of};
 use crate::client::WaymarkError;
 use crate::engine::Engine;
 use crate::gate::{ActorId, ChangeHash};
@@ -24,6 +24,15 @@ pub(super) struct Goings {
     goals: BTreeMap<GoalId, Going>,
 }
 
+/// What a month does that has not come to this device yet.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum OnItsWay {
+    /// Nothing is told without it.
+    Fails,
+    /// It counts when it is here.
+    IsPassedOver,
+}
+
 impl Views {
     /// Looks at each of some goals up to today. Each month is read once for all of them, and only where
     /// something in it is new.
@@ -38,6 +47,53 @@ impl Views {
         today: NaiveDate,
         look: impl Fn(&mut Going) -> Result<T, InputError>,
     ) -> Result<Vec<T>, WaymarkError> {
+        let mut goings = self.known(engine, id, plan, goals, (today, OnItsWay::Fails))?;
+        let mut seen = Vec::with_capacity(goals.len());
+        for goal in goals {
+            let going = goings.goals.get_mut(goal);
+            seen.extend(going.map(&look));
+        }
+        self.lock().goings.insert(id, goings);
+        let seen: Result<Vec<_>, _> = seen.into_iter().collect();
+        Ok(seen?)
+    }
+
+    /// On how many days goals were done, in all months that are here.
+    ///
+    /// # Errors
+    /// The storage's.
+    pub(in crate::client) fn done_days(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+        plan: &Plan,
+        goals: &BTreeSet<GoalId>,
+    ) -> Result<BTreeMap<GoalId, u32>, WaymarkError> {
+        let begun = |goal: &GoalId| plan.first_in_force(*goal).is_some();
+        let goals: Vec<_> = goals.iter().copied().filter(begun).collect();
+        // Days ahead that were logged count, too.
+        let last = log_months(engine, id)?.pop().and_then(DocumentKey::month);
+        let Some(last) = last.filter(|_| !goals.is_empty()) else {
+            return Ok(BTreeMap::new());
+        };
+        let until = (last, OnItsWay::IsPassedOver);
+        let goings = self.known(engine, id, plan, &goals, until)?;
+        let done = |goal| Some((goal, goings.goals.get(&goal)?.done_days()));
+        let done = goals.into_iter().filter_map(done).collect();
+        self.lock().goings.insert(id, goings);
+        Ok(done)
+    }
+
+    /// What is known of a space, with each month of some goals up to a date read where something in it is
+    /// new.
+    fn known(
+        &self,
+        engine: &mut Engine,
+        id: SpaceId,
+        plan: &Plan,
+        goals: &[GoalId],
+        (today, on_its_way): (NaiveDate, OnItsWay),
+    ) -> Result<Goings, WaymarkError> {
         let mut goings = self.goings(engine, id, plan)?;
         for goal in goals {
             let known = goings.goals.get(goal);
@@ -51,17 +107,13 @@ impl Views {
         {
             for part in first.part..=last.part {
                 let month = DocumentKey { part, ..first };
-                self.read(engine, (id, month), plan, (&mut goings, goals, today))?;
+                match self.read(engine, (id, month), plan, (&mut goings, goals, today)) {
+                    Err(WaymarkError::Offline { .. }) if on_its_way == OnItsWay::IsPassedOver => {}
+                    read => read?,
+                }
             }
         }
-        let mut seen = Vec::with_capacity(goals.len());
-        for goal in goals {
-            let going = goings.goals.get_mut(goal);
-            seen.extend(going.map(&look));
-        }
-        self.lock().goings.insert(id, goings);
-        let seen: Result<Vec<_>, _> = seen.into_iter().collect();
-        Ok(seen?)
+        Ok(goings)
     }
 
     /// Takes out what still holds.

@@ -77,6 +77,14 @@ impl<Made: PartialEq> GoalMonths<Made> {
         }
     }
 
+    /// On how many days of the months that are known the goal was done. A day counts once, and only
+    /// where a wording was in force that meant it: before its start and after its end nothing does.
+    pub(crate) fn done_days(&self) -> u32 {
+        let days = self.months.values().flat_map(|(_, said)| said);
+        let done = days.filter(|(date, said)| self.course.is_done(**date, **said));
+        u32::try_from(done.count()).unwrap_or(u32::MAX)
+    }
+
     /// How the goal goes, seen on a date.
     ///
     /// # Errors
