@@ -61,14 +61,11 @@ impl People<'_> {
     /// The storage's.
     pub fn summaries(&self) -> Result<Vec<PlanSummary>, WaymarkError> {
         let engine = &mut self.0.shared.lock().engine;
-        let (summaries, mut made) = self.0.summarised(engine)?;
+        let mut wanted = Transaction::new();
         if engine.store.get(Table::Meta, WANTED)?.is_none() {
-            made.put(Table::Meta, WANTED, []);
+            wanted.put(Table::Meta, WANTED, []);
         }
-        if !made.is_empty() {
-            engine.store.commit_soon(made.into())?;
-        }
-        Ok(summaries)
+        self.0.summarised(engine, wanted)
     }
 }
 
@@ -77,27 +74,22 @@ impl Inner {
     /// when they are looked at.
     pub(super) fn keep_summaries(&self) {
         let engine = &mut self.shared.lock().engine;
-        let keep = |engine: &mut Engine| -> Result<(), WaymarkError> {
-            if engine.store.get(Table::Meta, WANTED)?.is_none() {
-                return Ok(());
-            }
-            let (_, made) = self.summarised(engine)?;
-            if !made.is_empty() {
-                engine.store.commit_soon(made.into())?;
-            }
-            Ok(())
+        let kept = match engine.store.get(Table::Meta, WANTED) {
+            Ok(None) => return,
+            Ok(Some(_)) => self.summarised(engine, Transaction::new()).map(drop),
+            Err(error) => Err(error.into()),
         };
-        if let Err(error) = keep(engine) {
+        if let Err(error) = kept {
             tracing::warn!(%error, "the list of plans was not kept up to date");
         }
     }
 
-    /// The list, and the rows that were not there.
+    /// The list; the rows that were not there are kept together with what else there is to write.
     fn summarised(
         &self,
         engine: &mut Engine,
-    ) -> Result<(Vec<PlanSummary>, Transaction), WaymarkError> {
-        let mut made = Transaction::new();
+        mut made: Transaction,
+    ) -> Result<Vec<PlanSummary>, WaymarkError> {
         let mut rows = rows(engine.store.as_ref())?;
         let care = |space: &&Space| space.kind() == SpaceKind::Care;
         let known: Vec<_> = engine.spaces().iter().filter(care).map(Known::of).collect();
@@ -125,7 +117,10 @@ impl Inner {
                 today,
             });
         }
-        Ok((summaries, made))
+        if !made.is_empty() {
+            engine.store.commit_soon(made.into())?;
+        }
+        Ok(summaries)
     }
 
     /// Today of a plan from its documents, and its row.
