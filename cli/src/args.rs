@@ -31,6 +31,7 @@ use crate::verbs::revoke::Revoke;
 use crate::verbs::rotate::Rotate;
 use crate::verbs::safety_number::SafetyNumber;
 use crate::verbs::session::Session;
+use crate::verbs::settings::Settings;
 use crate::verbs::status::Status;
 use crate::verbs::sync::Sync;
 use crate::verbs::take_over::TakeOver;
@@ -74,7 +75,7 @@ pub(crate) enum Command {
     /// one number, write it to a file, or check such a file.
     Evidence(Evidence),
     /// Show the goals of a plan, create one, propose another wording, agree, decline, say where one
-    /// stands, put them in order, or ask what is open about one.
+    /// stands, put them in order, choose what comes first, or ask what is open about one.
     Goal(Goal),
     /// Check in on a goal, or show the check-ins of a day.
     CheckIn(CheckIn),
@@ -89,8 +90,11 @@ pub(crate) enum Command {
     /// goals.
     Review(Review),
     /// Show the sessions with agenda, notes and homework, plan one, add to its agenda, tick something
-    /// off, or give homework.
+    /// off, write a note, or give homework.
     Session(Session),
+    /// Show what holds for a plan as a whole, or change it: the client's time zone, when a day begins,
+    /// how many goals are active at a time.
+    Settings(Settings),
     /// Show who can read a plan, since when, and when they were last heard.
     Members(Members),
     /// Say what for and how long somebody may read a plan, withdraw that, or show it.

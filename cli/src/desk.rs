@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 pub(crate) use self::error::DeskError;
 pub(crate) use self::key::parse_key;
 pub(crate) use self::place::Place;
-pub(crate) use self::settings::Settings;
+pub(crate) use self::settings::{Settings, local_zone};
 pub(crate) use self::which::{Which, choose, short, spaces};
 use crate::talk::Talk;
 use crate::waiting::Waiting;

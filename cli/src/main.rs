@@ -60,6 +60,7 @@ fn main() -> ExitCode {
         Command::Rotate(args) => verbs::rotate::run(args, talk),
         Command::SafetyNumber(args) => verbs::safety_number::run(args, talk),
         Command::Session(args) => verbs::session::run(args, talk),
+        Command::Settings(args) => verbs::settings::run(args, talk),
         Command::Show(args) => return look(args, talk),
         Command::Status(args) => verbs::status::run(args, talk),
         Command::Sync(args) => verbs::sync::run(args, talk),

@@ -39,6 +39,7 @@ pub(crate) mod rotate;
 pub(crate) mod safety_number;
 pub(crate) mod session;
 mod sessions;
+pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod take_over;

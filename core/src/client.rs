@@ -30,6 +30,7 @@
 //! - [`Client::invitations`]: inviting people and own devices by a link, and being invited.
 //! - [`Client::held`]: what was held back.
 //! - [`Client::forgetting`]: having something forgotten by everybody.
+//! - [`Client::drop_box`]: what widgets and extensions left for the app.
 //! - [`Client::sync`]: the relay.
 
 mod anew;
@@ -39,9 +40,11 @@ mod changes;
 mod check_ins;
 mod copying;
 mod dates;
+mod drop_box;
 mod error;
 mod evidence;
 mod export;
+mod focus;
 mod forgetting;
 mod forked;
 mod goals;
@@ -82,7 +85,7 @@ mod write;
 mod zones;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use waymark_wire::codec;
 use waymark_wire::ids::SpaceId;
@@ -91,6 +94,8 @@ pub use self::anew::Keep;
 use self::cache::Views;
 pub use self::changes::{Change, ChangeListener};
 pub use self::check_ins::CheckIns;
+use self::drop_box::Dropped;
+pub use self::drop_box::{DropBox, DropBoxReport, RefusedIntent};
 pub use self::error::{ErrorClass, WaymarkError};
 pub use self::evidence::ForkEvidence;
 pub use self::forgetting::{
@@ -144,6 +149,8 @@ pub struct Config {
     pub time_zone: String,
     /// Certificates to trust beside the web's own, in DER.
     pub roots: Vec<Vec<u8>>,
+    /// Where widgets and extensions leave check-ins, if they do: a directory that they can write.
+    pub drop_box: Option<PathBuf>,
 }
 
 impl Config {
@@ -158,6 +165,7 @@ impl Config {
             },
             time_zone: "UTC".into(),
             roots: Vec::new(),
+            drop_box: None,
         }
     }
 }
@@ -177,6 +185,8 @@ pub(crate) struct Inner {
     clock: Arc<dyn Clock>,
     here: Here,
     config: Config,
+    /// Known where the client was opened with a storage key and a place.
+    dropped: OnceLock<Dropped>,
 }
 
 impl Client {
@@ -201,12 +211,10 @@ impl Client {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, WaymarkError> {
         let store = SqliteStore::open(&config.directory, storage_key, SystemEntropy::default())?;
-        Self::with_store(
-            config,
-            Box::new(store),
-            Box::new(SystemEntropy::default()),
-            clock,
-        )
+        let entropy = Box::new(SystemEntropy::default());
+        let client = Self::with_store(config, Box::new(store), entropy, clock)?;
+        client.inner.take_in_from(storage_key)?;
+        Ok(client)
     }
 
     /// The same with everything from a seed, so that a demonstration runs alike twice. Whoever
@@ -262,6 +270,7 @@ impl Client {
             clock,
             here,
             config,
+            dropped: OnceLock::new(),
         };
         inner.arrive();
         Ok(Self {
@@ -363,6 +372,12 @@ impl Client {
     #[must_use]
     pub fn forgetting(&self) -> Forgetting<'_> {
         Forgetting(&self.inner)
+    }
+
+    /// What widgets and extensions left for the app.
+    #[must_use]
+    pub fn drop_box(&self) -> DropBox<'_> {
+        DropBox(&self.inner)
     }
 
     /// The relay.

@@ -5,6 +5,7 @@
 //!               └── X-Wing seed ────▶ opens the epoch keys sent to it   (keys, epoch)
 //! epoch key ── HKDF per entry ──────▶ the one-off key of an entry       (seal)
 //! storage key ── HKDF per database ─▶ the key of the device's own rows  (storage)
+//!            └── HKDF ─────────────▶ the key of what extensions drop    (dropped)
 //! ```
 //!
 //! AEAD, HKDF, HMAC, SHA-256 and Ed25519 come from `ring`; HPKE with X-Wing from `hpke`, because
@@ -14,6 +15,7 @@
 //! Nothing here reads a random source: whoever needs randomness passes an [`Entropy`].
 
 mod agreement;
+mod dropped;
 mod entropy;
 mod epoch;
 mod error;
@@ -23,6 +25,7 @@ mod secret;
 mod storage;
 
 pub use agreement::{AGREEMENT_KEY_LEN, AgreementPublicKey, AgreementSecretKey};
+pub use dropped::DropKey;
 pub use entropy::{Entropy, SeededEntropy};
 pub use epoch::{
     EpochInfo, EpochKey, SEALED_EPOCH_KEY_LEN, SUITE_XWING, open_epoch_key, seal_epoch_key,

@@ -37,6 +37,7 @@ mod days_off;
 mod document;
 mod focus;
 pub(crate) mod forgetting;
+mod goal_state;
 mod growth;
 mod ids;
 mod input;
@@ -74,6 +75,7 @@ mod stacking;
 mod text;
 mod threads;
 mod time;
+mod today;
 mod undone;
 mod values_report;
 mod views;
@@ -114,6 +116,7 @@ pub use kinds::coping_strategy::CopingStrategy;
 pub use kinds::decision::{DecidedBy, Decision, DecisionOption};
 pub use kinds::excuse::{Excuse, ExcuseReason};
 pub use kinds::goal::NewGoal;
+pub use kinds::goal_focus::GoalFocus;
 pub use kinds::goal_order::GoalOrder;
 pub use kinds::goal_profile::{GoalProfile, GoalScope};
 pub use kinds::grant::{GrantRecord, GrantState, NewGrant};
@@ -160,9 +163,9 @@ pub use left_out::{LeftOut, Reason};
 pub use log::{Log, LogView};
 pub use offer::Offer;
 #[cfg(feature = "http")]
-pub(crate) use outlook::Outlook;
-#[cfg(feature = "http")]
 pub use outlook::PlanDay;
+#[cfg(feature = "http")]
+pub(crate) use outlook::{Counts, Glance, Outlook};
 pub use period::{PeriodView, period_results};
 pub use plan::Plan;
 pub use practice::{
@@ -191,6 +194,7 @@ pub use stacking::{HabitCycle, HabitStack, RoutineStep, RoutineView};
 pub use text::{LABEL_LIMIT, LINK_LIMIT, NOTE_LIMIT, STATEMENT_LIMIT};
 pub use threads::GoalThread;
 pub use time::{instant_of, local_date, zone};
+pub use today::{GoalToday, today};
 pub use undone::Undone;
 pub use values_report::{ValueShare, ValuesReport, values_report};
 pub use views::{

@@ -29,6 +29,7 @@ mod error;
 mod evidence;
 mod forget;
 mod fork;
+mod former;
 mod given_up;
 mod heal;
 mod heard;
@@ -80,6 +81,7 @@ pub use self::entering::Founding;
 pub use self::error::SpaceError;
 pub use self::evidence::KeptEvidence;
 use self::evidence::Passed;
+use self::former::Formers;
 pub use self::given_up::{GivenUp, Notice};
 pub use self::heal::Returned;
 pub use self::heard::Heard;
@@ -99,7 +101,7 @@ use self::start::Start;
 pub use self::start::{Next, Offer, StartFault, Turn};
 pub(crate) use self::state::SpaceState;
 #[cfg(feature = "http")]
-pub(crate) use self::summary::{SUMMARIES, key as summary_key};
+pub(crate) use self::summary::{SUMMARIES, SUMMARY_PAGE, key as summary_key};
 pub use self::wanted::{NotDone, Unfulfilled, Wanted};
 pub use self::wishes::{Drafted, devices_of};
 use crate::crypto::{EpochKey, MembershipKeys};
@@ -131,6 +133,8 @@ pub struct Space {
     passed: Passed,
     /// The log is read again from its start.
     again: Option<Again>,
+    /// Documents as they were before they were given up, as far as they were looked at.
+    formers: Formers,
     /// This device starts at a checkpoint.
     start: Option<Start>,
     /// The checkpoints that the log shows.
@@ -169,6 +173,7 @@ impl Space {
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
             again: Again::load(store, number)?,
+            formers: Formers::new(),
             start: Start::load(store, number)?,
             checkpoints: Checkpoints::default(),
             stale: false,
@@ -355,7 +360,7 @@ impl Space {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         let book = self.book.as_ref();
-        book.is_some_and(|book| book.membership().is_closed())
+        self.was_closed() || book.is_some_and(|book| book.membership().is_closed())
     }
 
     /// Whether this device's membership has ended, by its own log or because its person left.

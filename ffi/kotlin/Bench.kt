@@ -3,7 +3,6 @@
 import java.io.File
 import java.nio.file.Files
 import java.security.SecureRandom
-import java.time.LocalDate
 import java.util.concurrent.TimeUnit
 import java.util.concurrent.locks.ReentrantLock
 import kotlin.concurrent.withLock
@@ -75,16 +74,27 @@ class Throwing : Heard() {
 }
 
 /** The devices of one test, with directories of their own. */
-class Devices(private val relay: String) : AutoCloseable {
+class Devices(val relay: String) : AutoCloseable {
     private val root = Files.createTempDirectory("waymark-test-").toFile()
     private val open = mutableListOf<Waymark>()
 
-    fun open(name: String, key: KeyProvider = Key(), relay: String = this.relay): Waymark {
-        val config = WaymarkConfig(
-            directory = File(root, name).path, relay = relay, timeZone = "Europe/Amsterdam",
-        )
-        return Waymark.open(config, key).also(open::add)
-    }
+    fun directory(name: String) = File(root, name)
+
+    fun config(name: String, relay: String = this.relay, dropBox: File? = null) = WaymarkConfig(
+        directory = directory(name).path,
+        relay = relay,
+        timeZone = "Europe/Amsterdam",
+        dropBox = dropBox?.path,
+    )
+
+    fun open(name: String, key: KeyProvider = Key(), relay: String = this.relay): Waymark =
+        Waymark.open(config(name, relay), key).also(open::add)
+
+    fun openWithBox(name: String, key: KeyProvider, box: File): Waymark =
+        Waymark.open(config(name, dropBox = box), key).also(open::add)
+
+    fun openAt(name: String, clock: ManualClock): Waymark =
+        Waymark.openWithClock(config(name), Key(), clock).also(open::add)
 
     fun begin(key: KeyProvider = Key(), relay: String = this.relay): Pair<Waymark, PlanId> {
         val phone = open("phone", key, relay)
@@ -172,7 +182,6 @@ fun checkIn(goal: GoalId, mood: MeasureId) = NewCheckIn(
 )
 
 fun allCheckIns(device: Waymark, plan: PlanId) = device.checkIns().months(plan)
-    .map(LocalDate::parse)
     .flatMap { device.checkIns().inMonth(plan, it.year, it.monthValue.toUInt()) }
 
 

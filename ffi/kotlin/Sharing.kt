@@ -110,12 +110,12 @@ val SHARING = mapOf<String, suspend Devices.() -> Unit>(
         val tablet = inviteTherapist(phone, plan)
         val people = phone.people()
         val theirs = people.members(plan).first { it.role == Role.THERAPIST }.person
-        val until = LocalDate.now().plusDays(30).toString()
+        val until = LocalDate.now().plusDays(30)
         refused<WaymarkException.NotAllowed>("not_allowed") {
             tablet.people().grant(plan, theirs, "Therapy", until)
         }
         refused<WaymarkException.InvalidInput>("invalid_input") {
-            people.grant(plan, theirs, "Therapy", "2001-01-01")
+            people.grant(plan, theirs, "Therapy", LocalDate.of(2001, 1, 1))
         }
         val id = people.grant(plan, theirs, "Therapy", until)
         phone.syncNow()

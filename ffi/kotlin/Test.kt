@@ -5,7 +5,8 @@
 import kotlin.system.exitProcess
 import kotlinx.coroutines.runBlocking
 
-val TESTS = MAIN_JOB + SHARING + WRONG_USE + KEYS
+val TESTS = MAIN_JOB + SHARING + WRONG_USE + KEYS + MILESTONES + TOGETHER + DAYS +
+    FLOWS + BACKGROUND + DROPPED + ENDURANCE + SAMPLE + GUIDE
 
 fun main() {
     var failed = 0

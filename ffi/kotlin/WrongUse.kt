@@ -3,6 +3,7 @@
 import java.net.ServerSocket
 import java.nio.charset.CharacterCodingException
 import java.time.Instant
+import java.time.LocalDate
 import waymark.*
 import waymark.core.*
 
@@ -34,7 +35,7 @@ val WRONG_USE = mapOf<String, suspend Devices.() -> Unit>(
         // What does not convert at the edge is the same kind of error, no fault of the library.
         refused<WaymarkException.InvalidInput>("invalid_input") { goals.get(plan, "no id") }
         refused<WaymarkException.InvalidInput>("invalid_input") { goals.get("no id", setup.goal) }
-        refused<WaymarkException.InvalidInput>("invalid_input") { checkIns.on(plan, "2026-02-30") }
+        refused<WaymarkException.InvalidInput>("invalid_input") { checkIns.on(plan, LocalDate.MAX) }
         refused<WaymarkException.InvalidInput>("invalid_input") {
             checkIns.logAt(plan, TimedCheckIn(checkIn(setup.goal, setup.mood), Instant.MAX))
         }

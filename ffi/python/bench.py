@@ -133,13 +133,15 @@ class Case(unittest.IsolatedAsyncioTestCase):
         # A connection that still ends closes its database, and so deletes a file, on its own time.
         self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
 
-    def open(self, name, key=None, relay=None):
-        config = WaymarkConfig(
+    def config(self, name, relay=None):
+        return WaymarkConfig(
             directory=str(self.root / name),
             relay=relay or RELAY.url,
             time_zone="Europe/Amsterdam",
         )
-        device = Waymark.open(config, key or Key())
+
+    def open(self, name, key=None, relay=None):
+        device = Waymark.open(self.config(name, relay), key or Key())
         # A listener that is called while Python ends would take the process down.
         self.addCleanup(lock, device)
         return device

@@ -3,8 +3,8 @@
 import os
 import sqlite3
 
-from bench import RELAY, Case, Key, all_check_ins, check_in, goal_and_measures
-from waymark import HeldPlace, WaymarkConfig, WaymarkError, remove_damaged, salvage
+from bench import Case, Key, all_check_ins, check_in, goal_and_measures
+from waymark import HeldPlace, WaymarkError, remove_damaged, salvage
 
 
 class Damage(Case):
@@ -50,9 +50,7 @@ class Damage(Case):
         logged = phone.check_ins().log(plan, check_in(goal, mood))
         await phone.sync_now()
         phone.lock()
-        config = WaymarkConfig(
-            directory=str(self.root / "phone"), relay=RELAY.url, time_zone="Europe/Amsterdam"
-        )
+        config = self.config("phone")
         file = self.root / "phone" / "waymark.sqlite"
         with file.open("r+b") as database:
             # The first page says what is where.

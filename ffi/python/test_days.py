@@ -1,5 +1,7 @@
 """What the client notes about days, practice with its timers, and a list of plans."""
 
+import asyncio
+
 from bench import Case, daily
 from waymark import (
     Content,
@@ -46,6 +48,8 @@ class Days(Case):
         for value in (4, 7):
             sure = ReadingOf.A_RULER(RulerReading(ruler=Ruler.CONFIDENCE, value=value))
             items.add(plan, Content.A_READING(Reading(of=sure, goal=goal)))
+            # What is said in one millisecond has no order.
+            await asyncio.sleep(0.005)
         today = items.list(plan, Kind.READING)[0].date
         first = phone.readings().between(plan, today, today)[0]
         self.assertEqual(first.change, -35)

@@ -10,7 +10,9 @@ from waymark import (
     GoalScope,
     Language,
     LifecycleStatus,
+    NewCheckIn,
     NewStatus,
+    Outcome,
     PlanWarning,
     SmartIssue,
     StepStatus,
@@ -50,6 +52,28 @@ class Goals(Case):
         goals.reorder(plan, third)
         goals.reorder(plan, first, after=second)
         self.assertEqual([goal.id for goal in goals.list(plan)], [third, second, first])
+
+    async def test_what_today_asks_for_begins_with_the_focus(self):
+        phone, plan = self.begin()
+        goals, check_ins = phone.goals(), phone.check_ins()
+        for name in ("walk", "sleep"):
+            goals.create(plan, GoalDraft(statement=name))
+        walk, sleep = (goal.id for goal in goals.list(plan))
+        goals.focus_on(plan, sleep)
+        check_ins.log(plan, NewCheckIn(goal=walk, outcome=Outcome.DONE))
+        today = check_ins.today(plan)
+        shown = [(it.goal, it.in_focus, it.asks) for it in today]
+        self.assertEqual(shown, [(sleep, True, True), (walk, False, False)])
+        self.assertEqual(today[0].day.date, goals.today(plan))
+
+        goals.set_status(plan, NewStatus(goal=sleep, to=LifecycleStatus.ON_HOLD))
+        self.assertEqual(goals.focus(plan), [])
+        self.assertEqual([it.goal for it in check_ins.today(plan)], [walk])
+        (status,) = goals.status_history(plan, sleep)
+        self.assertEqual(status.date, goals.today(plan))
+        goals.leave_focus(plan, sleep)
+        goals.set_status(plan, NewStatus(goal=sleep, to=LifecycleStatus.ACTIVE))
+        self.assertEqual(goals.focus(plan), [])
 
     async def test_the_way_from_a_longing_to_a_step_is_seen_from_both_ends(self):
         phone, plan = self.begin()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use waymark_core::client::{PlanId, WaymarkError};
 use waymark_core::model::{
-    CheckInId, CheckInView, DayView, GoalId, NewCheckIn, NewWithdrawal, RecordId,
+    CheckInId, CheckInView, DayView, GoalId, GoalToday, NewCheckIn, NewWithdrawal, RecordId,
 };
 
 use crate::DateTime;
@@ -101,6 +101,15 @@ impl CheckIns {
         last: NaiveDate,
     ) -> Result<Vec<DayView>, WaymarkError> {
         self.0.call(|c| c.check_ins().days(plan, goal, first, last))
+    }
+
+    /// What today asks for: every goal that holds and is neither over nor on hold, with how its day
+    /// stands. Those in the focus come first, else they stand in the order of the goals.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn today(&self, plan: PlanId) -> Result<Vec<GoalToday>, WaymarkError> {
+        self.0.call(|c| c.check_ins().today(plan))
     }
 
     /// Takes check-ins of one month back: that of `date`. They stay in the document; days leave

@@ -14,6 +14,10 @@ pub struct WaymarkConfig {
     /// Certificates to trust beside the web's own, in DER.
     #[uniffi(default)]
     pub roots: Vec<Vec<u8>>,
+    /// Where widgets, notification actions and extensions leave check-ins, if the app has such: a
+    /// directory that they can write, as in an app group's container.
+    #[uniffi(default)]
+    pub drop_box: Option<String>,
 }
 
 impl From<WaymarkConfig> for Config {
@@ -21,6 +25,7 @@ impl From<WaymarkConfig> for Config {
         Self {
             time_zone: config.time_zone,
             roots: config.roots,
+            drop_box: config.drop_box.map(Into::into),
             ..Self::new(config.directory, &config.relay)
         }
     }

@@ -8,7 +8,7 @@ use waymark_core::client::{PlanId, WaymarkError};
 use waymark_core::model::{
     GoalId, GoalThread, GoalView, MeasureId, MeasureView, NewGoal, NewMeasure, NewRevision,
     NewSettings, NewStatus, NewWithdrawal, PlanView, PlanWarning, RecordId, RevisionId, Schedule,
-    SettingsView, SmartIssue, SmartReport, Target, Verdict,
+    SettingsView, SmartIssue, SmartReport, StatusView, Target, Verdict,
 };
 
 use crate::session::Session;
@@ -140,6 +140,34 @@ impl Goals {
         self.0.call(|c| c.goals().reorder(plan, goal, after))
     }
 
+    /// Puts a goal into the focus: what the client looks at first for now. Beyond the plan's limit of
+    /// active goals that is a warning, and stops nothing. Two devices that choose offline end with what
+    /// both chose.
+    ///
+    /// # Errors
+    /// `not_found` for an unknown goal, `not_allowed` for who is not the client, `locked`, or the
+    /// storage's.
+    pub fn focus_on(&self, plan: PlanId, goal: GoalId) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.goals().focus_on(plan, goal))
+    }
+
+    /// Takes a goal out of the focus, if it was chosen.
+    ///
+    /// # Errors
+    /// As for putting it there.
+    pub fn leave_focus(&self, plan: PlanId, goal: GoalId) -> Result<(), WaymarkError> {
+        self.0.call(|c| c.goals().leave_focus(plan, goal))
+    }
+
+    /// The goals in the focus, in the order of the list. One that is over or on hold is in no focus, and
+    /// is again when it goes on.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn focus(&self, plan: PlanId) -> Result<Vec<GoalView>, WaymarkError> {
+        self.0.call(|c| c.goals().focus(plan))
+    }
+
     /// Defines a measure, or replaces its definition.
     ///
     /// # Errors
@@ -193,6 +221,18 @@ impl Goals {
         self.0.call(|c| c.goals().get(plan, goal))
     }
 
+    /// Every status that a goal was given, in the order of the dates from which they count.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn status_history(
+        &self,
+        plan: PlanId,
+        goal: GoalId,
+    ) -> Result<Vec<StatusView>, WaymarkError> {
+        self.0.call(|c| c.goals().status_history(plan, goal))
+    }
+
     /// The ways from what a person longs for to what is done next that lead through an aspiration, a
     /// goal or an action step.
     ///
@@ -224,6 +264,15 @@ impl Goals {
     /// `not_found`, `locked`, or the storage's.
     pub fn settings(&self, plan: PlanId) -> Result<SettingsView, WaymarkError> {
         self.0.call(|c| c.goals().settings(plan))
+    }
+
+    /// Today's date by the plan's cut-off hour: on a device of the client's in the zone that it is in, on
+    /// others' in the client's zone, as the plan last knew it.
+    ///
+    /// # Errors
+    /// `not_found`, `locked`, or the storage's.
+    pub fn today(&self, plan: PlanId) -> Result<NaiveDate, WaymarkError> {
+        self.0.call(|c| c.goals().today(plan))
     }
 
     /// The whole plan as it stands today.

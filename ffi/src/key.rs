@@ -10,7 +10,8 @@ const KEY_BYTES: usize = 32;
 /// start and kept by the platform (Keychain, Keystore) so that they never leave the device.
 #[uniffi::export(foreign)]
 pub trait KeyProvider: Send + Sync {
-    /// The key, always the same. Called once by every opening, on the thread that opens.
+    /// The key, always the same. Called once by every opening and resuming, on the thread that
+    /// does it.
     ///
     /// # Errors
     /// Where there is no key, or none at the moment. Anything else that is thrown counts as

@@ -9,15 +9,19 @@
 //! - [`Forgetting`]: what everybody is asked to forget.
 //! - [`LiveSync`]: a connection that stays.
 //! - [`ChangeListener`]: what an app implements to be told of what others write; [`Subscription`].
+//! - [`LogSink`]: what it implements to have the library's events in its own log.
+//! - [`ManualClock`]: a clock for tests of an app.
 //!
 //! The records and enums that cross are the core's own. Local calls are synchronous and durable
 //! when they return; calls that talk to a relay are async and run on this library's own threads,
 //! to their end also where the caller's task is cancelled. After [`Waymark::lock`] every call
-//! gives `locked`.
+//! gives `locked`, between [`Waymark::suspend`] and [`Waymark::resume`] too.
 
 mod anew;
+mod background;
 mod catalogue;
 mod check_ins;
+mod clock;
 mod config;
 mod evidence;
 mod forgetting;
@@ -30,9 +34,11 @@ mod items;
 mod key;
 mod listening;
 mod live;
+mod logging;
 mod members;
 mod messages;
 mod milestones;
+mod opening;
 mod people;
 mod practice;
 mod progress;
@@ -47,8 +53,10 @@ mod undoing;
 mod values;
 mod waymark;
 
+pub use self::background::SyncEnd;
 pub use self::catalogue::{GoalTemplate, goal_templates, language_of, say};
 pub use self::check_ins::{CheckIns, TimedCheckIn};
+pub use self::clock::ManualClock;
 pub use self::config::WaymarkConfig;
 pub use self::evidence::check_evidence;
 pub use self::forgetting::Forgetting;
@@ -60,6 +68,7 @@ pub use self::items::Items;
 pub use self::key::{KeyProvider, KeyProviderError};
 pub use self::listening::{ChangeListener, ListenerError, Subscription};
 pub use self::live::LiveSync;
+pub use self::logging::{LogEvent, LogLevel, LogSink, set_log_sink};
 pub use self::messages::Messages;
 pub use self::milestones::{Milestones, audience_key, reward_key};
 pub use self::people::People;
@@ -69,7 +78,7 @@ pub use self::readings::Readings;
 pub use self::reminders::{Reminders, reminder_key};
 pub use self::reviews::Reviews;
 pub use self::texts::Texts;
-pub use self::waymark::{Waymark, remove_damaged, salvage, version};
+pub use self::waymark::{Waymark, put_aside, remove_damaged, salvage, version};
 
 uniffi::setup_scaffolding!();
 

@@ -8,7 +8,8 @@ use waymark_core::client::WaymarkError;
 use crate::runtime::runtime;
 use crate::session::Session;
 
-/// A connection that stays until it is stopped, this object is dropped, or the client is locked.
+/// A connection that stays until it is stopped, this object is dropped, or the client is locked. While
+/// the client is suspended it rests; it goes on when the client is resumed.
 #[derive(uniffi::Object)]
 pub struct LiveSync {
     task: AbortHandle,
@@ -18,12 +19,17 @@ pub struct LiveSync {
 
 impl LiveSync {
     pub(crate) fn start(session: &Arc<Session>) -> Result<Arc<Self>, WaymarkError> {
-        let client = session.client()?;
-        let mut locking = session.locking();
+        let first = session.turn()?;
+        let held = Arc::clone(session);
         let task = runtime()?.spawn(async move {
-            let live = client.sync().live();
-            let _ = locking.wait_for(|locked| *locked).await;
-            live.stop().await;
+            let mut next = Some(first);
+            while let Some(mut turn) = next {
+                let live = turn.client.sync().live();
+                turn.over().await;
+                live.stop().await;
+                drop(turn);
+                next = held.next_turn().await;
+            }
         });
         Ok(Arc::new(Self {
             task: task.abort_handle(),

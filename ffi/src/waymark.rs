@@ -8,11 +8,12 @@ use waymark_core::client::{
 
 use crate::key::storage_key;
 use crate::listening::Listeners;
+use crate::opening::Opening;
 use crate::session::Session;
 use crate::{
     ChangeListener, CheckIns, Forgetting, Goals, Habits, Held, Invitations, Items, KeyProvider,
-    LiveSync, Messages, Milestones, People, Practice, Progress, Readings, Reminders, Reviews,
-    Subscription, Texts, WaymarkConfig,
+    LiveSync, ManualClock, Messages, Milestones, People, Practice, Progress, Readings, Reminders,
+    Reviews, Subscription, Texts, WaymarkConfig,
 };
 
 /// One device of one person. It can be used from any thread.
@@ -25,7 +26,7 @@ pub struct Waymark {
 #[uniffi::export]
 impl Waymark {
     /// Opens the database in the configured directory, or makes a new one. The key provider is
-    /// asked once.
+    /// asked once, and once more by every [`Waymark::resume`]. What lies in the drop box is taken in.
     ///
     /// # Errors
     /// `locked` where it is open already or the key cannot be had at the moment, `key_lost` where
@@ -36,12 +37,20 @@ impl Waymark {
         config: WaymarkConfig,
         key_provider: Arc<dyn KeyProvider>,
     ) -> Result<Arc<Self>, WaymarkError> {
-        let key = storage_key(key_provider.as_ref())?;
-        let client = Client::open(config.into(), &key)?;
-        let listeners = Arc::new(Listeners::default());
-        client.listen(Arc::clone(&listeners) as _);
-        let session = Arc::new(Session::new(client));
-        Ok(Arc::new(Self { session, listeners }))
+        Self::begin(config, key_provider, None)
+    }
+
+    /// The same with a clock that the caller turns, for tests of an app.
+    ///
+    /// # Errors
+    /// As [`Waymark::open`].
+    #[uniffi::constructor]
+    pub fn open_with_clock(
+        config: WaymarkConfig,
+        key_provider: Arc<dyn KeyProvider>,
+        clock: Arc<ManualClock>,
+    ) -> Result<Arc<Self>, WaymarkError> {
+        Self::begin(config, key_provider, Some(clock))
     }
 
     /// Goals, revisions, verdicts, measures and settings.
@@ -110,7 +119,10 @@ impl Waymark {
     /// # Errors
     /// `invalid_input` for an unknown zone, `locked`, or the storage's; nothing is changed then.
     pub fn set_time_zone(&self, time_zone: &str) -> Result<(), WaymarkError> {
-        self.session.call(|client| client.set_time_zone(time_zone))
+        self.session
+            .call(|client| client.set_time_zone(time_zone))?;
+        self.session.opening().move_to(time_zone);
+        Ok(())
     }
 
     /// Who shares what.
@@ -231,7 +243,7 @@ impl Waymark {
     /// `locked` where it is locked already.
     pub fn lock(&self) -> Result<(), WaymarkError> {
         self.listeners.clear();
-        self.session.lock()?.close()
+        self.session.lock()?.map_or(Ok(()), Client::close)
     }
 
     /// Erases this device's database, and with it every key: what the relay holds stays, and this
@@ -241,8 +253,24 @@ impl Waymark {
     /// # Errors
     /// `locked`, or the storage's.
     pub fn erase_everything(&self) -> Result<(), WaymarkError> {
+        // Only an open database is known to be this one.
+        self.session.resume()?;
         self.listeners.clear();
-        self.session.lock()?.erase_everything()
+        let client = self.session.lock()?;
+        client.map_or(Ok(()), Client::erase_everything)
+    }
+}
+
+impl Waymark {
+    fn begin(
+        config: WaymarkConfig,
+        key_provider: Arc<dyn KeyProvider>,
+        clock: Option<Arc<ManualClock>>,
+    ) -> Result<Arc<Self>, WaymarkError> {
+        let listeners = Arc::new(Listeners::default());
+        let opening = Opening::new(config, key_provider, clock, Arc::clone(&listeners));
+        let session = Arc::new(Session::open(opening)?);
+        Ok(Arc::new(Self { session, listeners }))
     }
 }
 
@@ -258,6 +286,22 @@ pub fn salvage(
 ) -> Result<SalvageView, WaymarkError> {
     let key = storage_key(key_provider.as_ref())?;
     Client::salvage(&config.into(), &key)
+}
+
+/// Puts the database aside whose key is lost, so that this device can begin anew: with the recovery
+/// phrase, beside another own device, or as a new person. It stays in the directory as
+/// `waymark.lost-1.sqlite`, in case its key turns up, until everything is erased. Ask the person first.
+///
+/// # Errors
+/// `not_allowed` where the key provider has its key, or there is no database; `locked`, `damaged`,
+/// `needs_newer_app`, `storage_full`, `storage_failed`. It is as before then.
+#[uniffi::export]
+pub fn put_aside(
+    config: WaymarkConfig,
+    key_provider: Arc<dyn KeyProvider>,
+) -> Result<(), WaymarkError> {
+    let key = storage_key(key_provider.as_ref())?;
+    Client::put_aside(&config.into(), &key)
 }
 
 /// Removes the damaged file that [`salvage`] left.

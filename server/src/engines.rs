@@ -8,14 +8,19 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::authority::Authority;
+
 /// `directory binaries port`: makes a cluster and runs it, until standard input is closed. Each line
 /// there has it crash and start again.
 const POSTGRES: &str = r#"
 set -eu
+sealed=
+[ ! -e "$1/key.pem" ] ||
+    sealed="-c ssl=on -c ssl_cert_file=$1/certificate.pem -c ssl_key_file=$1/key.pem"
 "$2/initdb" --no-sync -A trust -U waymark -D "$1/data" >"$1/log" 2>&1
 start() {
     "$2/postgres" -D "$1/data" -p "$3" -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-        -c max_connections=300 >>"$1/log" 2>&1 </dev/null &
+        -c max_connections=300 $sealed >>"$1/log" 2>&1 </dev/null &
     server=$!
     until "$2/pg_isready" -q -h 127.0.0.1 -p "$3"; do
         kill -0 "$server"
@@ -35,11 +40,12 @@ wait "$server" || true
 rm -r "$1"
 "#;
 
-/// `program port`: runs NATS until standard input is closed.
+/// `program port flags`: runs NATS until standard input is closed.
 const NATS: &str = r#"
-"$1" -a 127.0.0.1 -p "$2" >/dev/null 2>&1 </dev/null &
+port=$2
+"$1" -a 127.0.0.1 -p "$port" "${@:3}" >/dev/null 2>&1 </dev/null &
 server=$!
-until (exec 3<>"/dev/tcp/127.0.0.1/$2") 2>/dev/null; do
+until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
     kill -0 "$server" || exit 1
     sleep 0.02
 done
@@ -95,7 +101,16 @@ pub(crate) struct PostgresServer {
 impl PostgresServer {
     /// A server of one's own; `None` where PostgreSQL is not installed, which is said of `test`.
     pub(crate) fn start(test: &str) -> Option<Self> {
-        let server = Self::run();
+        Self::start_with(test, None)
+    }
+
+    /// The same, with TLS for whoever asks for it.
+    pub(crate) fn sealed(test: &str, by: &Authority) -> Option<Self> {
+        Self::start_with(test, Some(by))
+    }
+
+    fn start_with(test: &str, by: Option<&Authority>) -> Option<Self> {
+        let server = Self::run(by);
         if server.is_none() {
             skipped(test, "no PostgreSQL 15 or newer");
         }
@@ -105,21 +120,24 @@ impl PostgresServer {
     /// The one server of all tests in this process that do not disturb it.
     pub(crate) fn common(test: &str) -> Option<&'static Self> {
         static COMMON: OnceLock<Option<PostgresServer>> = OnceLock::new();
-        let common = COMMON.get_or_init(Self::run).as_ref();
+        let common = COMMON.get_or_init(|| Self::run(None)).as_ref();
         if common.is_none() {
             skipped(test, "no PostgreSQL 15 or newer");
         }
         common
     }
 
-    fn run() -> Option<Self> {
+    fn run(by: Option<&Authority>) -> Option<Self> {
         let binaries = postgres_binaries()?;
         let directory = tempfile::tempdir().unwrap().keep();
+        if let Some(by) = by {
+            by.vouch(&directory);
+        }
         let port = free_port();
         // It does not run as root.
         let mut command = if is_root() {
             let given = Command::new("chown")
-                .arg("postgres")
+                .args(["-R", "postgres"])
                 .arg(&directory)
                 .status();
             assert!(given.unwrap().success());
@@ -153,6 +171,12 @@ impl PostgresServer {
         format!("{server}?options=-c%20search_path%3D{name}")
     }
 
+    /// The address of a database whose server has to prove its name.
+    pub(crate) fn sealed_database(&self) -> String {
+        let address = self.database().replace("@127.0.0.1:", "@localhost:");
+        format!("{address}&sslmode=verify-full")
+    }
+
     /// Has it stop at once, as where its machine goes down, and start again.
     pub(crate) fn crash(&mut self) {
         let stdin = self.running.stdin.as_mut().unwrap();
@@ -173,8 +197,27 @@ impl NatsServer {
         Self::start_at(test, free_port())
     }
 
+    /// A server that takes nobody without TLS.
+    pub(crate) fn sealed(test: &str, by: &Authority) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        by.vouch(directory.path());
+        let path = |name| directory.path().join(name).to_str().unwrap().to_owned();
+        let (certificate, key) = (path("certificate.pem"), path("key.pem"));
+        let flags = ["--tls", "--tlscert", &certificate, "--tlskey", &key];
+        // It has read the files when it answers.
+        let mut server = Self::start_with(test, free_port(), &flags)?;
+        server.address = server
+            .address
+            .replace("nats://127.0.0.1", "tls://localhost");
+        Some(server)
+    }
+
     /// A server at the port of one that ended.
     pub(crate) fn start_at(test: &str, port: u16) -> Option<Self> {
+        Self::start_with(test, port, &[])
+    }
+
+    fn start_with(test: &str, port: u16, flags: &[&str]) -> Option<Self> {
         let Some(program) = found("nats-server", &["/usr/sbin", "/usr/bin", "/usr/local/bin"])
         else {
             skipped(test, "no nats-server");
@@ -182,7 +225,7 @@ impl NatsServer {
         };
         let mut command = Command::new("bash");
         command.args(["-c", NATS, "nats"]);
-        command.arg(program).arg(port.to_string());
+        command.arg(program).arg(port.to_string()).args(flags);
         Some(Self {
             _running: Running::start(command),
             address: format!("nats://127.0.0.1:{port}"),

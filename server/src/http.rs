@@ -1,12 +1,19 @@
 //! The routes: bodies in, bodies out. What they mean is decided elsewhere.
 
+mod addresses;
 mod answer;
 mod append;
 mod body;
 mod connection;
+mod handover;
 mod mailbox;
 mod pull;
+mod serve;
 mod status;
+mod stream;
+#[cfg(feature = "wake")]
+mod wake;
+mod watch;
 
 use std::sync::Arc;
 
@@ -18,8 +25,13 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use waymark_wire::message::{APPEND_PATH, MAILBOX_PATH, PULL_PATH, RefusalCode, STATUS_PATH};
 
+#[cfg(feature = "wake")]
+use waymark_wire::message::WAKE_PATH;
+
 use self::answer::refuse;
 pub(crate) use self::connection::{InFlight, Listener};
+pub(crate) use self::serve::serve;
+pub(crate) use self::watch::router as watching;
 use crate::bus::Bus;
 use crate::log::Log;
 use crate::mailbox::Mailboxes;
@@ -27,16 +39,24 @@ use crate::node::Node;
 
 /// The routes of a relay.
 pub(crate) fn router<L: Log + Mailboxes, B: Bus>(node: Arc<Node<L, B>>) -> Router {
-    Router::new()
+    let router = Router::new();
+    #[cfg(feature = "wake")]
+    let router = router.route(WAKE_PATH, post(wake::wake::<L, B>));
+    router
         .route(APPEND_PATH, post(append::append::<L, B>))
         .route(MAILBOX_PATH, post(mailbox::mailbox::<L, B>))
         .route(PULL_PATH, post(pull::pull::<L, B>))
         .route(STATUS_PATH, post(status::status::<L, B>))
-        .route("/healthz", get(async || plain(StatusCode::OK)))
+        .route("/healthz", get(live))
         .route("/readyz", get(ready::<L, B>))
         .fallback(no_route::<L, B>)
         .method_not_allowed_fallback(no_route::<L, B>)
         .with_state(node)
+}
+
+/// That the relay runs.
+async fn live() -> Response {
+    plain(StatusCode::OK)
 }
 
 /// Whether the relay can serve.

@@ -14,11 +14,18 @@
 //! Inside, `node` holds what every request works with, and `http` has a file for each route.
 #![forbid(unsafe_code)]
 
+mod admission;
+#[cfg(test)]
+#[cfg(feature = "postgres")]
+#[allow(dead_code, reason = "the tests beside the library use the rest")]
+mod authority;
 mod backup;
 pub mod bus;
 mod cache;
+mod certificate;
 mod check;
 mod clock;
+mod collect;
 mod config;
 mod data_dir;
 #[cfg(test)]
@@ -30,8 +37,11 @@ pub mod inspect;
 pub mod log;
 mod logging;
 pub mod mailbox;
+mod metrics;
 mod node;
 mod nonce;
+mod places;
+mod rates;
 mod relay;
 mod restore;
 #[cfg(feature = "postgres")]
@@ -41,15 +51,26 @@ mod simulated;
 mod stats;
 #[cfg(test)]
 mod testing;
+mod uses;
+#[cfg(feature = "wake")]
+mod wake;
 
+pub use self::admission::{Tokens, TokensError};
 pub use self::backup::{BackupError, backup};
+pub use self::certificate::{Certificate, CertificateError};
 pub use self::check::{LookError, check};
+pub use self::collect::{CollectError, Collectable, collect, collectable};
 pub use self::config::{Config, Limits};
 pub use self::data_dir::OpenError;
-pub use self::relay::Relay;
+#[cfg(feature = "postgres")]
+pub use self::log::{Shards, ShardsError, StoreAddress, StoreAddressError};
+pub use self::rates::RateLimits;
+pub use self::relay::{Relay, Replacing};
 pub use self::restore::{Restored, restore};
 #[cfg(feature = "postgres")]
 pub use self::shared::{
-    StoreAddress, StoreAddressError, check_shared, restore_shared, stats_shared,
+    check_shared, collect_shared, collectable_shared, restore_shared, stats_shared,
 };
 pub use self::stats::{SpaceSize, Stats, stats};
+#[cfg(feature = "wake")]
+pub use self::wake::{Gateway, GatewayError};

@@ -13,9 +13,13 @@ mod memberships;
 mod noting;
 #[cfg(feature = "postgres")]
 mod postgres;
+mod quota;
 mod reading;
+mod retiring;
 mod rows;
 mod rules;
+#[cfg(feature = "postgres")]
+mod sharded;
 mod sqlite;
 mod store;
 mod turn;
@@ -28,24 +32,31 @@ use std::future::Future;
 use std::sync::Arc;
 
 use waymark_wire::chain::Position;
-use waymark_wire::ids::{AttachmentHash, EntryId, Generation, SpaceId};
+use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Generation, SpaceId};
 use waymark_wire::membership::Membership;
 use waymark_wire::message::RefusalCode;
+
+use crate::rates::Rates;
 
 pub(crate) use self::candidate::{Attachment, Candidate, Prepared, needed_by};
 pub use self::checking::Checked;
 pub(crate) use self::checking::check;
-pub use self::looking::{Flaw, Totals};
+pub use self::looking::{Flaw, Totals, Unused};
 pub(crate) use self::looking::{Look, OperatorRows};
 #[cfg(feature = "postgres")]
 pub(crate) use self::postgres::{Identity, PostgresLook, identity, renew as renew_postgres};
 #[cfg(feature = "postgres")]
-pub use self::postgres::{Postgres, PostgresError, PostgresLog};
-pub(crate) use self::rows::{EntryRows, Fault, MailRows};
-pub(crate) use self::rules::NOBODY;
+pub use self::postgres::{Postgres, PostgresError, PostgresLog, StoreAddress, StoreAddressError};
+pub use self::quota::Quota;
+pub use self::retiring::Day;
+pub(crate) use self::retiring::lost;
+pub(crate) use self::rows::{EntryRows, Fault, MailRows, UseRows};
+#[cfg(feature = "postgres")]
+pub use self::sharded::{Sharded, Shards, ShardsError};
 pub use self::sqlite::{DATABASE, SchemaError, Sqlite, SqliteLog};
 pub(crate) use self::sqlite::{SqliteLook, renew};
 pub use self::store::Store;
+pub use crate::metrics::Writing;
 
 /// The logs of all spaces: in each a single order without holes, each entry once.
 pub trait Log: Send + Sync + 'static {
@@ -147,8 +158,59 @@ pub trait Log: Send + Sync + 'static {
     /// [`LogError`] where the log could not do it.
     fn drop_due(&self, now: i64) -> impl Future<Output = Result<bool, LogError>> + Send;
 
-    /// The history that receipts belong to.
-    fn generation(&self) -> Generation;
+    /// Notes that a space was used on this day, where it is there.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log could not do it.
+    fn touch(&self, space: SpaceId, day: Day) -> impl Future<Output = Result<(), LogError>> + Send;
+
+    /// Notes that the relay runs today. Days on which it did not run count for no space: nobody could
+    /// use it then.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log could not do it.
+    fn runs(&self, today: Day) -> impl Future<Output = Result<(), LogError>> + Send;
+
+    /// Lets go of some of what nobody has used since the day `since`: whether there may be more. Of
+    /// spaces of which nobody has noted when they were used, the time runs from `today` on.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log could not do it.
+    fn retire(&self, today: Day, since: Day)
+    -> impl Future<Output = Result<bool, LogError>> + Send;
+
+    /// Keeps the token by which a membership is woken in the place of any other; `None` takes it away.
+    /// It goes with the membership, and is not kept for one that is over. Durable when this is back.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log could not do it.
+    fn set_wake(
+        &self,
+        space: SpaceId,
+        device: DeviceNumber,
+        token: Option<Vec<u8>>,
+    ) -> impl Future<Output = Result<(), LogError>> + Send;
+
+    /// The tokens of a space's members.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn wakes(
+        &self,
+        space: SpaceId,
+    ) -> impl Future<Output = Result<Vec<(DeviceNumber, Vec<u8>)>, LogError>> + Send;
+
+    /// The history that receipts of a space belong to.
+    fn generation(&self, space: &SpaceId) -> Generation;
+
+    /// Bytes that the log takes, with all that is kept beside it.
+    ///
+    /// # Errors
+    /// [`LogError`] where it cannot be said.
+    fn size(&self) -> impl Future<Output = Result<u64, LogError>> + Send;
+
+    /// What its writers count.
+    fn writing(&self) -> &Writing;
 
     /// Whether the log answers.
     ///
@@ -189,8 +251,21 @@ pub struct Append {
     pub attachments: Vec<Vec<u8>>,
     /// Whether the first entry may create the space.
     pub may_create: bool,
+    /// How much is taken.
+    pub terms: Terms,
     /// When it arrived, in milliseconds since the Unix epoch by the relay's clock.
     pub now: i64,
+}
+
+/// How much a relay takes of anybody; without bounds unless some are set.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// What each space may hold.
+    pub quota: Quota,
+    /// The day on which it came, where it is noted when spaces were last used.
+    pub day: Option<Day>,
+    /// How often its members may write.
+    pub(crate) rates: Option<Arc<Rates>>,
 }
 
 /// What became of an [`Append`].
@@ -218,6 +293,8 @@ pub struct Refused {
     /// The membership entries above the height that the entry named, as far as a page holds them,
     /// where a member asked and they matter.
     pub membership: Vec<Vec<u8>>,
+    /// After how many seconds it may be tried again, where that is known.
+    pub after: Option<u32>,
 }
 
 /// One entry as it is kept.

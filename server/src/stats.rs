@@ -10,12 +10,32 @@ use crate::logging::Short;
 const LARGEST: usize = 10;
 
 /// How much a relay keeps, at one moment.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Stats {
     /// All together.
     pub totals: Totals,
     /// The largest spaces, the largest first.
     pub largest: Vec<SpaceSize>,
+}
+
+#[cfg(feature = "postgres")]
+impl Stats {
+    /// With what another database keeps.
+    pub(crate) fn add(&mut self, other: Self) {
+        let (totals, more) = (&mut self.totals, other.totals);
+        totals.spaces += more.spaces;
+        totals.entries += more.entries;
+        totals.bytes += more.bytes;
+        totals.mailboxes += more.mailboxes;
+        totals.mail_bytes += more.mail_bytes;
+        let first = |one: Option<i64>, other: Option<i64>| one.into_iter().chain(other).min();
+        totals.first_end = first(totals.first_end, more.first_end);
+        totals.first_due = first(totals.first_due, more.first_due);
+        self.largest.extend(other.largest);
+        self.largest
+            .sort_by_key(|size| std::cmp::Reverse(size.bytes));
+        self.largest.truncate(LARGEST);
+    }
 }
 
 /// How much is kept of a space.

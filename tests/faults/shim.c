@@ -11,6 +11,8 @@
  *   WAYMARK_FAULT=full:N     from the Nth write on there is no space, for 30 writes
  *   WAYMARK_FAULT=readonly:0 the file system can only be read
  *
+ *   WAYMARK_FAULT_FROM=PATH  writes and syncs count from when there is a file of this name
+ *
  * Files that were created or removed stay so: only contents and lengths are lost. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -41,7 +43,7 @@ enum mode { NONE, CUT, TORN, GATE, LIE, FULL, READONLY };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static enum mode mode = NONE;
 static long at, writes, syncs, cut_at = LONG_MAX;
-static const char *directory;
+static const char *directory, *from;
 static struct change *changes;
 
 static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
@@ -62,6 +64,7 @@ __attribute__((constructor)) static void begin(void) {
   real_open = dlsym(RTLD_NEXT, "open");
   const char *fault = getenv("WAYMARK_FAULT");
   directory = getenv("WAYMARK_FAULT_DIR");
+  from = getenv("WAYMARK_FAULT_FROM");
   if (!fault || !directory)
     return;
   for (int i = CUT; i <= READONLY; i++)
@@ -71,6 +74,13 @@ __attribute__((constructor)) static void begin(void) {
     }
   if (mode == CUT || mode == TORN || mode == LIE)
     cut_at = at;
+}
+
+/* Whether what happens counts by now. */
+static int has_begun(void) {
+  if (from && !access(from, F_OK))
+    from = NULL;
+  return !from;
 }
 
 /* The path of a watched file, or nothing. */
@@ -110,7 +120,7 @@ static void cut(int fd, const void *bytes, size_t length, off_t offset) {
 /* Notes what a write is about to change. Says whether it is refused. */
 static int about_to_change(int fd, const char *path, const void *bytes, size_t length,
                            off_t offset, off_t size) {
-  writes++;
+  writes += has_begun();
   if (writes >= cut_at)
     cut(fd, bytes, length, offset);
   if (mode == FULL && writes >= at && writes < at + 30) {
@@ -173,12 +183,12 @@ static int sync_file(int fd, int (*real)(int)) {
   char path[PATH_MAX];
   pthread_mutex_lock(&lock);
   if (watched(fd, path)) {
-    syncs++;
+    syncs += has_begun();
     if (mode == LIE) {
       pthread_mutex_unlock(&lock);
       return 0;
     }
-    int fails = mode == GATE && syncs == at;
+    int fails = mode == GATE && syncs == at && !from;
     settle(path, fails);
     if (fails) {
       cut_at = writes + 40;

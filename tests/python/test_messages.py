@@ -19,6 +19,9 @@ class Messages(Case):
         mailbox = self.vectors["mailbox"]
         yield from (("mailbox_request", message) for message in mailbox["requests"])
         yield from (("mailbox_answer", message) for message in mailbox["answers"])
+        wake = self.vectors["wake"]
+        yield from (("wake_request", message) for message in wake["requests"])
+        yield "wake_answer", wake["answer"]
         yield from (("refusal", message) for message in self.vectors["refusals"])
 
     def test_messages_fit_their_definition(self):
@@ -41,6 +44,22 @@ class Messages(Case):
                 self.assertEqual(messages.diagnostic(item), vector["diagnostic"])
                 with self.assertRaises(AssertionError, msg=vector["what"]):
                     messages.check(f"mailbox_{kind}", item)
+
+    def test_who_is_woken_says_so(self):
+        relay = unhex(self.vectors["relay"])
+        key = unhex(load("membership")["members"][1]["signing_key"])
+        for vector in self.vectors["wake"]["requests"]:
+            request = cbor.decode(unhex(vector["bytes"]))
+            space, device, nonce, token = request[0], request[1], request[2], request.get(3, b"")
+            text = wire.wake_text(relay, nonce, space, device, token)
+            self.assertTrue(wire.verifies(key, text, request[4]))
+            other = wire.wake_text(relay, nonce, space, device, token + b"\0")
+            self.assertFalse(wire.verifies(key, other, request[4]))
+        for vector in self.vectors["wake"]["no_requests"]:
+            item = cbor.decode(unhex(vector["bytes"]))
+            self.assertEqual(messages.diagnostic(item), vector["diagnostic"])
+            with self.assertRaises(AssertionError, msg=vector["what"]):
+                messages.check("wake_request", item)
 
     def test_proofs_and_receipts_in_them(self):
         relay = unhex(self.vectors["relay"])

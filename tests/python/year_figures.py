@@ -2,18 +2,20 @@
 
     year_figures.py EXPORT.json TODAY [GRACE]
 
-For each goal: streak, slips, best streak, consistency, habit strength and all that was done, by the
-rules of the module documentation of `core/src/model/progress.rs`. It is slow on purpose: it walks over
+For each goal: streak, slips, best streak, consistency, habit strength, all that was done and what is to
+be said about it, by the rules of the module documentation of `core/src/model/progress.rs`. It is slow on purpose: it walks over
 every day for every figure, and shares nothing with the fold that it is held against.
 """
 
 import json
 import sys
+from base64 import urlsafe_b64decode
 from datetime import date, timedelta
 
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 DAY = timedelta(days=1)
 OFF = ("rest", "excused")
+RUNS = ("proposed", "planned", "accepted", "active")
 
 
 class Goal:
@@ -25,6 +27,7 @@ class Goal:
              for step in self.view["timeline"]),
             key=lambda step: step[0],
         )
+        self.statuses = {status["id"]: status for status in exported["statuses"]}
         self.entries = {}
         for entry in check_ins:
             if entry["goal"] == self.view["id"] and entry["state"] == "counted":
@@ -74,6 +77,42 @@ class Goal:
             if (day - date.fromisoformat(schedule["start"])).days % value["days"]:
                 return None
         return "expected"
+
+    # Where it stood.
+
+    def before(self, status):
+        """Everything that a status took the place of, by whatever way."""
+        found, waiting = set(), list(self.statuses[status]["replaces"])
+        while waiting:
+            old = waiting.pop()
+            if old in self.statuses and old not in found:
+                found.add(old)
+                waiting += self.statuses[old]["replaces"]
+        return found
+
+    def runs(self, day):
+        """Whether it was neither on hold, nor over, nor unwanted: as the statuses say that were given up
+        to a day and that no other of them replaced; where those differ, the newest that all come from."""
+        given = [ident for ident, status in self.statuses.items() if status["date"] <= day.isoformat()]
+        replaced = set().union(*map(self.before, given)) if given else set()
+        heads = [ident for ident in given if ident not in replaced]
+        said = {self.statuses[head]["status"] for head in heads}
+        if len(said) > 1:
+            common = set.intersection(*map(self.before, heads))
+            newest = [one for one in common if not any(one in self.before(other) for other in common)]
+            newest.sort(key=lambda ident: urlsafe_b64decode(ident + "=="))
+            said = {self.statuses[newest[0]]["status"]} if newest else {"proposed"}
+        return (said.pop() if said else "proposed") in RUNS
+
+    def rests(self):
+        """Whether it is on hold or over today, in a time off or behind its end."""
+        wording, text = self.wording(self.today), self.today.isoformat()
+        schedule = wording and wording["schedule"]
+        aside = schedule and (
+            any(pause["from"] <= text <= pause["to"] for pause in schedule["pauses"])
+            or (schedule["end"] and schedule["end"] < text)
+        )
+        return bool(wording) and (bool(aside) or not self.runs(self.today))
 
     # What was said.
 
@@ -135,7 +174,9 @@ class Goal:
         if not self.within(wording, day):
             return None
         outcome, share = self.outcome(day)
-        expected = self.asks_days(wording) and self.meant(wording, day) == "expected"
+        expected = (
+            self.asks_days(wording) and self.meant(wording, day) == "expected" and self.runs(day)
+        )
         schedule = wording["schedule"]
         frequency = often(schedule) if schedule else 1.0
         if outcome == "done":
@@ -154,6 +195,7 @@ class Goal:
             to_come.append(last + DAY * (len(to_come) + 1))
         free = [day for day in passed + to_come
                 if (not wording["schedule"] or self.meant(wording, day))
+                and self.runs(day)
                 and not (day <= self.today and self.outcome(day)[0] in OFF)]
         counting = [day for day in passed if self.within(wording, day)]
         frequency = 1 / 7 if unit == "week" else 12 / 365.25
@@ -183,23 +225,40 @@ class Goal:
     # Figures.
 
     def walk_back(self, units):
-        done, missed, slips, place = 0, [], [], 0
+        done, missed, slips, place, border = 0, [], [], 0, None
         for unit in reversed(units):
             # `place` counts expected units from the end.
             if unit[1] == "missed":
                 missed.append(place)
                 among = [other for other in missed if place - other < 7]
                 if len(among) > self.grace:
+                    border = unit[0]
                     break
                 slips.append((unit[0], done))
             done += unit[1] == "done"
             place += unit[2]
         # What was left out before anything was done is no slip.
-        return done, sorted(day.isoformat() for day, after in slips if after < done)
+        return done, sorted(day.isoformat() for day, after in slips if after < done), border
+
+    def message(self, units, border):
+        """What is to be said: a first week that is running has begun with its first done day."""
+        if self.rests():
+            return "resting"
+        day, done = self.timeline[0][0] if self.timeline else self.today, []
+        while day <= self.today:
+            wording = self.wording(day)
+            if wording and self.within(wording, day) and self.outcome(day)[0] == "done":
+                done.append(day)
+            day += DAY
+        done += [unit[0] for unit in units if unit[1] == "done"]
+        if not done:
+            return "not_begun"
+        last = border and (border if self.unit() == "day" else end(self.unit(), border))
+        return "keep_going" if not last or any(last < day for day in done) else "restart"
 
     def figures(self):
         units, unit = self.units(), self.unit()
-        streak, slips = self.walk_back(units)
+        streak, slips, border = self.walk_back(units)
         if unit == "day":
             recent = [u for u in units if u[2] and (self.today - u[0]).days < 28]
         else:
@@ -223,6 +282,7 @@ class Goal:
             "expected": sum(u[6] for u in recent),
             "strength": round(strength, 9),
             "total": sum(1 for u in units if u[1] == "done"),
+            "message": self.message(units, border),
         }
 
 

@@ -9,7 +9,8 @@
 //!
 //! - `world`, `net`, `play`: the run, event by event.
 //! - `device`, `disk`, `relays`: what it is made of; `lies`: what relays make of it.
-//! - `acts`, `edits`, `membership`, `forgets`: what people do; `checkpoints`: what goes by itself.
+//! - `acts`, `edits`, `membership`, `forgets`: what people do, and `forgers`: what nobody may;
+//!   `checkpoints`: what goes by itself.
 //! - `oracle`, `ledger`, `standing`, `checks`, `written`: what must be true at the end, by code that shares
 //!   nothing with what it checks but the formats of the wire.
 //! - `chance`: where all of it comes from.
@@ -21,6 +22,7 @@ mod checks;
 mod device;
 mod disk;
 mod edits;
+mod forgers;
 mod forgets;
 mod ledger;
 mod lies;
@@ -63,10 +65,37 @@ pub struct Options {
     pub drops: bool,
     /// Whether people have something forgotten by everybody.
     pub forgets: bool,
+    /// Whether a member turns bad, and signs what it may not.
+    pub forgers: bool,
     /// Whether everything that happens is printed.
     pub verbose: bool,
     /// What is broken on purpose, to see that it is found.
     pub sabotage: Option<Sabotage>,
+}
+
+impl Options {
+    /// What `simulate` is to be told, apart from the seed.
+    #[must_use]
+    pub fn arguments(&self) -> String {
+        let relays = self.relays.to_possible_value();
+        let relays = relays.map(|value| value.get_name().to_owned());
+        let flags = [
+            (!self.restores, "--no-restores"),
+            (!self.clones, "--no-clones"),
+            (self.heals, "--heals"),
+            (self.checkpoints, "--checkpoints"),
+            (self.drops, "--drops"),
+            (self.forgets, "--forgets"),
+            (self.forgers, "--forgers"),
+        ];
+        let set = flags.iter().filter(|(is_set, _)| *is_set);
+        let set = set.map(|(_, flag)| format!(" {flag}"));
+        let (steps, relays) = (self.steps, relays.unwrap_or_default());
+        format!(
+            "--steps {steps} --relays {relays}{}",
+            set.collect::<String>()
+        )
+    }
 }
 
 /// How relays behave until the faults stop. From then on they are honest.
@@ -104,6 +133,7 @@ impl Default for Options {
             checkpoints: false,
             drops: false,
             forgets: false,
+            forgers: false,
             verbose: false,
             sabotage: None,
         }

@@ -15,9 +15,12 @@ use waymark_core::home::{self, HomeList, Reserve};
 use waymark_core::membership::{Newcomer, SpaceKind};
 use waymark_core::space::Space;
 use waymark_core::store::Transaction;
-use waymark_tests::story::{assert_same, goal, log, notes, readers, settle, sync};
-use waymark_tests::{Device, TestRelay, begin, link_phone, link_therapist};
+use waymark_tests::story::{
+    assert_same, assert_settled, goal, log, notes, readers, settle, status, sync,
+};
+use waymark_tests::{Device, Liar, Reply, TestRelay, begin, begin_at, link_phone, link_therapist};
 use waymark_wire::ids::SpaceId;
+use waymark_wire::message::APPEND_PATH;
 
 /// The numbers of a person's reserves in a space.
 fn reserves(device: &Device, plan: PlanId, name: &str) -> BTreeSet<u16> {
@@ -173,4 +176,51 @@ async fn until_then_the_reserve_lets_in_whoever_has_it() {
     lost.settle().await;
     assert!(has_entered(&lost.phone, lost.plan));
     assert_eq!(notes(&lost.thief, lost.plan), ["seen"]);
+}
+
+/// A new phone that had begun to read a plan, and went into a drawer before it could say so, would be kept
+/// out of it for ever where another phone was removed meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_coming_in_with_a_reserve_that_was_replaced_comes_in_with_the_next() {
+    let relay = TestRelay::start().await;
+    let liar = Liar::before(&relay).await;
+    let (phone, plan) = begin_at(&liar.url());
+    let tablet = link_therapist(&phone, plan).await;
+    let lost = link_phone(&phone).await;
+    let walk = goal(&phone, plan, "walk");
+    log(&phone, plan, walk, "first");
+    settle(&[&phone, &lost, &tablet]).await;
+
+    let next = Device::with_relay(&liar.url());
+    let card = next.client().people().card("Kim", "next phone").unwrap();
+    phone.client().people().add_own_device(&card).unwrap();
+    sync(&phone).await.unwrap();
+    liar.answer(APPEND_PATH, Reply::Nothing);
+    let welcome = phone.client().people().welcome(&card).unwrap().unwrap();
+    next.client().people().accept(&welcome).unwrap();
+    for _ in 0..3 {
+        let _ = sync(&next).await;
+    }
+    assert_eq!(notes(&next, plan), ["first"], "it reads with the reserve");
+    liar.be_honest();
+
+    let devices = phone.client().people().devices().unwrap();
+    let is_lost = |d: &&_| {
+        let device: &waymark_core::client::MemberView = d;
+        device.device_name.as_deref() == Some("second phone")
+    };
+    let number = devices.iter().find(is_lost).unwrap().number;
+    phone.client().people().remove_device(number).unwrap();
+    settle(&[&phone, &tablet]).await;
+    log(&phone, plan, walk, "second");
+    settle(&[&phone, &tablet]).await;
+
+    for _ in 0..4 {
+        let _ = sync(&next).await;
+    }
+    settle(&[&next, &phone, &tablet]).await;
+    assert_eq!(notes(&next, plan), ["first", "second"]);
+    assert!(status(&next, plan).ready);
+    assert_same(plan, &[&phone, &tablet, &next]);
+    assert_settled(&next);
 }

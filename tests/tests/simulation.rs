@@ -6,6 +6,7 @@
     reason = "a test stops where its own set-up fails"
 )]
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,16 +35,12 @@ fn play(seeds: &[u64], options: Options) -> Vec<Outcome> {
 
 #[track_caller]
 fn assert_no_failure(outcomes: &[Outcome], options: Options) {
-    let relays = options.relays.to_possible_value();
-    let relays = relays.map(|value| value.get_name().to_owned());
-    let relays = relays.unwrap_or_default();
-    let heals = if options.heals { " --heals" } else { "" };
-    let forgets = if options.forgets { " --forgets" } else { "" };
+    let arguments = options.arguments();
     let failed = outcomes.iter().filter_map(|outcome| {
         let why = outcome.failure.as_ref()?;
         let seed = outcome.seed;
         let replay = format!(
-            "cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --relays {relays}{heals}{forgets} --verbose"
+            "cargo run --release -p waymark-tests --bin simulate -- --seed {seed} {arguments} --verbose"
         );
         Some(format!("seed {seed}: {why}\n  {replay}"))
     });
@@ -55,30 +52,30 @@ fn assert_no_failure(outcomes: &[Outcome], options: Options) {
 #[test]
 fn seeds_that_failed_once_pass() {
     let lines = include_str!("../simulation/seeds.txt").lines();
-    let lines = lines.filter(|line| !line.starts_with('#'));
-    let lines = lines.map(|line| {
-        let mut words = line.split_whitespace().peekable();
+    let mut groups: BTreeMap<String, (Options, Vec<u64>)> = BTreeMap::new();
+    for line in lines.filter(|line| !line.starts_with('#')) {
+        let mut words = line.split_whitespace();
         let relays = words.next().map(|word| Relays::from_str(word, true));
-        let forgets = words.next_if_eq(&"--forgets").is_some();
-        let seed = words.next().map(str::parse::<u64>);
-        (relays.unwrap().unwrap(), forgets, seed.unwrap().unwrap())
-    });
-    let lines: Vec<(Relays, bool, u64)> = lines.collect();
-    assert!(!lines.is_empty());
-    for relays in [Relays::Honest, Relays::Tampering, Relays::Lying] {
-        for forgets in [false, true] {
-            let of_it = lines
-                .iter()
-                .filter(|line| (line.0, line.1) == (relays, forgets));
-            let seeds: Vec<u64> = of_it.map(|(_, _, seed)| *seed).collect();
-            let options = Options {
-                relays,
-                heals: true,
-                forgets,
-                ..Options::default()
-            };
-            assert_no_failure(&play(&seeds, options), options);
-        }
+        let mut options = Options {
+            relays: relays.unwrap().unwrap(),
+            heals: true,
+            ..Options::default()
+        };
+        let seed = loop {
+            match words.next().unwrap() {
+                "--checkpoints" => options.checkpoints = true,
+                "--drops" => options.drops = true,
+                "--forgers" => options.forgers = true,
+                "--forgets" => options.forgets = true,
+                seed => break seed.parse().unwrap(),
+            }
+        };
+        let group = groups.entry(options.arguments());
+        group.or_insert((options, Vec::new())).1.push(seed);
+    }
+    assert!(!groups.is_empty());
+    for (options, seeds) in groups.into_values() {
+        assert_no_failure(&play(&seeds, options), options);
     }
 }
 

@@ -15,8 +15,9 @@ use chrono::{Days, NaiveDate};
 use serde_json::Value;
 use waymark_core::client::PlanId;
 use waymark_core::model::{
-    CheckInId, Comparison, GoalId, MeasureId, NewCheckIn, NewGoal, NewRevision, Outcome, Pause,
-    Period, Schedule, SchedulePattern, Target, Verdict, Weekday,
+    CheckInId, Comparison, ConflictKind, GoalId, LifecycleStatus, MeasureId, NewCheckIn, NewGoal,
+    NewRevision, NewStatus, Outcome, Pause, Period, Schedule, SchedulePattern, Target, Verdict,
+    Weekday,
 };
 use waymark_tests::story::{assert_same, measure, meet, settle};
 use waymark_tests::{Device, TestRelay, begin, link_phone, link_therapist, shared};
@@ -226,6 +227,51 @@ impl Year {
         meet(&self.devices()).await;
     }
 
+    /// The client says on a phone where a goal stands.
+    fn stand(&self, phone: usize, goal: GoalId, to: LifecycleStatus) {
+        let status = NewStatus {
+            goal,
+            to,
+            achievement: None,
+            reason: None,
+        };
+        let goals = self.phones[phone].client().goals();
+        goals.set_status_anyway(self.plan, &status).unwrap();
+    }
+
+    /// What happens to goals on a day of the year beside what is logged.
+    async fn live(&self, day: usize) {
+        let [look, relax, move_, evenings] = self.goals[..] else {
+            return;
+        };
+        match day {
+            60 => {
+                let once = at_least(1.0, Period::Day, self.points);
+                self.adjust(look, "Look once a day", Schedule::daily(), once)
+                    .await;
+            }
+            // Put aside for two weeks.
+            90 => self.stand(0, evenings, LifecycleStatus::OnHold),
+            104 => self.stand(0, evenings, LifecycleStatus::Active),
+            150 => {
+                let days = vec![Weekday::Tuesday, Weekday::Thursday, Weekday::Saturday];
+                let fixed = of(SchedulePattern::Weekdays { days });
+                self.adjust(relax, "Relax on fixed days", fixed, None).await;
+            }
+            // Two phones that are apart say different things, and the client chooses later.
+            172 => self.stand(0, move_, LifecycleStatus::OnHold),
+            175 => self.stand(1, move_, LifecycleStatus::Completed),
+            190 => {
+                let list = self.tablet.client().goals().list(self.plan).unwrap();
+                let goal = list.iter().find(|goal| goal.id == move_).unwrap();
+                assert_eq!(goal.conflicts[0].kind, ConflictKind::Statuses);
+                self.stand(1, move_, LifecycleStatus::Active);
+            }
+            230 => self.stand(1, relax, LifecycleStatus::OnHold),
+            _ => {}
+        }
+    }
+
     /// What another program computes from the export.
     fn computed(&self) -> BTreeMap<String, Value> {
         let directory = tempfile::TempDir::new().unwrap();
@@ -264,7 +310,7 @@ async fn the_figures_of_a_recorded_diary_are_those_of_another_program() {
     year.wait(3);
     let mut today: NaiveDate = "2026-05-04".parse().unwrap();
     let last = diary.iter().map(|report| report.date).max().unwrap();
-    let (mut day, points) = (0, year.points);
+    let mut day = 0;
     while today <= last {
         let reports = diary.iter().enumerate();
         for (number, report) in reports.filter(|(_, report)| report.date == today) {
@@ -273,17 +319,7 @@ async fn the_figures_of_a_recorded_diary_are_those_of_another_program() {
         if day % FORTNIGHT == FORTNIGHT - 1 {
             meet(&year.devices()).await;
         }
-        let (look, relax) = (year.goals[0], year.goals[1]);
-        if day == 60 {
-            let once = at_least(1.0, Period::Day, points);
-            year.adjust(look, "Look once a day", Schedule::daily(), once)
-                .await;
-        }
-        if day == 150 {
-            let days = vec![Weekday::Tuesday, Weekday::Thursday, Weekday::Saturday];
-            let fixed = of(SchedulePattern::Weekdays { days });
-            year.adjust(relax, "Relax on fixed days", fixed, None).await;
-        }
+        year.live(day).await;
         year.wait(1);
         today = today + Days::new(1);
         day += 1;
@@ -298,7 +334,7 @@ async fn the_figures_of_a_recorded_diary_are_those_of_another_program() {
             let ours = serde_json::to_value(&view).unwrap();
             let theirs = &computed[ours["goal"].as_str().unwrap()];
             for figure in [
-                "unit", "streak", "best", "slips", "done", "expected", "total",
+                "unit", "streak", "best", "slips", "done", "expected", "total", "message",
             ] {
                 assert_eq!(ours[figure], theirs[figure], "{figure} of {view:?}");
             }

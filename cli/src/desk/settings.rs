@@ -23,7 +23,7 @@ impl Settings {
     pub(crate) fn new(relay: &str) -> Self {
         Self {
             relay: relay.to_owned(),
-            time_zone: local_zone(),
+            time_zone: local_zone().unwrap_or_else(|| "UTC".into()),
         }
     }
 
@@ -63,15 +63,13 @@ impl Settings {
     }
 }
 
-/// This computer's time zone: `TZ`, else where `/etc/localtime` points, else UTC.
-fn local_zone() -> String {
+/// This computer's time zone: `TZ`, else where `/etc/localtime` points. None where neither names one.
+pub(crate) fn local_zone() -> Option<String> {
     let set = env::var("TZ").ok();
     let linked = || {
         let path = fs::canonicalize("/etc/localtime").ok()?;
         Some(path.to_str()?.split_once("zoneinfo/")?.1.to_owned())
     };
-    let zone = set
-        .or_else(linked)
-        .filter(|zone| zone.parse::<Tz>().is_ok());
-    zone.unwrap_or_else(|| "UTC".into())
+    let is_known = |zone: &String| zone.parse::<Tz>().is_ok();
+    set.filter(is_known).or_else(|| linked().filter(is_known))
 }

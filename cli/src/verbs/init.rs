@@ -2,8 +2,9 @@
 
 use clap::Args;
 use serde_json::json;
+use waymark_core::model::NewSettings;
 
-use crate::desk::{Desk, DeskError, Place, Settings};
+use crate::desk::{Desk, DeskError, Place, Settings, local_zone};
 use crate::talk::Talk;
 
 /// How a person begins.
@@ -83,7 +84,16 @@ pub(crate) fn run(args: &Init, talk: Talk) -> Result<(), DeskError> {
     let people = desk.client.people();
     let begun = people.begin(&name, &device_name).and_then(|()| {
         let plan = (!args.no_plan).then(|| people.create_plan());
-        plan.transpose()
+        let plan = plan.transpose()?;
+        // For whoever reads the plan elsewhere, days count where the client is.
+        if let Some((plan, zone)) = plan.zip(local_zone()) {
+            let settings = NewSettings {
+                time_zone: Some(zone),
+                ..NewSettings::default()
+            };
+            desk.client.goals().set_settings(plan, &settings)?;
+        }
+        Ok(plan)
     });
     let plan = match begun {
         Ok(plan) => plan,

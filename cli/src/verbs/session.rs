@@ -7,12 +7,14 @@ use waymark_core::client::PlanId;
 use waymark_core::model::{ActionStep, Kind, RecordId, Session as Says, SessionView, StepStatus};
 
 use self::agenda::{Agenda, Done};
+use self::note::Note;
 use super::at::At;
 use super::{items, sessions};
 use crate::desk::{Desk, DeskError};
 use crate::talk::Talk;
 
 mod agenda;
+mod note;
 mod seen;
 
 /// Sessions, in the order in which they begin.
@@ -38,6 +40,8 @@ enum Command {
     Agenda(Agenda),
     /// Tick something on its agenda off.
     Done(Done),
+    /// Write into the notes about it.
+    Note(Note),
     /// Give homework, which becomes a step of the action plan.
     Homework(Homework),
 }
@@ -142,6 +146,7 @@ pub(crate) fn run(args: &Session, talk: Talk) -> Result<(), DeskError> {
         Some(Command::Remove(remove)) => take_away(remove, talk),
         Some(Command::Agenda(agenda)) => agenda::put_on(agenda, talk),
         Some(Command::Done(done)) => agenda::tick_off(done, talk),
+        Some(Command::Note(words)) => note::write(words, talk),
         Some(Command::Homework(homework)) => give(homework, talk),
     }
 }

@@ -1,5 +1,7 @@
 //! What one person does alone.
 
+use std::process::Command;
+
 use crate::harness::{Desk, Relay};
 
 /// Whoever finds the key in a readable file reads the diary.
@@ -28,6 +30,25 @@ fn init_makes_a_device_whose_key_only_its_owner_reads() {
     let again = kim.run(&[&start[..], &[&relay.url]].concat());
     again.failed(2, "wrong_use");
     assert_eq!(kim.run(&["members"]).done().one("member")["name"], "Kim");
+}
+
+/// Whoever reads the plan elsewhere would count its days by a clock of their own.
+#[test]
+fn a_plan_knows_from_its_beginning_where_the_client_is() {
+    let relay = Relay::start();
+    let kim = Desk::empty();
+    let begun = Command::new(env!("CARGO_BIN_EXE_waymark"))
+        .args(["init", "--name", "Kim", "--device-name", "desk"])
+        .args(["--relay", &relay.url, "--dir"])
+        .arg(kim.directory())
+        .env("TZ", "Pacific/Auckland")
+        .output()
+        .unwrap();
+    assert!(begun.status.success(), "{begun:?}");
+    let seen = kim.run(&["settings"]).done();
+    let settings = &seen.one("settings")["settings"];
+    assert_eq!(settings["time_zone"], "Pacific/Auckland");
+    assert_eq!(settings["cut_off_hour"], 3);
 }
 
 /// A name that is refused must not leave a device without a person, or eat the key of another.

@@ -117,6 +117,32 @@ fn who_keeps_a_plan_reads_where_it_stands() {
             "",
             &["streak", "strength", "0.00", "A long walk"],
         ),
+        (
+            &["settings"],
+            "",
+            &["time zone     ", "at 03:00", "3 at a time"],
+        ),
+        (
+            &[
+                "settings",
+                "--time-zone",
+                "Europe/Berlin",
+                "--day-begins",
+                "5",
+            ],
+            "",
+            &["time zone     Europe/Berlin\n", "at 05:00", "3 at a time"],
+        ),
+        (
+            &["settings", "--active-goals", "21"],
+            "",
+            &["active goals 21 is outside 1–20", "(invalid_input)"],
+        ),
+        (
+            &["settings", "--time-zone", "Europe/Atlantis"],
+            "",
+            &["(invalid_input)"],
+        ),
     ];
     reader.read(&kim, rows);
     reader.has_read(PLAN);
@@ -147,6 +173,15 @@ fn goals_stand_in_the_clients_order_and_what_is_open_is_asked() {
         .failed(2, "wrong_use");
     assert_eq!(statements(&kim.run(&["goal"]).done()), statements(&seen));
 
+    let chosen = kim.run(&["goal", "focus", "Sleep"]).done();
+    let in_focus = |said: &Said| -> Vec<bool> {
+        let goals = said.all("goal").into_iter();
+        goals.map(|goal| goal["goal"]["in_focus"] == true).collect()
+    };
+    assert_eq!(in_focus(&chosen), [false, false, true]);
+    let none = kim.run(&["goal", "focus", "Sleep", "--off"]).done();
+    assert_eq!(in_focus(&none), [false; 3]);
+
     let asked = kim.run(&["goal", "smart", "A walk"]).done();
     let asked = asked.one("smart");
     assert_eq!(asked["report"]["specific"], "specific_words");
@@ -170,6 +205,11 @@ fn goals_stand_in_the_clients_order_and_what_is_open_is_asked() {
             &["goal", "smart", "A letter to Sam"],
             "",
             &["A letter to Sam", "specific    yes\n", "measurable"],
+        ),
+        (
+            &["goal", "focus", "A letter to Sam"],
+            "",
+            &["A letter to Sam", "in the focus", "Sleep"],
         ),
         (
             &["goal", "smart", "A swim"],

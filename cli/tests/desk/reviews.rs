@@ -10,6 +10,14 @@ use crate::harness::{Desk, Relay};
 use crate::sharing::sharing;
 use crate::words::{REVIEW, Reader, Row, SESSION};
 
+/// Says that a desk is somewhere else.
+fn move_to(desk: &Desk, zone: &str) {
+    let path = desk.directory().join("settings.json");
+    let mut settings: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    settings["time_zone"] = zone.into();
+    fs::write(&path, settings.to_string()).unwrap();
+}
+
 /// Today, where Kim is.
 fn today(kim: &Desk) -> NaiveDate {
     let client = kim.open();
@@ -150,6 +158,8 @@ fn a_review_that_cannot_be_meant_says_why_and_is_not_written() {
 fn a_review_is_due_by_the_calendar_of_the_client_wherever_the_desk_is() {
     let relay = Relay::start();
     let (kim, ada) = sharing(&relay);
+    // Otherwise Kim's device would have a calendar of its own between two midnights.
+    move_to(&kim, "Europe/Berlin");
     let client = kim.open();
     let settings = NewSettings {
         time_zone: Some("Europe/Berlin".into()),
@@ -165,13 +175,9 @@ fn a_review_is_due_by_the_calendar_of_the_client_wherever_the_desk_is() {
     for desk in [&kim, &ada] {
         desk.run(&["sync"]).done();
     }
-    let path = ada.directory().join("settings.json");
-    let settings: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     // At least one of these has another date than Kim at any time.
     for zone in ["Pacific/Kiritimati", "Pacific/Pago_Pago"] {
-        let mut moved = settings.clone();
-        moved["time_zone"] = zone.into();
-        fs::write(&path, moved.to_string()).unwrap();
+        move_to(&ada, zone);
         let seen = ada.run(&["review"]).done();
         let id = &made.one("review_added")["review"]["id"];
         assert_eq!(&seen.one("review")["review"]["id"], id);
@@ -235,6 +241,28 @@ fn who_plans_a_session_reads_its_agenda_its_notes_and_its_homework() {
             ],
             "",
             &["2026-05-05 09:00, 50 min, the practice", "We looked at May"],
+        ),
+        (
+            &["session", "note", "2026-05-05", "The evenings are long"],
+            "",
+            &["note:", "The evenings are long\n"],
+        ),
+        (
+            &["session", "note", "2026-05-05", "Tea helps"],
+            "",
+            &["note:", "  The evenings are long\n", "  Tea helps\n"],
+        ),
+        (
+            &[
+                "session",
+                "note",
+                "2026-05-05",
+                "--title",
+                "For Ada",
+                "She knows",
+            ],
+            "",
+            &["Tea helps", "note \"For Ada\":", "  She knows\n"],
         ),
         (&["session", "new"], "", &["no time is agreed yet"]),
         (

@@ -46,7 +46,7 @@ const TOGETHER: &[&str] = &[
 const COPIED: &[&str] = &["offer-copy", "take-over"];
 const TOO_LATE: &[&str] = &["begin-anew", "grant", "revoke", "sync"];
 /// Those that `plan.rs` reads.
-pub(crate) const PLAN: &[&str] = &["check-in", "goal", "progress"];
+pub(crate) const PLAN: &[&str] = &["check-in", "goal", "progress", "settings"];
 /// And those that `items.rs` reads.
 pub(crate) const ITEMS: &[&str] = &["habit", "win"];
 /// Those that `reviews.rs` reads.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 
 use super::{Inner, PlanId, WaymarkError, space_of};
 use crate::model::{
-    CheckInId, CheckInView, DayView, DocumentKey, DocumentKind, GoalId, InputError, Log,
-    NewCheckIn, NewWithdrawal, Plan, RecordId, day_results,
+    CheckInId, CheckInView, DayView, DocumentKey, DocumentKind, GoalId, GoalToday, InputError, Log,
+    NewCheckIn, NewWithdrawal, Plan, RecordId, day_results, today,
 };
 
 /// Check-ins and days of a plan.
@@ -143,6 +143,27 @@ impl CheckIns<'_> {
         Ok(day_results(&folded, &logs, goal, from..=to, today)?)
     }
 
+    /// What today asks for: every goal that holds and is neither over nor on hold, with how its day
+    /// stands, seen [today](super::Goals::today). Those in the focus come first, else they stand in the
+    /// order of the goals.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn today(&self, plan: PlanId) -> Result<Vec<GoalToday>, WaymarkError> {
+        let inner = &mut *self.0.shared.lock();
+        let id = space_of(plan);
+        let (folded, date) = self.0.plan_today(&mut inner.engine, id)?;
+        // A week may reach into two months.
+        let near = Days::new(6);
+        let from = date.checked_sub_days(near).unwrap_or(date);
+        let to = date.checked_add_days(near).unwrap_or(date);
+        let mut logs = Vec::new();
+        for month in months(from, to)? {
+            logs.push(self.0.views.log(&mut inner.engine, id, month)?);
+        }
+        Ok(today(&folded, &logs, date))
+    }
+
     /// Takes check-ins of one month back. They stay in the document; days leave them out.
     ///
     /// # Errors
@@ -188,4 +209,23 @@ pub(super) fn months(
         kind: DocumentKind::Log,
         part,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::client::testing::Phone;
+    use crate::model::{NewCheckIn, Outcome};
+
+    /// Of two glasses of water that a widget hands over at once one would be lost.
+    #[test]
+    fn what_is_said_twice_in_one_millisecond_counts_twice() {
+        let phone = Phone::new();
+        let goal = phone.goal("Drink");
+        let check_ins = phone.client.check_ins();
+        let glass = NewCheckIn::new(goal, Outcome::Done);
+        let one = check_ins.log(phone.plan, &glass).unwrap();
+        let other = check_ins.log(phone.plan, &glass).unwrap();
+        assert_ne!(one, other);
+        assert_eq!(check_ins.in_month(phone.plan, 2026, 5).unwrap().len(), 2);
+    }
 }

@@ -330,12 +330,12 @@ impl From<Problem> for WaymarkError {
         let reason = problem.to_string();
         match problem {
             Problem::Offline => Self::Offline { reason },
-            Problem::Refused(RefusalCode::Unavailable | RefusalCode::Nonce) => {
-                Self::RelayBusy { reason }
-            }
-            Problem::Refused(RefusalCode::Admission | RefusalCode::NotFound) => {
-                Self::NotAllowed { reason }
-            }
+            Problem::Refused(
+                RefusalCode::Nonce | RefusalCode::TooOften | RefusalCode::Unavailable,
+            ) => Self::RelayBusy { reason },
+            Problem::Refused(
+                RefusalCode::Admission | RefusalCode::NotFound | RefusalCode::Quota,
+            ) => Self::NotAllowed { reason },
             Problem::Refused(_) | Problem::RolledBack | Problem::Garbled(_) => {
                 Self::RelayUntrusted { reason }
             }

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::model::{
     GoalId, GoalView, InputError, MeasureId, MeasureView, NewGoal, NewMeasure, NewRecord,
     NewRevision, NewSettings, NewStatus, NewVerdict, NewWithdrawal, Plan, PlanView, RecordId,
-    RevisionId, SettingsView, Stamp, Verdict, local_date, zone,
+    RevisionId, SettingsView, Stamp, StatusView, Verdict, local_date, zone,
 };
 use crate::role::Role;
 use crate::space::Space;
@@ -177,6 +177,21 @@ impl Goals<'_> {
         folded
             .goal(goal, today)
             .ok_or_else(|| WaymarkError::not_found(format!("goal {goal}")))
+    }
+
+    /// Every status that a goal was given, in the order of the dates from which they count.
+    ///
+    /// # Errors
+    /// `not_found`, or the storage's.
+    pub fn status_history(
+        &self,
+        plan: PlanId,
+        goal: GoalId,
+    ) -> Result<Vec<StatusView>, WaymarkError> {
+        let folded = self.fold(plan)?;
+        let known = folded.goal_state(goal);
+        known.ok_or_else(|| WaymarkError::not_found(format!("goal {goal}")))?;
+        Ok(folded.status_history(goal))
     }
 
     /// The measures, by label.

@@ -113,6 +113,22 @@ impl Client {
         })
     }
 
+    /// Puts the database aside whose key is lost, so that this device can begin anew: with the recovery
+    /// phrase, beside another own device, or as a new person. It is kept as `waymark.lost-1.sqlite` until
+    /// everything is erased. The person decides, after `key_lost`.
+    ///
+    /// # Errors
+    /// `not_allowed` where `storage_key` is its key, or there is no database; `locked`, `damaged`,
+    /// `needs_newer_app`, `storage_full`, `storage_failed`. It is as before then.
+    pub fn put_aside(config: &Config, storage_key: &[u8; 32]) -> Result<(), WaymarkError> {
+        match SqliteStore::put_aside(&config.directory, storage_key)? {
+            true => Ok(()),
+            false => Err(WaymarkError::NotAllowed {
+                reason: "there is no database with another key here".into(),
+            }),
+        }
+    }
+
     /// Removes the damaged file that [`Client::salvage`] left.
     ///
     /// # Errors

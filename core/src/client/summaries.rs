@@ -1,31 +1,27 @@
 //! A list of plans with what each asks for today, for whoever looks after many.
 //!
-//! What the list shows of a plan is kept in a row on this device, sealed like everything there, and
-//! read without loading a document. The row goes when something of the plan changes, and is made again
-//! when somebody looks, or at the end of the next sync; it is never sent.
+//! What the list shows of a plan is kept on this device, sealed like everything there, and read without
+//! loading a document ([`kept`]). It goes when something of the plan changes, and is made again when
+//! somebody looks, or at the end of the next sync; it is never sent.
 
-use std::collections::BTreeMap;
+mod kept;
 
 use chrono::NaiveDate;
-use minicbor::{Decode, Encode};
 use serde::Serialize;
-use waymark_wire::codec;
 use waymark_wire::ids::{Height, SpaceId};
 
+use self::kept::{Kept, Row};
 use super::cache::{fold_log, fold_plan, log_months};
 use super::{Inner, People, PlanId, WaymarkError};
 use crate::engine::Engine;
 use crate::membership::SpaceKind;
-use crate::model::{DocumentKey, Log, Outlook, PlanDay};
+use crate::model::{DocumentKey, Glance, Log, Outlook, PlanDay};
 use crate::role::Role;
-use crate::space::{SUMMARIES, Space, summary_key};
-use crate::store::{Store, StoreError, Table, Transaction};
+use crate::space::Space;
+use crate::store::{Store, Table, Transaction};
 
 /// That somebody has looked at the list, so that it is kept up to date.
 const WANTED: &[u8] = b"summaries wanted";
-
-/// How the rows are made. Another number is made by another version, and made again.
-const FORM: u16 = 1;
 
 /// A plan in a list.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -41,18 +37,6 @@ pub struct PlanSummary {
     pub today: Option<PlanDay>,
 }
 
-/// The row of a plan.
-#[derive(Decode, Encode)]
-#[cbor(map)]
-struct Row {
-    #[n(0)]
-    height: Option<Height>,
-    #[n(1)]
-    outlook: Outlook,
-    #[n(2)]
-    form: u16,
-}
-
 impl People<'_> {
     /// Every plan with what it asks for today, in the order in which this device came to know them.
     /// It reads no plan that has not changed since the last time.
@@ -61,11 +45,12 @@ impl People<'_> {
     /// The storage's.
     pub fn summaries(&self) -> Result<Vec<PlanSummary>, WaymarkError> {
         let engine = &mut self.0.shared.lock().engine;
+        let kept = Kept::read(engine.store.as_ref())?;
         let mut wanted = Transaction::new();
-        if engine.store.get(Table::Meta, WANTED)?.is_none() {
+        if kept.is_empty() && engine.store.get(Table::Meta, WANTED)?.is_none() {
             wanted.put(Table::Meta, WANTED, []);
         }
-        self.0.summarised(engine, wanted)
+        self.0.summarised(engine, kept, wanted)
     }
 }
 
@@ -76,7 +61,10 @@ impl Inner {
         let engine = &mut self.shared.lock().engine;
         let kept = match engine.store.get(Table::Meta, WANTED) {
             Ok(None) => return,
-            Ok(Some(_)) => self.summarised(engine, Transaction::new()).map(drop),
+            Ok(Some(_)) => Kept::read(engine.store.as_ref())
+                .map_err(WaymarkError::from)
+                .and_then(|kept| self.summarised(engine, kept, Transaction::new()))
+                .map(drop),
             Err(error) => Err(error.into()),
         };
         if let Err(error) = kept {
@@ -84,41 +72,41 @@ impl Inner {
         }
     }
 
-    /// The list; the rows that were not there are kept together with what else there is to write.
+    /// The list; what was not kept of it is kept now, together with what else there is to write.
     fn summarised(
         &self,
         engine: &mut Engine,
-        mut made: Transaction,
+        kept: Kept,
+        mut transaction: Transaction,
     ) -> Result<Vec<PlanSummary>, WaymarkError> {
-        let mut rows = rows(engine.store.as_ref())?;
         let care = |space: &&Space| space.kind() == SpaceKind::Care;
-        let known: Vec<_> = engine.spaces().iter().filter(care).map(Known::of).collect();
-        let mut summaries = Vec::with_capacity(known.len());
-        for known in known {
-            let row = rows.remove(&known.number);
-            let row = row.filter(|row| (row.form, row.height) == (FORM, known.height));
-            let kept = row.and_then(|row| {
-                let Outlook {
-                    time_zone,
-                    cut_off_hour,
-                    ..
-                } = &row.outlook;
-                let today = self.today(known.role, time_zone.as_deref(), *cut_off_hour);
-                row.outlook.on(today)
+        let spaces = engine.spaces().iter().filter(care);
+        let (mut todays, mut summaries) = (Todays::of(self), Vec::new());
+        let mut missing = Vec::new();
+        for space in spaces {
+            let known = Known::of(space);
+            let glance = kept.of(known.number, known.height);
+            let today = glance.and_then(|glance| {
+                let role = space.own_role();
+                glance.on(todays.of_plan(role, glance))
             });
-            let today = match kept {
-                Some(day) => Some(day),
-                None => self.look_anew(engine, &known, &mut made)?,
-            };
+            if today.is_none() {
+                missing.push((summaries.len(), known));
+            }
             summaries.push(PlanSummary {
-                plan: PlanId(known.id.0),
-                client: known.client,
-                closed: known.closed,
+                plan: PlanId(space.id().0),
+                client: client_of(space),
+                closed: space.is_closed(),
                 today,
             });
         }
-        if !made.is_empty() {
-            engine.store.commit_soon(made.into())?;
+        let mut made = Vec::new();
+        for (place, known) in missing {
+            summaries[place].today = self.look_anew(engine, known, &mut made)?;
+        }
+        kept.keep(made, &mut transaction);
+        if !transaction.is_empty() {
+            engine.store.commit_soon(transaction.into())?;
         }
         Ok(summaries)
     }
@@ -127,8 +115,8 @@ impl Inner {
     fn look_anew(
         &self,
         engine: &mut Engine,
-        known: &Known,
-        made: &mut Transaction,
+        known: Known,
+        made: &mut Vec<Row>,
     ) -> Result<Option<PlanDay>, WaymarkError> {
         let folded = match self.fold_apart(engine, known.id) {
             Ok(folded) => folded,
@@ -138,13 +126,7 @@ impl Inner {
         };
         let (outlook, today) = folded;
         let day = outlook.on(today);
-        let height = known.height;
-        let row = Row {
-            height,
-            outlook,
-            form: FORM,
-        };
-        made.put(Table::Meta, summary_key(known.number), codec::encode(&row));
+        made.push(Row::new(known.number, known.height, outlook));
         Ok(day)
     }
 
@@ -184,50 +166,60 @@ impl Inner {
     }
 }
 
-/// What is in memory of a space as long as it is open.
+/// What decides which day it is: whether this device is the client's, the plan's time zone, and the hour
+/// at which its days begin.
+type Reckoning<'r> = (bool, Option<&'r str>, u8);
+
+/// Today by what decides it: most plans of a list have the same.
+struct Todays<'r> {
+    inner: &'r Inner,
+    known: Vec<(Reckoning<'r>, NaiveDate)>,
+}
+
+impl<'r> Todays<'r> {
+    const fn of(inner: &'r Inner) -> Self {
+        let known = Vec::new();
+        Self { inner, known }
+    }
+
+    fn of_plan(&mut self, role: Option<Role>, glance: Glance<'r>) -> NaiveDate {
+        let zone = glance.time_zone;
+        let key = (role == Some(Role::Client), zone, glance.cut_off_hour);
+        if let Some((_, today)) = self.known.iter().find(|(known, _)| *known == key) {
+            return *today;
+        }
+        let today = self.inner.today(role, zone, glance.cut_off_hour);
+        self.known.push((key, today));
+        today
+    }
+}
+
+/// A plan, and what its membership is made of.
+#[derive(Clone, Copy)]
 struct Known {
     id: SpaceId,
     number: u32,
     height: Option<Height>,
-    client: Option<String>,
-    /// This device's.
-    role: Option<Role>,
-    closed: bool,
 }
 
 impl Known {
     fn of(space: &Space) -> Self {
-        let book = space.book();
-        let client = book.and_then(|book| {
-            let mut all = book.membership().everybody().iter();
-            all.find_map(|member| {
-                let known = book.roster(member.device)?;
-                (known.role == Role::Client).then(|| known.name.clone())
-            })
-        });
         Self {
             id: space.id(),
             number: space.number(),
-            height: book.map(|book| book.membership().height()),
-            client,
-            role: space.own_role(),
-            closed: space.is_closed(),
+            height: space.book().map(|book| book.membership().height()),
         }
     }
 }
 
-/// The rows that are there and can be read; the others are made again.
-fn rows(store: &dyn Store) -> Result<BTreeMap<u32, Row>, StoreError> {
-    let rows = match store.scan(Table::Meta, SUMMARIES, None, usize::MAX) {
-        Err(StoreError::Damaged { .. }) => Vec::new(),
-        rows => rows?,
-    };
-    let read = |(key, value): (Vec<u8>, Vec<u8>)| {
-        let number = key.strip_prefix(SUMMARIES)?.try_into().ok()?;
-        let row = codec::decode(&value, usize::MAX).ok()?;
-        Some((u32::from_be_bytes(number), row))
-    };
-    Ok(rows.into_iter().filter_map(read).collect())
+/// Whose plan it is, as far as this device can read that.
+fn client_of(space: &Space) -> Option<String> {
+    let book = space.book()?;
+    let mut all = book.membership().everybody().iter();
+    all.find_map(|member| {
+        let known = book.roster(member.device)?;
+        (known.role == Role::Client).then(|| known.name.clone())
+    })
 }
 
 #[cfg(test)]
@@ -235,6 +227,7 @@ mod tests {
     use super::*;
     use crate::client::testing::{Phone, day};
     use crate::model::{NewCheckIn, Outcome};
+    use crate::space::{SUMMARY_PAGE, summary_key};
 
     const DAY: i64 = 24 * 60 * 60 * 1_000;
 
@@ -248,7 +241,11 @@ mod tests {
 
     fn has_row(phone: &Phone) -> bool {
         let inner = phone.client.inner.shared.lock();
-        !rows(inner.engine.store.as_ref()).unwrap().is_empty()
+        let store = inner.engine.store.as_ref();
+        let page = store.get(Table::Meta, SUMMARY_PAGE).unwrap();
+        let kept = Kept::read(store).unwrap();
+        assert_eq!(page.is_some(), !kept.is_empty(), "there is one plan");
+        page.is_some()
     }
 
     /// A therapist would look at numbers of yesterday, or at none until every plan was read.
@@ -281,7 +278,7 @@ mod tests {
         let phone = Phone::new();
         phone.goal("Walk");
         let seen = today(&phone);
-        let spoil = |value: Option<&[u8]>| {
+        let spoil = |value: Option<&[u8]>, page: Option<&[u8]>| {
             let inner = &mut *phone.client.inner.shared.lock();
             let number = inner.engine.spaces().iter().map(Space::number);
             let mut transaction = Transaction::new();
@@ -291,12 +288,50 @@ mod tests {
                     None => transaction.delete(Table::Meta, summary_key(number)),
                 };
             }
+            if let Some(page) = page {
+                transaction.put(Table::Meta, SUMMARY_PAGE, page);
+            }
             inner.engine.store.commit(transaction.into()).unwrap();
         };
         for value in [None, Some(&b"nonsense"[..]), Some(&[][..])] {
-            spoil(value);
-            assert_eq!(today(&phone), seen);
+            spoil(value, None);
+            assert_eq!(today(&phone), seen, "by the page");
+            spoil(value, Some(b"nonsense"));
+            assert_eq!(today(&phone), seen, "by the documents");
+            assert!(has_row(&phone));
         }
+    }
+
+    /// A client's check-in would not be seen, or the others would be read again for it.
+    #[test]
+    fn of_several_plans_only_the_one_that_changed_is_made_again() {
+        let phone = Phone::new();
+        phone.goal("Walk");
+        let other = phone.client.people().create_plan().unwrap();
+        let seen = || phone.client.people().summaries().unwrap();
+        let before = seen();
+        let new = NewCheckIn {
+            goal: None,
+            ..NewCheckIn::new(crate::model::GoalId([0; 16]), Outcome::NoteOnly)
+        };
+        phone.client.check_ins().log(other, &new).unwrap();
+        {
+            let inner = phone.client.inner.shared.lock();
+            let store = inner.engine.store.as_ref();
+            assert_eq!(store.get(Table::Meta, SUMMARY_PAGE).unwrap(), None);
+            let left = Kept::read(store).unwrap();
+            let of_plan =
+                |space: &Space| left.of(space.number(), Known::of(space).height).is_some();
+            let care = inner.engine.spaces().iter();
+            let care = care.filter(|space| space.kind() == SpaceKind::Care);
+            let has: Vec<_> = care.map(of_plan).collect();
+            assert_eq!(has, [true, false]);
+        }
+        let after = seen();
+        assert_eq!(after[0], before[0]);
+        let last = |list: &[PlanSummary]| list[1].today.as_ref().unwrap().last_check_in;
+        assert_eq!((last(&before), last(&after)), (None, Some(day(1))));
+        assert_eq!(seen(), after, "by the page");
     }
 
     /// A phone that nobody looks at such a list on would fold its plan after each sync for nothing.

@@ -52,6 +52,13 @@ impl Sync<'_> {
         Ok(tended?)
     }
 
+    /// Says that the device has a network again, or another one: a live connection is made anew at once
+    /// instead of when it would be tried next. It is a hint; nothing is believed of it.
+    pub fn network_is_back(&self) {
+        self.0.shared.lock().machine.network_is_back();
+        self.0.shared.wake();
+    }
+
     /// Stays connected until the handle is dropped or stopped: what others write arrives as it is
     /// written, what this device writes is sent at once, and failures are tried again. Has to be
     /// called within a tokio runtime.
@@ -115,5 +122,42 @@ impl Inner {
                 Err(error) => tracing::warn!(%error, "a key was not renewed"),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::client::testing::Phone;
+    use crate::driver::Shares;
+    use crate::sync::{Effect, Failure, Timestamp};
+
+    /// What the machine asks for now, each answered by no network.
+    fn refused(phone: &Phone, now: Timestamp) -> usize {
+        let Shares { engine, machine } = &mut *phone.client.inner.shared.lock();
+        let mut asked = 0;
+        while let Some(effect) = machine.poll_effect(engine, now) {
+            if let Effect::Request { id, .. } = effect {
+                machine.handle_failure(engine, id, Failure::Unreachable, now);
+                asked += 1;
+            }
+        }
+        asked
+    }
+
+    /// Who comes out of a tunnel would look at an old plan for up to five minutes.
+    #[test]
+    fn with_a_network_again_what_waits_is_tried_at_once() {
+        let phone = Phone::new();
+        let now = Timestamp(1);
+        {
+            let Shares { engine, machine } = &mut *phone.client.inner.shared.lock();
+            machine.set_live(Some(30));
+            machine.sync_now(engine);
+        }
+        assert!(refused(&phone, now) > 0);
+        assert_eq!(refused(&phone, now), 0, "it waits");
+        phone.client.sync().network_is_back();
+        assert!(refused(&phone, now) > 0);
+        assert_eq!(refused(&phone, now), 0, "it waits again");
     }
 }

@@ -193,8 +193,8 @@ impl Inner {
             let inner = &mut *self.shared.lock();
             let mut stamp = self.stamp(&mut inner.engine, id, at)?;
             let mut records = make(&mut inner.engine, &stamp)?;
-            // Two people who say the same about the same thing in one millisecond would write the
-            // very same bytes, and only one of them would have said it. An import states its own
+            // Who says the same about the same thing twice in one millisecond, or at once with somebody
+            // else, would write the very same bytes, and it would be said once. An import states its own
             // instants: the same diary twice is the same diary.
             while at.is_none() && is_taken(&mut inner.engine, id, &records)? {
                 stamp.at += TimeDelta::milliseconds(1);
@@ -219,25 +219,22 @@ impl Inner {
     }
 }
 
-/// Whether one of the records stands in its document already, and not by this device. Where the
-/// first of several does, it is another thing's: a second goal that begins in the same millisecond
-/// would become a wording of the first.
+/// Whether one of the records stands in its document already. It is another thing's: a second goal that
+/// begins in the same millisecond would become a wording of the first, and of two glasses of water that a
+/// widget hands over at once one would count.
 fn is_taken(engine: &mut Engine, id: SpaceId, records: &[NewRecord]) -> Result<bool, WaymarkError> {
     let (space, store, _) = care(engine, id)?;
-    let own = space.actor();
-    for (index, record) in records.iter().enumerate() {
+    for record in records {
         // What says neither who nor when is anybody's, and no later instant makes another of it.
         if claimed_at(&record.bytes).is_none() {
             continue;
         }
-        let begins = index == 0 && records.len() > 1;
         let document = match space.document(store, name_of(record.document)) {
             // What is written into it meanwhile joins what comes.
             Err(SpaceError::OnItsWay) => continue,
             document => document?,
         };
-        let known = document.record(&record.id);
-        if known.is_some_and(|known| begins || !known.authors().contains(&own)) {
+        if document.record(&record.id).is_some() {
             return Ok(true);
         }
     }

@@ -62,20 +62,7 @@ impl StorageKey {
         value: &[u8],
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<u8>, CryptoError> {
-        let mut nonce = [0; NONCE_LEN];
-        entropy.fill(&mut nonce);
-        let mut sealed = Vec::with_capacity(STORAGE_OVERHEAD + value.len());
-        sealed.extend_from_slice(&nonce);
-        sealed.extend_from_slice(value);
-        let tag = one_off_key(self.sealing.expose())?
-            .seal_in_place_separate_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(place(table, key)),
-                &mut sealed[NONCE_LEN..],
-            )
-            .map_err(|_| CryptoError::TooLong)?;
-        sealed.extend_from_slice(tag.as_ref());
-        Ok(sealed)
+        seal_under(self.sealing.expose(), &place(table, key), value, entropy)
     }
 
     /// Opens what [`seal`](Self::seal) made for the same place.
@@ -83,20 +70,7 @@ impl StorageKey {
     /// # Errors
     /// [`CryptoError::NotOpened`] when the row was altered, cut or moved from another place.
     pub fn open(&self, table: u8, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let (nonce, text) = sealed
-            .split_first_chunk::<NONCE_LEN>()
-            .ok_or(CryptoError::NotOpened)?;
-        let mut value = text.to_vec();
-        let len = one_off_key(self.sealing.expose())?
-            .open_in_place(
-                Nonce::assume_unique_for_key(*nonce),
-                Aad::from(place(table, key)),
-                &mut value,
-            )
-            .map_err(|_| CryptoError::NotOpened)?
-            .len();
-        value.truncate(len);
-        Ok(value)
+        open_under(self.sealing.expose(), &place(table, key), sealed)
     }
 }
 
@@ -104,6 +78,45 @@ impl fmt::Debug for StorageKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StorageKey(..)")
     }
+}
+
+/// Seals `value`, bound to `place`, under a random nonce: nonce ‖ sealed value ‖ tag.
+pub(super) fn seal_under(
+    key: &[u8; 32],
+    place: &[u8],
+    value: &[u8],
+    entropy: &mut dyn Entropy,
+) -> Result<Vec<u8>, CryptoError> {
+    let mut nonce = [0; NONCE_LEN];
+    entropy.fill(&mut nonce);
+    let mut sealed = Vec::with_capacity(STORAGE_OVERHEAD + value.len());
+    sealed.extend_from_slice(&nonce);
+    sealed.extend_from_slice(value);
+    let nonce = Nonce::assume_unique_for_key(nonce);
+    let tag = one_off_key(key)?
+        .seal_in_place_separate_tag(nonce, Aad::from(place), &mut sealed[NONCE_LEN..])
+        .map_err(|_| CryptoError::TooLong)?;
+    sealed.extend_from_slice(tag.as_ref());
+    Ok(sealed)
+}
+
+/// Opens what [`seal_under`] made for the same place.
+pub(super) fn open_under(
+    key: &[u8; 32],
+    place: &[u8],
+    sealed: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    let (nonce, text) = sealed
+        .split_first_chunk::<NONCE_LEN>()
+        .ok_or(CryptoError::NotOpened)?;
+    let mut value = text.to_vec();
+    let nonce = Nonce::assume_unique_for_key(*nonce);
+    let len = one_off_key(key)?
+        .open_in_place(nonce, Aad::from(place), &mut value)
+        .map_err(|_| CryptoError::NotOpened)?
+        .len();
+    value.truncate(len);
+    Ok(value)
 }
 
 /// What a row is bound to: format version ‖ table ‖ key.

@@ -70,6 +70,15 @@ impl Http {
         request.send().await.map_err(|error| failure(&error))
     }
 
+    /// The seconds after which a relay that refuses says to come back.
+    pub(super) fn wait(response: &reqwest::Response) -> Option<u32> {
+        if response.status().is_success() {
+            return None;
+        }
+        let told = response.headers().get(reqwest::header::RETRY_AFTER)?;
+        told.to_str().ok()?.trim().parse().ok()
+    }
+
     /// Reads an answer whole, up to its limit.
     pub(super) async fn whole(response: &mut reqwest::Response) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();

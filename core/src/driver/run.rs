@@ -123,7 +123,8 @@ enum Answer {
     Chunk(RequestId, Vec<u8>),
     End(RequestId),
     Failed(RequestId, Failure),
-    Whole(RequestId, u16, Vec<u8>),
+    /// With the seconds for which a refusal says to wait.
+    Whole(RequestId, u16, Vec<u8>, Option<u32>),
 }
 
 impl Driver {
@@ -282,8 +283,11 @@ impl Driver {
                 Answer::Chunk(id, bytes) => machine.handle_chunk(engine, id, &bytes, now),
                 Answer::End(id) => machine.handle_end(engine, id, now),
                 Answer::Failed(id, why) => machine.handle_failure(engine, id, why, now),
-                Answer::Whole(id, status, body) => {
+                Answer::Whole(id, status, body, None) => {
                     machine.handle_answer(engine, id, status, &body, now);
+                }
+                Answer::Whole(id, status, body, Some(seconds)) => {
+                    machine.handle_wait(engine, id, (status, &body), seconds, now);
                 }
             }
             taken += 1;
@@ -365,7 +369,9 @@ async fn exchange(
     let mut response = http.post(url, body, streamed).await?;
     let status = response.status().as_u16();
     if !streamed || status != 200 {
-        return Ok(Answer::Whole(id, status, Http::whole(&mut response).await?));
+        let wait = Http::wait(&response);
+        let body = Http::whole(&mut response).await?;
+        return Ok(Answer::Whole(id, status, body, wait));
     }
     while let Some(piece) = response.chunk().await.map_err(|error| failure(&error))? {
         if answers

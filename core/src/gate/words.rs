@@ -144,10 +144,15 @@ impl Document {
             }
             changes.push(self.make_text(words.text)?);
         }
+        // What is typed here gets names that these words may have had elsewhere: only those from before
+        // say anything of them.
+        let known = self.elements(words.text)?.into_iter();
+        let known: HashSet<OpId> = known.map(|(id, _)| id).collect();
         for typed in &words.typed {
             let here = self.elements(words.text)?;
             let places = here.iter().enumerate().map(|(at, (id, _))| (*id, at));
-            let places: HashMap<OpId, usize> = places.collect();
+            let places: HashMap<OpId, usize> =
+                places.filter(|(id, _)| known.contains(id)).collect();
             let place = |id: OpId| places.get(&id).copied();
             // What is said already is said once.
             let names = typed.names.iter().map(Named::id);
@@ -165,7 +170,8 @@ impl Document {
             let insert = Hunk::of(at, 0, missing);
             self.splice_whole(words.text, insert, &mut changes)?;
         }
-        let deleted: BTreeSet<_> = words.deleted.iter().filter_map(Named::id).collect();
+        let deleted = words.deleted.iter().filter_map(Named::id);
+        let deleted: BTreeSet<_> = deleted.filter(|id| known.contains(id)).collect();
         let here = self.elements(words.text)?;
         for (at, (id, _)) in here.iter().enumerate().rev() {
             if deleted.contains(id) {
@@ -186,6 +192,13 @@ mod tests {
         Document::new(ActorId([actor; 16]))
     }
 
+    fn saying(words: &str) -> Document {
+        let mut document = document(1);
+        document.make_text(TEXT).unwrap();
+        document.splice_text(TEXT, 0, 0, words).unwrap();
+        document
+    }
+
     fn copy(document: &Document) -> Document {
         document.without(&|_, _| false).unwrap()
     }
@@ -193,9 +206,7 @@ mod tests {
     /// What somebody wrote while something else was forgotten would be gone, or stand there twice.
     #[test]
     fn words_find_their_places_again_and_are_said_once() {
-        let mut before = document(1);
-        before.make_text(TEXT).unwrap();
-        before.splice_text(TEXT, 0, 0, "I walk each day").unwrap();
+        let before = saying("I walk each day");
         let mut now = copy(&before);
         now.splice_text(TEXT, 2, 5, "ran ").unwrap();
         now.splice_text(TEXT, 14, 0, "!").unwrap();
@@ -216,6 +227,21 @@ mod tests {
         let mut other = document(2);
         assert!(other.say_words(&words[0], &|_| false).unwrap().is_none());
         assert!(before.words_beyond(&before).unwrap().is_empty());
+    }
+
+    /// Words would be lost where the ones before them in the text were typed after them: said again, those
+    /// come first, and get their names.
+    #[test]
+    fn words_are_said_in_whatever_order_they_were_typed() {
+        let before = saying("ab");
+        let mut now = copy(&before);
+        now.splice_text(TEXT, 2, 0, "first").unwrap();
+        now.splice_text(TEXT, 1, 0, "then").unwrap();
+        let mut rest = copy(&before);
+        for words in now.words_beyond(&before).unwrap() {
+            rest.say_words(&words, &|_| false).unwrap().unwrap();
+        }
+        assert_eq!(rest.text(&TEXT).as_deref(), Some("athenbfirst"));
     }
 
     /// Two copies of a phone name the characters that they type alike: the words of one would be taken

@@ -274,9 +274,11 @@ pub fn borrow_reserve(engine: &mut Engine, number: u32) -> Result<bool, SpaceErr
     }
 }
 
-/// Has this device ask under another number, where the relay does not know the reserve with which it
-/// enters a space under the one that it asked as, and home lists that under others: each is the one of
-/// some log. Says whether it does.
+/// Has this device ask as another member, where the relay does not know the reserve with which it enters a
+/// space as what it asked as: with the newest reserve that home lists, where that is another one, since
+/// the one that it asked with may have been removed before it had read so; otherwise under another
+/// number, where home lists that reserve under several: each is the one of some log. Says whether it
+/// does.
 ///
 /// # Errors
 /// [`SpaceError`] where the store fails or is damaged.
@@ -294,7 +296,14 @@ pub fn ask_as_listed(engine: &mut Engine, number: u32) -> Result<bool, SpaceErro
         return Ok(false);
     };
     let list = HomeList::read(home, store)?;
-    let mut listed: Vec<&Reserve> = list.reserves.get(&id).into_iter().flatten().collect();
+    let known = list.reserves.get(&id).map(Vec::as_slice);
+    let known = known.unwrap_or_default();
+    let is_listed = known.iter().any(|reserve| reserve.signing_key == key);
+    let newest = known.last().filter(|newest| newest.signing_key != key);
+    if let Some(newest) = newest.filter(|_| is_listed && !list.gone.contains(&id)) {
+        return borrow(engine, number, newest);
+    }
+    let mut listed: Vec<&Reserve> = known.iter().collect();
     listed.retain(|reserve| reserve.signing_key == key && Some(reserve.device) != asked);
     listed.sort_by_key(|reserve| reserve.device);
     let next = listed.iter().find(|reserve| Some(reserve.device) > asked);

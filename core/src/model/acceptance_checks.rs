@@ -141,13 +141,7 @@ fn ten_minutes(space: &mut Space) -> (crate::model::GoalId, crate::model::Revisi
 }
 
 fn check_in(space: &mut Space, goal: crate::model::GoalId, on: u32, minutes: f64) {
-    space.clock += 1;
-    let new = NewCheckIn {
-        date: Some(day(on)),
-        quantity: Some(minutes),
-        ..NewCheckIn::new(goal, Outcome::Partial)
-    };
-    space.put(client(), |p, s| new.record(p, None, s));
+    space.say_amount(goal, Outcome::Partial, minutes, on);
 }
 
 #[test]

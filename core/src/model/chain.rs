@@ -22,7 +22,16 @@ impl Chain {
     where
         L: IntoIterator<Item = RecordId>,
     {
-        let mut records: Vec<_> = records.into_iter().collect();
+        let records = records.into_iter();
+        Self::of(
+            records
+                .map(|(id, links)| (id, Vec::from_iter(links)))
+                .collect(),
+        )
+    }
+
+    /// The same, whatever it was made of.
+    fn of(mut records: Vec<(RecordId, Vec<RecordId>)>) -> Self {
         records.sort_by_key(|(id, _)| *id);
         records.dedup_by_key(|(id, _)| *id);
         let (ids, links): (Vec<_>, Vec<_>) = records.into_iter().unzip();

@@ -208,17 +208,6 @@ mod tests {
         NewWithdrawal, Outcome, Value,
     };
 
-    fn check_in(space: &mut Space, goal: GoalId, date: u32) -> RecordId {
-        space.clock += 1;
-        let plan = space.plan();
-        let new = NewCheckIn {
-            date: Some(day(date)),
-            ..NewCheckIn::new(goal, Outcome::Done)
-        };
-        let record = new.record(&plan, None, &Space::stamp(client(), space.clock));
-        space.store(record.unwrap(), client())
-    }
-
     /// Whoever comes later would read what the client chose not to show.
     #[test]
     fn only_what_belongs_to_the_chosen_goals_goes_along() {
@@ -272,9 +261,9 @@ mod tests {
         let kept = space.goal(client());
         space.clock += 1;
         let left = space.goal(client());
-        let early = check_in(&mut space, kept, 1);
-        let late = check_in(&mut space, kept, 2);
-        let other = check_in(&mut space, left, 2);
+        let early = space.say(kept, Outcome::Done, 1);
+        let late = space.say(kept, Outcome::Done, 2);
+        let other = space.say(left, Outcome::Done, 2);
         let (chosen, named) = space.log().chosen(&[kept].into(), day(2));
         assert_eq!(chosen.keys().collect::<Vec<_>>(), [&late]);
         assert!(named.contains(&kept.record()));
@@ -363,7 +352,7 @@ mod tests {
         let kept = space.goal(client());
         space.clock += 1;
         let left = space.goal(client());
-        let wrong = check_in(&mut space, kept, 3);
+        let wrong = space.say(kept, Outcome::Done, 3);
         let correct = |space: &mut Space, old: RecordId| {
             space.clock += 1;
             let (plan, log) = (space.plan(), space.log());
@@ -377,7 +366,7 @@ mod tests {
             space.store(record, client())
         };
         let right = correct(&mut space, wrong);
-        let other = check_in(&mut space, left, 3);
+        let other = space.say(left, Outcome::Done, 3);
         let withdraw = |space: &mut Space, records: Vec<RecordId>| {
             space.clock += 1;
             let stamp = Space::stamp(client(), space.clock);

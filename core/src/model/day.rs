@@ -307,13 +307,10 @@ mod tests {
     }
 
     fn log(space: &mut Space, goal: GoalId, on: u32, outcome: Outcome, quantity: Option<f64>) {
-        space.clock += 1;
-        let check_in = NewCheckIn {
-            date: Some(may(on)),
-            quantity,
-            ..NewCheckIn::new(goal, outcome)
+        match quantity {
+            Some(quantity) => space.say_amount(goal, outcome, quantity, on),
+            None => space.say(goal, outcome, on),
         };
-        space.put(client(), |p, s| check_in.record(p, None, s));
     }
 
     fn days(space: &Space, goal: GoalId, last: u32, today: u32) -> Vec<DayResult> {

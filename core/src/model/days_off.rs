@@ -38,10 +38,15 @@ impl DaysOff {
         }
     }
 
+    /// Whether the goal was on hold, over or not wanted.
+    pub(crate) fn rests(&self, date: NaiveDate) -> bool {
+        self.resting.on(date).is_some()
+    }
+
     /// Whether a day is there to do something on. Without a schedule every day is on which the goal is
     /// neither on hold nor over.
     pub(crate) fn leaves(&self, schedule: Option<&Schedule>, date: NaiveDate) -> bool {
-        schedule.map_or(self.resting.on(date).is_none(), |schedule| {
+        schedule.map_or(!self.rests(date), |schedule| {
             matches!(
                 self.plan_of(schedule, date),
                 DayPlan::AnyDay | DayPlan::Expected

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::catalogue::{Argument, Language, texts};
 use crate::model::codes::LifecycleStatus;
+use crate::model::ids::GoalId;
 use crate::model::input::InputError;
 use crate::model::kinds::status::NewStatus;
 use crate::model::plan::Plan;
@@ -25,6 +26,13 @@ pub enum PlanWarning {
         /// The limit.
         limit: u8,
     },
+    /// More goals are in the focus than the plan's limit of active ones.
+    TooManyInFocus {
+        /// How many are in it.
+        count: u32,
+        /// The limit.
+        limit: u8,
+    },
 }
 
 impl PlanWarning {
@@ -32,12 +40,13 @@ impl PlanWarning {
     pub const fn key(&self) -> &'static str {
         match self {
             Self::TooManyActive { .. } => "goals.too_many_active",
+            Self::TooManyInFocus { .. } => "goals.too_many_in_focus",
         }
     }
 
     /// What it says in a language.
     pub fn sentence(&self, language: Language) -> String {
-        let Self::TooManyActive { count, limit } = self;
+        let (Self::TooManyActive { count, limit } | Self::TooManyInFocus { count, limit }) = self;
         let arguments = [Argument::new("count", count), Argument::new("limit", limit)];
         let said = texts(language).say(self.key(), &arguments);
         said.unwrap_or_else(|| self.key().into())
@@ -47,11 +56,16 @@ impl PlanWarning {
 impl Plan {
     /// What people should know about the plan.
     pub fn warnings(&self) -> Vec<PlanWarning> {
-        let (count, limit) = (self.active(), self.settings().active_limit);
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        let is_over = count > u32::from(limit);
-        let warning = is_over.then_some(PlanWarning::TooManyActive { count, limit });
-        warning.into_iter().collect()
+        let limit = self.known_settings().active_limit;
+        let over = |count: usize| {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            (count > u32::from(limit)).then_some(count)
+        };
+        let active = over(self.active());
+        let active = active.map(|count| PlanWarning::TooManyActive { count, limit });
+        let in_focus = over(self.count(|goal| self.is_in_focus(goal)));
+        let in_focus = in_focus.map(|count| PlanWarning::TooManyInFocus { count, limit });
+        active.into_iter().chain(in_focus).collect()
     }
 
     /// Whether a status keeps the number of active goals within the plan's limit.
@@ -59,7 +73,7 @@ impl Plan {
     /// # Errors
     /// [`InputError::TooManyActive`].
     pub fn has_room_for(&self, status: &NewStatus) -> Result<(), InputError> {
-        let limit = self.settings().active_limit;
+        let limit = self.known_settings().active_limit;
         let begins = status.to == LifecycleStatus::Active
             && self.status(status.goal) != Some(LifecycleStatus::Active);
         match begins && self.active() >= usize::from(limit) {
@@ -69,19 +83,20 @@ impl Plan {
     }
 
     fn active(&self) -> usize {
-        let is_active = |goal: &_| self.status(*goal) == Some(LifecycleStatus::Active);
-        self.goal_ids()
-            .iter()
-            .filter(|goal| is_active(goal))
-            .count()
+        self.count(|goal| self.status(goal) == Some(LifecycleStatus::Active))
+    }
+
+    fn count(&self, is_one: impl Fn(GoalId) -> bool) -> usize {
+        let goals = self.goal_ids().into_iter();
+        goals.filter(|goal| is_one(*goal)).count()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NewSettings;
     use crate::model::testing::{Space, client};
-    use crate::model::{GoalId, NewSettings};
 
     fn active(goal: GoalId) -> NewStatus {
         NewStatus {

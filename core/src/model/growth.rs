@@ -121,7 +121,7 @@ pub(crate) fn growth_with(
         strength: passage.after.strength,
     };
     let wins = plan.things::<Win>().into_iter();
-    let settings = plan.settings();
+    let settings = plan.known_settings();
     let is_meant =
         |at: Option<DateTime<Utc>>| at.is_some_and(|at| dates.contains(&settings.date_of(at)));
     Ok(GrowthView {
@@ -162,19 +162,10 @@ fn milestones(plan: &Plan) -> Vec<MilestoneOnTheWay> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Outcome;
     use crate::model::kinds::reading::{Reading, ReadingOf, Ruler, RulerReading};
     use crate::model::kinds::win::WinKind;
     use crate::model::testing::{Space, client, day, revision, therapist};
-    use crate::model::{NewCheckIn, Outcome};
-
-    fn check_in(space: &mut Space, goal: GoalId, on: u32) {
-        space.clock += 1;
-        let check_in = NewCheckIn {
-            date: Some(day(on)),
-            ..NewCheckIn::new(goal, Outcome::Done)
-        };
-        space.put(client(), |p, s| check_in.record(p, None, s));
-    }
 
     fn rate(space: &mut Space, goal: GoalId, value: u8, on: u32) {
         space.clock += 1;
@@ -212,8 +203,9 @@ mod tests {
     #[test]
     fn what_went_well_stands_beside_how_far_a_goal_came() {
         let (mut space, goal) = begun();
-        (1..=3).for_each(|on| check_in(&mut space, goal, on));
-        (11..=16).for_each(|on| check_in(&mut space, goal, on));
+        for on in (1..=3).chain(11..=16) {
+            space.say(goal, Outcome::Done, on);
+        }
         for (value, on) in [(2, 9), (4, 10), (5, 14), (7, 20)] {
             rate(&mut space, goal, value, on);
         }
@@ -254,7 +246,7 @@ mod tests {
         let (mut phone, goal) = begun();
         let mut tablet = phone.clone();
         tablet.device = 1;
-        check_in(&mut phone, goal, 2);
+        phone.say(goal, Outcome::Done, 2);
         win(&mut phone, "on the phone", 3);
         rate(&mut tablet, goal, 4, 2);
         win(&mut tablet, "on the tablet", 2);

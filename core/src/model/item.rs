@@ -16,10 +16,10 @@ use minicbor::{Decode, Encode};
 
 use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::InputError;
-use crate::model::item::body::Body;
-use crate::model::kinds::Kind;
+use crate::model::item::body::{Body, Raw};
 use crate::model::kinds::check_in::Rating;
-use crate::model::kinds::kind_of::Of;
+use crate::model::kinds::kind_of::Said;
+use crate::model::kinds::{Content, Kind};
 use crate::model::left_out::Reason;
 use crate::model::record::{Author, Home, RecordKind};
 use crate::model::records::{Entry, Records};
@@ -42,10 +42,9 @@ mod write;
 pub use thing::ItemView;
 pub(crate) use thing::Thing;
 
-/// What an item of one kind says.
-pub(crate) trait Fields:
-    Clone + std::fmt::Debug + PartialEq + Encode<()> + for<'b> Decode<'b, ()> + 'static
-{
+/// What an item of one kind says. The code that all kinds share does not know of which kind an item
+/// is ([`Content`]), and asks its [`Rules`].
+pub(crate) trait Fields: Said + Clone + Encode<()> + for<'b> Decode<'b, ()> {
     /// The kind.
     const KIND: Kind;
     /// One more than the highest key of its fields. What has a higher one was added by a newer app,
@@ -100,9 +99,54 @@ pub(crate) trait Fields:
         true
     }
 
+    /// Whether it is settled, and so is shown before what others say of it at the same time that is not.
+    fn is_settled(&self) -> bool {
+        false
+    }
+
     /// One that fills every field, and is the client's to write; what it names is put into the space.
     #[cfg(test)]
     fn sample(space: &mut crate::model::testing::Space) -> Self;
+}
+
+/// What holds for a kind of item, as its [`Fields`] have it.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) kind: Kind,
+    pub(crate) keys: u64,
+    pub(crate) action: &'static str,
+    pub(crate) writers: &'static [Role],
+    pub(crate) changes: Changes,
+    pub(crate) place: Place,
+    pub(crate) is_of_plan: bool,
+    pub(crate) is_twin: bool,
+    pub(crate) one_for: &'static [Kind],
+}
+
+impl Rules {
+    pub(crate) const fn of<F: Fields>() -> Self {
+        Self {
+            kind: F::KIND,
+            keys: F::KEYS,
+            action: F::ACTION,
+            writers: F::WRITERS,
+            changes: F::CHANGES,
+            place: F::PLACE,
+            is_of_plan: F::OF_PLAN,
+            is_twin: F::TWINS,
+            one_for: F::ONE_FOR,
+        }
+    }
+}
+
+impl<C> Encode<C> for Rules {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        self.kind.encode(e, ctx)
+    }
 }
 
 /// Who may change and remove an item.
@@ -172,18 +216,18 @@ impl Link {
 }
 
 /// An item as stored.
-#[derive(Clone, Debug, Decode, Encode)]
+#[derive(Clone, Debug, Encode)]
 #[cbor(map)]
-pub(crate) struct Item<F> {
+pub(crate) struct Item {
+    /// Those of its kind, which is what is stored.
     #[n(0)]
-    pub(crate) kind: Kind,
+    pub(crate) rules: &'static Rules,
     /// The claimed instant; none in twins.
     #[n(1)]
     pub(crate) at: Option<i64>,
     /// What it says; nothing where it is removed.
     #[n(2)]
-    #[cbor(decode_bound = "F: Fields", encode_bound = "F: Fields")]
-    pub(crate) body: Option<Body<F>>,
+    pub(crate) body: Option<Body>,
     /// The first record of the chain; none in the first itself. Where there is one for each of
     /// something else, that thing, in the first too.
     #[n(3)]
@@ -194,6 +238,42 @@ pub(crate) struct Item<F> {
     /// The day that it is about, in a log.
     #[n(5)]
     pub(crate) day: Option<Day>,
+}
+
+/// The same where what it says is not read yet.
+#[derive(Decode)]
+#[cbor(map)]
+struct Unread<'b> {
+    #[n(1)]
+    at: Option<i64>,
+    #[b(2)]
+    body: Option<Raw<'b>>,
+    #[n(3)]
+    of: Option<RecordId>,
+    #[n(4)]
+    #[cbor(default)]
+    replaces: Vec<RecordId>,
+    #[n(5)]
+    day: Option<Day>,
+}
+
+impl Item {
+    /// Decodes an item of a kind.
+    pub(crate) fn decode(
+        rules: &'static Rules,
+        bytes: &[u8],
+    ) -> Result<Self, minicbor::decode::Error> {
+        let unread: Unread<'_> = minicbor::decode(bytes)?;
+        let body = unread.body.map(|raw| Body::decode(rules, raw));
+        Ok(Self {
+            rules,
+            at: unread.at,
+            body: body.transpose()?,
+            of: unread.of,
+            replaces: unread.replaces,
+            day: unread.day,
+        })
+    }
 }
 
 /// A local date as stamped on the device.

@@ -1,20 +1,21 @@
 //! The list of kinds. A new kind is a file with its type, its rule and its tests, a `mod` and one
 //! line at the end of the list; its number is never used for anything else.
 
-use chrono::NaiveDate;
 use minicbor::decode::{Decode, Decoder};
 use minicbor::encode::{Encode, Encoder, Write};
 use serde::Serialize;
 
 use crate::model::ids::RecordId;
-use crate::model::input::{InputError, NewRecord, Stamp};
-use crate::model::item::{Fields, Item, ItemView, Place};
+use crate::model::input::InputError;
+use crate::model::item::{Fields, Item, ItemView, Link, Place, Rules};
+use crate::model::kinds::check_in::Rating;
 use crate::model::left_out::Reason;
-use crate::model::log::Log;
-use crate::model::plan::Plan;
 use crate::model::record::{Author, Home, RecordKind};
 use crate::model::records::{Entry, Records};
 use crate::role::Role;
+
+#[macro_use]
+mod list;
 
 pub(crate) mod action_step;
 pub(crate) mod activity;
@@ -33,6 +34,7 @@ pub(crate) mod decision;
 pub(crate) mod excuse;
 pub(crate) mod forgotten;
 pub(crate) mod goal;
+pub(crate) mod goal_focus;
 pub(crate) mod goal_order;
 pub(crate) mod goal_profile;
 pub(crate) mod grant;
@@ -69,252 +71,6 @@ pub(crate) mod verdict;
 pub(crate) mod void;
 pub(crate) mod win;
 pub(crate) mod withdrawal;
-
-/// Makes of the list: the kinds, a record of any kind, and the way from one to the other; and of its
-/// items what people say with them.
-macro_rules! kinds {
-    (
-        records { $($(#[$rdoc:meta])* $rnumber:literal $rkind:ident $rmodule:ident::$record:ident,)+ }
-        items {
-            $($(#[$idoc:meta])* $inumber:literal $ikind:ident $imodule:ident::$fields:ident as $content:ident,)+
-        }
-    ) => {
-        kinds! {
-            @all
-            $($(#[$rdoc])* $rnumber $rkind [$rmodule::$record],)+
-            $($(#[$idoc])* $inumber $ikind [Item<$imodule::$fields>],)+
-        }
-
-        /// What an item says: the fields of its kind.
-        #[derive(Clone, Debug, PartialEq, Serialize)]
-        #[serde(rename_all = "snake_case", untagged)]
-        #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
-        #[non_exhaustive]
-        pub enum Content {
-            $($(#[$idoc])* $content($imodule::$fields),)+
-        }
-
-        impl Content {
-            /// The kind that says this.
-            pub const fn kind(&self) -> Kind {
-                match self { $(Self::$content(_) => Kind::$ikind,)+ }
-            }
-
-            /// The thing that it is the only one for, by whose id it is known then.
-            pub(crate) fn only_for(&self) -> Option<RecordId> {
-                match self { $(Self::$content(fields) => fields.only_for(),)+ }
-            }
-
-            /// Makes the record of a new item.
-            pub(crate) fn add(
-                &self,
-                plan: &Plan,
-                date: Option<NaiveDate>,
-                stamp: &Stamp,
-            ) -> Result<NewRecord, InputError> {
-                match self { $(Self::$content(fields) => plan.add(fields, date, stamp),)+ }
-            }
-
-            /// Makes the record that changes an item.
-            pub(crate) fn change(
-                &self,
-                plan: &Plan,
-                log: Option<&Log>,
-                id: RecordId,
-                stamp: &Stamp,
-            ) -> Result<NewRecord, InputError> {
-                match self { $(Self::$content(fields) => plan.change(log, id, fields, stamp),)+ }
-            }
-        }
-
-        impl Kind {
-            /// Whether its items are each of a local date.
-            pub const fn is_of_a_day(self) -> bool {
-                matches!(self.place(), Some(Place::Log))
-            }
-
-            /// Whether it is a kind of item, and the document that its items belong in.
-            pub(crate) const fn place(self) -> Option<Place> {
-                match self {
-                    $(Self::$ikind => Some($imodule::$fields::PLACE),)+
-                    _ => None,
-                }
-            }
-
-            /// Makes the record that removes an item of the kind.
-            pub(crate) fn remove(
-                self,
-                plan: &Plan,
-                log: Option<&Log>,
-                id: RecordId,
-                stamp: &Stamp,
-            ) -> Result<NewRecord, InputError> {
-                match self {
-                    $(Self::$ikind => plan.remove::<$imodule::$fields>(log, id, stamp),)+
-                    _ => Err(InputError::UnknownRecord(id)),
-                }
-            }
-
-            /// The items of the kind among the records of a plan or a log, beside the plan.
-            pub(crate) fn items(self, records: &Records, plan: &Records) -> Vec<ItemView> {
-                match self {
-                    $(Self::$ikind => {
-                        let things = records.things::<$imodule::$fields>(plan).into_iter();
-                        things.map(ItemView::from).collect()
-                    })+
-                    _ => Vec::new(),
-                }
-            }
-        }
-
-        /// For each kind of item one that fills every field, and how many keys its fields have.
-        #[cfg(test)]
-        pub(crate) fn samples(space: &mut crate::model::testing::Space) -> Vec<(Content, u64)> {
-            vec![$(($imodule::$fields::sample(space).into(), $imodule::$fields::KEYS),)+]
-        }
-
-        /// What holds for each kind of item, for the tests of what is published.
-        #[cfg(test)]
-        pub(crate) const RULES: &[Rule] = &[$(Rule {
-            kind: Kind::$ikind,
-            keys: $imodule::$fields::KEYS,
-            changes: $imodule::$fields::CHANGES,
-            is_twin: $imodule::$fields::TWINS,
-        },)+];
-
-        $(impl From<$imodule::$fields> for Content {
-            fn from(fields: $imodule::$fields) -> Self {
-                Self::$content(fields)
-            }
-        })+
-    };
-    (@all $($(#[$doc:meta])* $number:literal $kind:ident [$record:ty],)+) => {
-        /// What a record is.
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-        #[serde(rename_all = "snake_case")]
-        #[cfg_attr(feature = "uniffi", derive(uniffi::Enum))]
-        pub enum Kind {
-            $($(#[$doc])* $kind,)+
-        }
-
-        impl Kind {
-            /// Every kind, in the order of the list: what a record may speak of comes first.
-            pub const ALL: &'static [Self] = &[$(Self::$kind,)+];
-
-            /// The number in records.
-            pub const fn number(self) -> u16 {
-                match self { $(Self::$kind => $number,)+ }
-            }
-
-            /// The kind with that number; `None` if it is not known to this version.
-            pub const fn of_number(number: u16) -> Option<Self> {
-                match number {
-                    $($number => Some(Self::$kind),)+
-                    _ => None,
-                }
-            }
-
-            /// Which roles may write a record of this kind. Some records are open to fewer: a
-            /// therapist's status only proposes.
-            pub const fn writers(self) -> &'static [Role] {
-                match self { $(Self::$kind => <$record>::WRITERS,)+ }
-            }
-        }
-
-        /// A record of any kind.
-        #[derive(Clone, Debug)]
-        pub(crate) enum Record {
-            $($kind($record),)+
-        }
-
-        impl Record {
-            /// Decodes strict bytes of a known kind.
-            pub(crate) fn decode(kind: Kind, bytes: &[u8]) -> Result<Self, Reason> {
-                match kind {
-                    $(Kind::$kind => minicbor::decode(bytes).map(Self::$kind),)+
-                }
-                // Codes that this version does not know are the only errors of their own kind.
-                .map_err(|error| match error.is_custom() {
-                    true => Reason::NeedsNewerApp,
-                    false => Reason::Malformed,
-                })
-            }
-
-            /// Its kind.
-            pub(crate) const fn kind(&self) -> Kind {
-                match self { $(Self::$kind(_) => Kind::$kind,)+ }
-            }
-
-            /// See [`RecordKind::check`].
-            pub(crate) fn check(&self) -> Result<(), Reason> {
-                match self { $(Self::$kind(record) => record.check(),)+ }
-            }
-
-            /// See [`RecordKind::home`].
-            pub(crate) fn home(&self) -> Result<Home, Reason> {
-                match self { $(Self::$kind(record) => record.home(),)+ }
-            }
-
-            /// See [`RecordKind::may_write`].
-            pub(crate) fn may_write(&self, role: Role) -> bool {
-                match self { $(Self::$kind(record) => record.may_write(role),)+ }
-            }
-
-            /// See [`RecordKind::WITHDRAWABLE`].
-            pub(crate) const fn is_withdrawable(&self) -> bool {
-                match self { $(Self::$kind(_) => <$record>::WITHDRAWABLE,)+ }
-            }
-
-            /// See [`RecordKind::OF_PLAN`].
-            pub(crate) const fn is_of_plan(&self) -> bool {
-                match self { $(Self::$kind(_) => <$record>::OF_PLAN,)+ }
-            }
-
-            /// See [`RecordKind::links`].
-            pub(crate) fn links(&self) -> Vec<RecordId> {
-                match self { $(Self::$kind(record) => record.links(),)+ }
-            }
-
-            /// See [`RecordKind::belongs_to`].
-            pub(crate) fn belongs_to(&self) -> Vec<RecordId> {
-                match self { $(Self::$kind(record) => record.belongs_to(),)+ }
-            }
-
-            /// See [`RecordKind::replaces`].
-            pub(crate) fn replaces(&self) -> Vec<RecordId> {
-                match self { $(Self::$kind(record) => record.replaces(),)+ }
-            }
-
-            /// See [`RecordKind::fits`].
-            pub(crate) fn fits(&self, plan: &Records) -> Result<(), Reason> {
-                match self { $(Self::$kind(record) => RecordKind::fits(record, plan),)+ }
-            }
-
-            /// See [`RecordKind::refer`].
-            pub(crate) fn refer(
-                &self,
-                id: RecordId,
-                authors: &[Author],
-                records: &Records,
-            ) -> Result<(), Reason> {
-                match self {
-                    $(Self::$kind(record) => {
-                        <$record>::refer(Entry { id, authors, record }, records)
-                    })+
-                }
-            }
-        }
-
-        $(impl kind_of::Of for $record {
-            fn of(record: &Record) -> Option<&Self> {
-                match record {
-                    Record::$kind(record) => Some(record),
-                    _ => None,
-                }
-            }
-        })+
-    };
-}
 
 kinds! {
     records {
@@ -422,29 +178,49 @@ kinds! {
         54 MessagesRead messages_read::MessagesRead as WhatWasRead,
         /// Whether somebody lets the others know what they have read.
         55 ReadReceipts read_receipts::ReadReceipts as SomeReadReceipts,
+        /// That a goal is in the focus.
+        56 GoalFocus goal_focus::GoalFocus as AGoalFocus,
     }
 }
 
-/// What holds for a kind of item.
-#[cfg(test)]
-pub(crate) struct Rule {
-    pub(crate) kind: Kind,
-    /// As [`Fields::KEYS`].
-    pub(crate) keys: u64,
-    /// As [`Fields::CHANGES`].
-    pub(crate) changes: crate::model::item::Changes,
-    /// As [`Fields::TWINS`].
-    pub(crate) is_twin: bool,
+impl Kind {
+    /// Whether its items are each of a local date.
+    pub const fn is_of_a_day(self) -> bool {
+        matches!(self.place(), Some(Place::Log))
+    }
+
+    /// Whether it is a kind of item, and the document that its items belong in.
+    pub(crate) const fn place(self) -> Option<Place> {
+        match self.rules() {
+            Some(rules) => Some(rules.place),
+            None => None,
+        }
+    }
+
+    /// The items of the kind among the records of a plan or a log, beside the plan.
+    pub(crate) fn items(self, records: &Records, plan: &Records) -> Vec<ItemView> {
+        let things = records.things_of(self, plan).into_iter();
+        things.map(ItemView::from).collect()
+    }
 }
 
 /// What the list knows of each kind.
 pub(crate) mod kind_of {
-    use super::Record;
+    use super::{Content, Record};
 
-    /// Implemented by the list alone.
+    /// Implemented by the list alone, for records.
     pub(crate) trait Of: Sized + 'static {
         /// Itself, if the record is of this kind.
         fn of(record: &Record) -> Option<&Self>;
+    }
+
+    /// Implemented by the list alone, for what items say.
+    pub(crate) trait Said: Into<Content> + 'static {
+        /// Itself, if this is what an item of its kind says.
+        fn of(content: Content) -> Option<Self>;
+
+        /// The same by reference.
+        fn of_ref(content: &Content) -> Option<&Self>;
     }
 }
 
@@ -532,6 +308,7 @@ mod tests {
                 (53, Kind::Comment),
                 (54, Kind::MessagesRead),
                 (55, Kind::ReadReceipts),
+                (56, Kind::GoalFocus),
             ]
         );
         assert_eq!(Kind::of_number(0), None);

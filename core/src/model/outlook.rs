@@ -18,7 +18,7 @@ use crate::model::time::read_date;
 use crate::model::views::GoalView;
 
 /// Days that it looks ahead, the first among them.
-const DAYS: usize = 14;
+const DAYS: u8 = 14;
 
 /// One day of a plan, in numbers.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -48,29 +48,45 @@ pub struct PlanDay {
 pub(crate) struct Outlook {
     #[n(0)]
     first: i32,
+    /// Most days are like the one before: each of these holds from a day on, until the next.
     #[n(1)]
     days: Vec<Counts>,
     #[n(2)]
     last_check_in: Option<i32>,
     /// What is needed to know which day is today.
     #[n(3)]
-    pub(crate) time_zone: Option<String>,
+    time_zone: Option<String>,
     #[n(4)]
+    cut_off_hour: u8,
+}
+
+/// What an [`Outlook`] says, wherever it is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Glance<'o> {
+    /// Its first day, counted from the Unix epoch.
+    pub(crate) first: i32,
+    pub(crate) days: &'o [Counts],
+    pub(crate) last_check_in: Option<i32>,
+    pub(crate) time_zone: Option<&'o str>,
     pub(crate) cut_off_hour: u8,
 }
 
+/// Days that are alike, in numbers.
 #[derive(Clone, Copy, Debug, Decode, Default, Encode, Eq, PartialEq)]
-#[cbor(map)]
-struct Counts {
+#[cbor(array)]
+pub(crate) struct Counts {
+    /// So many days after the first.
     #[n(0)]
-    goals: u32,
+    from: u8,
     #[n(1)]
-    expected: u32,
+    goals: u32,
     #[n(2)]
-    done: u32,
+    expected: u32,
     #[n(3)]
-    proposals: u32,
+    done: u32,
     #[n(4)]
+    proposals: u32,
+    #[n(5)]
     conflicts: u32,
 }
 
@@ -80,7 +96,11 @@ impl Outlook {
     pub(crate) fn of(plan: &Plan, logs: &[impl Borrow<Log>], first: NaiveDate) -> Self {
         let (_, last) = Self::reach(first);
         let dates: Vec<_> = first.iter_days().take_while(|date| *date <= last).collect();
-        let mut days = vec![Counts::default(); dates.len()];
+        let of_day = |(_, from): (&NaiveDate, u8)| Counts {
+            from,
+            ..Counts::default()
+        };
+        let mut days: Vec<_> = dates.iter().zip(0..).map(of_day).collect();
         // Which goals there are does not depend on the day.
         for goal in plan.goals(first) {
             // A goal that is there has days.
@@ -91,6 +111,7 @@ impl Outlook {
                 }
             }
         }
+        days.dedup_by(|next, before| before.is_like(next));
         let settings = plan.settings();
         Self {
             first: first.to_epoch_days(),
@@ -104,7 +125,7 @@ impl Outlook {
     /// The dates whose check-ins it needs: those that it looks at, and of the week and the month before
     /// them what a target may sum up.
     pub(crate) fn reach(first: NaiveDate) -> (NaiveDate, NaiveDate) {
-        let ahead = Days::new(DAYS as u64 - 1);
+        let ahead = Days::new(u64::from(DAYS) - 1);
         let back = Days::new(31);
         (
             first.checked_sub_days(back).unwrap_or(first),
@@ -112,10 +133,40 @@ impl Outlook {
         )
     }
 
+    /// What it says.
+    pub(crate) fn glance(&self) -> Glance<'_> {
+        Glance {
+            first: self.first,
+            days: &self.days,
+            last_check_in: self.last_check_in,
+            time_zone: self.time_zone.as_deref(),
+            cut_off_hour: self.cut_off_hour,
+        }
+    }
+
+    /// One of its days; none where it does not look so far.
+    pub(crate) fn on(&self, date: NaiveDate) -> Option<PlanDay> {
+        self.glance().on(date)
+    }
+}
+
+impl Glance<'_> {
+    /// The same by itself.
+    pub(crate) fn to_outlook(self) -> Outlook {
+        Outlook {
+            first: self.first,
+            days: self.days.to_vec(),
+            last_check_in: self.last_check_in,
+            time_zone: self.time_zone.map(str::to_owned),
+            cut_off_hour: self.cut_off_hour,
+        }
+    }
+
     /// One of its days; none where it does not look so far.
     pub(crate) fn on(&self, date: NaiveDate) -> Option<PlanDay> {
         let place = date.to_epoch_days().checked_sub(self.first)?;
-        let counts = self.days.get(usize::try_from(place).ok()?)?;
+        let place = u8::try_from(place).ok().filter(|day| *day < DAYS)?;
+        let counts = self.days.iter().rfind(|counts| counts.from <= place)?;
         Some(PlanDay {
             date,
             goals: counts.goals,
@@ -129,6 +180,12 @@ impl Outlook {
 }
 
 impl Counts {
+    /// Whether another day is the same in all but its place.
+    fn is_like(&self, other: &Self) -> bool {
+        let from = self.from;
+        Self { from, ..*other } == *self
+    }
+
     fn add(&mut self, goal: &GoalView, day: &DayView) {
         let proposals = u32::try_from(goal.proposals.len()).unwrap_or(u32::MAX);
         self.proposals = self.proposals.saturating_add(proposals);
@@ -157,8 +214,7 @@ mod tests {
     use super::*;
     use crate::model::codes::LifecycleStatus;
     use crate::model::testing::{Space, client, day, revision, therapist};
-    use crate::model::{GoalId, NewCheckIn, NewRevision, NewStatus, Outcome, Schedule, Weekday};
-    use crate::model::{RecordId, SchedulePattern};
+    use crate::model::{NewRevision, Outcome, Schedule, SchedulePattern, Weekday};
 
     fn outlook(space: &Space, from: u32) -> Outlook {
         Outlook::of(&space.plan(), &[space.log()], day(from))
@@ -168,15 +224,6 @@ mod tests {
     fn counts(outlook: &Outlook, on: u32) -> (u32, u32, u32) {
         let day = outlook.on(day(on)).unwrap();
         (day.goals, day.expected, day.done)
-    }
-
-    fn log(space: &mut Space, goal: GoalId, on: u32) -> RecordId {
-        space.clock += 1;
-        let check_in = NewCheckIn {
-            date: Some(day(on)),
-            ..NewCheckIn::new(goal, Outcome::Done)
-        };
-        space.put(client(), |p, s| check_in.record(p, None, s))
     }
 
     /// A therapist would see on Monday what was to be done on Friday.
@@ -197,13 +244,15 @@ mod tests {
             ..revision(mondays)
         };
         space.propose(client(), weekly, 1);
-        log(&mut space, daily, 1);
+        space.say(daily, Outcome::Done, 1);
         // 2026-05-01 is a Friday. Done although nothing was asked counts as well.
-        log(&mut space, mondays, 2);
+        space.say(mondays, Outcome::Done, 2);
         let outlook = outlook(&space, 1);
         let seen: Vec<_> = (1..=4).map(|on| counts(&outlook, on)).collect();
         assert_eq!(seen, [(2, 1, 1), (2, 2, 1), (2, 1, 0), (2, 2, 0)]);
         assert_eq!(outlook.on(day(14)).map(|day| day.expected), Some(1));
+        // The first three, and from then on each Monday and what follows it.
+        assert_eq!(outlook.days.len(), 7);
         assert_eq!(outlook.on(day(15)), None, "beyond what was looked at");
         assert_eq!(outlook.on(day(1).pred_opt().unwrap()), None);
         let last = outlook.on(day(9)).unwrap().last_check_in;
@@ -223,14 +272,7 @@ mod tests {
         let before = outlook(&space, 2);
         assert_eq!(counts(&before, 2), (1, 1, 0));
         assert_eq!(before.on(day(2)).unwrap().proposals, 1);
-        space.clock += 1;
-        let over = NewStatus {
-            goal,
-            to: LifecycleStatus::Completed,
-            achievement: None,
-            reason: None,
-        };
-        space.put(client(), |p, s| over.record(p, s));
+        space.stand(goal, LifecycleStatus::Completed);
         assert_eq!(counts(&outlook(&space, 2), 2), (0, 0, 0));
     }
 
@@ -240,7 +282,7 @@ mod tests {
         let mut space = Space::default();
         let goal = space.goal(client());
         space.propose(client(), revision(goal), 1);
-        log(&mut space, goal, 1);
+        space.say(goal, Outcome::Done, 1);
         let outlook = outlook(&space, 1);
         let bytes = minicbor::to_vec(&outlook).unwrap();
         assert_eq!(minicbor::decode::<Outlook>(&bytes).unwrap(), outlook);

@@ -6,14 +6,11 @@ use std::ops::RangeInclusive;
 use chrono::{Datelike, Days, Months, NaiveDate};
 use serde::Serialize;
 
-use crate::model::codes::Period;
-use crate::model::day::{DayResult, day, entries_by_date, excuses, sum, target_of};
-use crate::model::days_off::DaysOff;
+use crate::model::codes::{Comparison, Outcome, Period};
+use crate::model::day::{DayResult, entries_by_date, excuses, sum, target_of};
 use crate::model::ids::{CheckInId, GoalId, RevisionId};
 use crate::model::input::InputError;
 use crate::model::json;
-use crate::model::kinds::schedule::Schedule;
-use crate::model::kinds::target::StoredTarget;
 use crate::model::log::Log;
 use crate::model::plan::Plan;
 use crate::model::quantity::Quantity;
@@ -45,8 +42,9 @@ pub struct PeriodView {
 /// The periods of that length that touch the dates, where the goal's target is for such a period
 /// on the period's last date. Periods are whole, so the logs must cover the months they reach
 /// into. What was said of days before the goal was in force, before its start or after its end
-/// counts as little as in [`progress`](crate::model::progress()); where no day was left to do it on,
-/// nothing is expected.
+/// counts as little as in [`progress`](crate::model::progress()), and so does what was said of days to
+/// come; where no day was left to do it on, nothing is expected. Whether a limit ("at most") was kept
+/// is open until the period is over.
 ///
 /// # Errors
 /// [`InputError::UnknownGoal`].
@@ -58,7 +56,7 @@ pub fn period_results(
     dates: RangeInclusive<NaiveDate>,
     today: NaiveDate,
 ) -> Result<Vec<PeriodView>, InputError> {
-    plan.goal_state(goal).ok_or(InputError::UnknownGoal(goal))?;
+    let course = plan.course(goal).ok_or(InputError::UnknownGoal(goal))?;
     let bounds = |date| bounds(period, date);
     let (Some((first, _)), Some((_, last))) = (bounds(*dates.start()), bounds(*dates.end())) else {
         return Ok(Vec::new());
@@ -68,39 +66,40 @@ pub fn period_results(
     let (mut views, mut next) = (Vec::new(), Some(first));
     while let Some((from, to)) = next.filter(|date| *date <= last).and_then(bounds) {
         next = next_day(to);
-        let Some(judged_by) = plan.in_force_on(goal, to) else {
+        let judge = course.on(to).zip(plan.in_force_on(goal, to));
+        let Some((step, judged_by)) = judge else {
             continue;
         };
-        let target = target_of(plan, Some(judged_by));
-        let Some(aim) = target
-            .and_then(StoredTarget::aim)
-            .filter(|aim| aim.period == period)
-        else {
+        let Some(aim) = step.aim.filter(|aim| aim.period == period) else {
             continue;
         };
-        let span = Span::of(plan, goal, judged_by);
         let counted = entries
             .range(from..=to)
-            .filter(|(date, _)| span.counts(**date));
+            .filter(|(date, _)| **date <= today && course.counts(step, **date));
         let counted: Vec<_> = counted.flat_map(|(_, day)| day).copied().collect();
         let is_left = |date: &NaiveDate| {
-            let said = entries.get(date).map(Vec::as_slice).unwrap_or_default();
-            let said = (said, excuses.get(date).copied());
-            span.leaves(*date) && !is_off(day(plan, goal, *date, said, today).result)
+            let entries = entries.get(date).map(Vec::as_slice).unwrap_or_default();
+            let excused = excuses.contains_key(date).then_some(Said::EXCUSED);
+            let said = Said::of(entries).plus(excused.unwrap_or_default());
+            course.leaves(step, (*date, said))
         };
         let is_expected = || {
             from.iter_days()
                 .take_while(|date| *date <= to)
                 .any(|date| is_left(&date))
         };
-        let sum = sum(target, &counted);
+        let is_over = to < today;
+        let sum = sum(target_of(plan, Some(judged_by)), &counted);
         views.push(PeriodView {
             from,
             to,
             result: match Said::of(&counted).outcome(Some(aim)) {
+                Some(Outcome::Done) if !is_over && aim.comparison == Comparison::AtMost => {
+                    DayResult::Open
+                }
                 Some(outcome) => outcome.into(),
                 None if !is_expected() => DayResult::NotExpected,
-                None if to < today => DayResult::Missed,
+                None if is_over => DayResult::Missed,
                 None => DayResult::Open,
             },
             quantity: sum.quantity.map(Quantity::amount),
@@ -110,46 +109,6 @@ pub fn period_results(
         });
     }
     Ok(views)
-}
-
-/// The days of a period, as far as the goal counts them.
-struct Span {
-    first: Option<NaiveDate>,
-    schedule: Option<Schedule>,
-    off: DaysOff,
-}
-
-impl Span {
-    /// By the wording that judges it.
-    fn of(plan: &Plan, goal: GoalId, judged_by: RevisionId) -> Self {
-        Self {
-            first: plan.first_in_force(goal),
-            schedule: plan
-                .stored_schedule(judged_by)
-                .and_then(|stored| stored.view().ok()),
-            off: plan.days_off(goal),
-        }
-    }
-
-    /// Whether what was done on a date counts.
-    fn counts(&self, date: NaiveDate) -> bool {
-        let schedule = self.schedule.as_ref();
-        self.has_begun(date) && schedule.is_none_or(|schedule| schedule.is_within(date))
-    }
-
-    /// Whether a date is there to do something on.
-    fn leaves(&self, date: NaiveDate) -> bool {
-        self.has_begun(date) && self.off.leaves(self.schedule.as_ref(), date)
-    }
-
-    fn has_begun(&self, date: NaiveDate) -> bool {
-        self.first.is_some_and(|first| first <= date)
-    }
-}
-
-/// Whether somebody said that a day is off.
-const fn is_off(result: DayResult) -> bool {
-    matches!(result, DayResult::Excused | DayResult::Rest)
 }
 
 /// The first and the last date of the period that a date lies in.

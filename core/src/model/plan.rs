@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use crate::model::acceptance::{History, Proposal, Saying, Stand};
+use crate::model::acceptance::Stand;
 use crate::model::chain::Chain;
-use crate::model::codes::{LifecycleStatus, Verdict};
+use crate::model::codes::LifecycleStatus;
+use crate::model::goal_state::{GoalState, goals, sayings};
 use crate::model::ids::{GoalId, MeasureId, RecordId, RevisionId};
 use crate::model::input::{InputError, NewRecord, Stamp};
-use crate::model::item::{ItemView, Thing};
+use crate::model::item::ItemView;
 use crate::model::kinds::Kind;
 use crate::model::kinds::goal::Goal;
-use crate::model::kinds::goal_order::GoalOrder;
-use crate::model::kinds::goal_profile::GoalProfile;
 use crate::model::kinds::measure::{Measure, MeasureState, MeasureView};
 use crate::model::kinds::note::{self, NoteView};
 use crate::model::kinds::provenance;
@@ -27,13 +26,11 @@ use crate::model::kinds::verdict::VerdictRecord;
 use crate::model::kinds::withdrawal::NewWithdrawal;
 use crate::model::left_out::LeftOut;
 use crate::model::observed::Observed;
-use crate::model::ordering::OrderKey;
 use crate::model::progress::Basis;
 use crate::model::record::SourceRecord;
 use crate::model::records::{Entry, Records};
-use crate::model::resting::Resting;
 use crate::model::say::TherapistsSay;
-use crate::model::time::{local_date, read_date, read_date_opt, read_instant, zone};
+use crate::model::time::{local_date, read_date_opt, read_instant, zone};
 use crate::model::undone::Undone;
 use crate::model::views::{
     ConflictKind, ConflictView, GoalView, InForceView, PlanView, RevisionState, RevisionView,
@@ -50,21 +47,6 @@ pub struct Plan {
     settings: SettingsView,
     observed: Arc<Observed>,
     undone: Undone,
-}
-
-/// What is known of one goal.
-#[derive(Clone, Debug)]
-pub(crate) struct GoalState {
-    pub(crate) statuses: Chain,
-    pub(crate) revisions: BTreeSet<RecordId>,
-    pub(crate) history: History,
-    /// When it asks for nothing because of its statuses.
-    pub(crate) resting: Arc<Resting>,
-    /// By revision.
-    verdicts: BTreeMap<RecordId, Vec<RecordId>>,
-    profile: Option<Thing<GoalProfile>>,
-    /// Where it stands among the goals, once somebody has moved it.
-    pub(crate) place: Option<OrderKey>,
 }
 
 impl Plan {
@@ -162,9 +144,10 @@ impl Plan {
             area: goal.record.area.clone(),
             profile: state.profile.as_ref().map(|profile| profile.fields.clone()),
             status: status::current(&self.records, &state.statuses),
+            in_focus: self.is_in_focus(id),
             statuses: statuses
                 .iter()
-                .filter_map(|id| status::view(self.records.get::<GoalStatus>(*id)?))
+                .filter_map(|id| self.status_view(self.records.get::<GoalStatus>(*id)?))
                 .collect(),
             conflicts: self.conflicts(state, &proposals),
             coming: in_state(RevisionState::Agreed),
@@ -287,6 +270,11 @@ impl Plan {
     /// The settings that hold.
     pub fn settings(&self) -> SettingsView {
         self.settings.clone()
+    }
+
+    /// The same without a copy.
+    pub(crate) const fn known_settings(&self) -> &SettingsView {
+        &self.settings
     }
 
     /// The notes that were not withdrawn, oldest first.
@@ -447,93 +435,6 @@ impl Plan {
     }
 }
 
-fn goals(
-    records: &Records,
-    therapists: &TherapistsSay,
-    settings: &SettingsView,
-) -> BTreeMap<GoalId, GoalState> {
-    let mut verdicts: BTreeMap<RecordId, Vec<Entry<'_, VerdictRecord>>> = BTreeMap::new();
-    for verdict in records.of::<VerdictRecord>() {
-        verdicts
-            .entry(verdict.record.revision.record())
-            .or_default()
-            .push(verdict);
-    }
-    let mut statuses = by_goal(records.of::<GoalStatus>(), |status| status.goal);
-    let mut revisions = by_goal(records.of::<GoalRevision>(), |revision| revision.goal);
-    let profiles = records.things::<GoalProfile>(records).into_iter();
-    let mut profiles: BTreeMap<_, _> = profiles.map(|thing| (thing.fields.goal, thing)).collect();
-    let places = records.things::<GoalOrder>(records).into_iter();
-    let mut places: BTreeMap<_, _> = places
-        .filter_map(|thing| Some((thing.fields.goal, OrderKey::read(&thing.fields.key)?)))
-        .collect();
-    let goals = records.of::<Goal>().map(|goal| GoalId::from(goal.id));
-    goals
-        .map(|id| {
-            let statuses = statuses.remove(&id).unwrap_or_default();
-            let revisions = revisions.remove(&id).unwrap_or_default();
-            let state = goal_state(records, &statuses, &revisions, &verdicts, therapists);
-            let resting = Resting::of(records, &state.statuses, &statuses, settings).into();
-            let (profile, place) = (profiles.remove(&id), places.remove(&id));
-            let state = GoalState {
-                resting,
-                profile,
-                place,
-                ..state
-            };
-            (id, state)
-        })
-        .collect()
-}
-
-fn goal_state(
-    records: &Records,
-    statuses: &[Entry<'_, GoalStatus>],
-    revisions: &[Entry<'_, GoalRevision>],
-    verdicts: &BTreeMap<RecordId, Vec<Entry<'_, VerdictRecord>>>,
-    therapists: &TherapistsSay,
-) -> GoalState {
-    let links = |entry: &Entry<'_, GoalRevision>| {
-        let replaces: Vec<_> = entry.record.replaces.iter().map(|id| id.record()).collect();
-        (entry.id, records.through(&replaces))
-    };
-    let proposals = revisions.iter().map(|entry| Proposal {
-        id: entry.id,
-        clients_first: entry.record.replaces.is_empty()
-            && entry
-                .authors
-                .iter()
-                .any(|author| author.role == Role::Client),
-        effective_from: read_date_opt(entry.record.effective_from).ok().flatten(),
-    });
-    let on_these: Vec<_> = revisions
-        .iter()
-        .filter_map(|revision| Some((revision.id, verdicts.get(&revision.id)?)))
-        .collect();
-    let said = on_these.iter().flat_map(|(_, verdicts)| *verdicts);
-    GoalState {
-        statuses: Chain::new(
-            statuses
-                .iter()
-                .map(|entry| (entry.id, records.through(&entry.record.replaces))),
-        ),
-        revisions: revisions.iter().map(|entry| entry.id).collect(),
-        history: History::play(
-            proposals,
-            &Chain::new(revisions.iter().map(links)),
-            said.flat_map(|entry| sayings(*entry)).collect(),
-            therapists.clone(),
-        ),
-        verdicts: on_these
-            .iter()
-            .map(|(id, verdicts)| (*id, verdicts.iter().map(|verdict| verdict.id).collect()))
-            .collect(),
-        resting: Arc::default(),
-        profile: None,
-        place: None,
-    }
-}
-
 fn measures(records: &Records) -> BTreeMap<MeasureId, MeasureState> {
     let mut versions: BTreeMap<MeasureId, Vec<Entry<'_, Measure>>> = BTreeMap::new();
     for entry in records.of::<Measure>() {
@@ -554,36 +455,6 @@ fn measures(records: &Records) -> BTreeMap<MeasureId, MeasureState> {
         .into_iter()
         .map(|(id, versions)| (id, state(&versions)))
         .collect()
-}
-
-fn by_goal<'a, T>(
-    entries: impl Iterator<Item = Entry<'a, T>>,
-    goal: impl Fn(&T) -> GoalId,
-) -> BTreeMap<GoalId, Vec<Entry<'a, T>>> {
-    let mut by_goal: BTreeMap<GoalId, Vec<Entry<'a, T>>> = BTreeMap::new();
-    for entry in entries {
-        by_goal.entry(goal(entry.record)).or_default().push(entry);
-    }
-    by_goal
-}
-
-fn sayings(entry: Entry<'_, VerdictRecord>) -> impl Iterator<Item = Saying> {
-    let read = |entry: Entry<'_, VerdictRecord>| {
-        let verdict = Verdict::read(entry.record.verdict).ok()?;
-        Some((read_date(entry.record.date).ok()?, verdict))
-    };
-    let said = read(entry);
-    entry.authors.iter().filter_map(move |author| {
-        let (date, verdict) = said?;
-        let revision = entry.record.revision.record();
-        Some(Saying {
-            date,
-            revision,
-            person: author.person,
-            role: author.role,
-            verdict,
-        })
-    })
 }
 
 fn roles<T>(entry: &Entry<'_, T>) -> Vec<Role> {

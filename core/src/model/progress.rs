@@ -36,8 +36,9 @@ use std::ops::RangeInclusive;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-pub(crate) use self::course::Basis;
+pub(crate) use self::course::{Basis, Course};
 pub(crate) use self::months::GoalMonths;
+use crate::model::codes::Period;
 use crate::model::ids::GoalId;
 use crate::model::input::InputError;
 use crate::model::json;
@@ -109,6 +110,19 @@ pub enum ProgressMessage {
     NotBegun,
     /// A good day to begin again.
     Restart,
+    /// It is on hold, over, or in a time off: nothing is asked for now.
+    Resting,
+}
+
+impl ProgressUnit {
+    /// What is counted, where that is more than a day.
+    const fn period(self) -> Option<Period> {
+        match self {
+            Self::Day => None,
+            Self::Month => Some(Period::Month),
+            Self::Week => Some(Period::Week),
+        }
+    }
 }
 
 impl ProgressMessage {
@@ -118,6 +132,7 @@ impl ProgressMessage {
             Self::KeepGoing => "progress.keep_going",
             Self::NotBegun => "progress.not_begun",
             Self::Restart => "progress.restart",
+            Self::Resting => "progress.resting",
         }
     }
 }

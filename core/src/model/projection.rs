@@ -26,6 +26,7 @@ pub fn projection_json(plan: &Plan, logs: &[impl Borrow<Log>]) -> Value {
         json!({
             "days": days(plan, logs, goal.id),
             "revisions": value(&plan.revisions(goal.id, today)),
+            "statuses": value(&plan.status_history(goal.id)),
             "goal": value(&goal),
         })
     });

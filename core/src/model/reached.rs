@@ -15,9 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::document::DocumentKind;
 use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::{InputError, NewRecord, Stamp};
-use crate::model::item::{Fields, Item};
+use crate::model::item::Fields;
 use crate::model::kinds::celebration::Celebration;
-use crate::model::kinds::kind_of::Of;
 use crate::model::kinds::milestone::Milestone;
 use crate::model::kinds::milestone_reached::MilestoneReached;
 use crate::model::kinds::reward::Reward;
@@ -121,12 +120,9 @@ impl Plan {
     }
 
     /// What items of a kind say or said, also those that were removed.
-    fn ever<F: Fields>(&self) -> impl Iterator<Item = &F>
-    where
-        Item<F>: Of,
-    {
-        let items = self.records().of::<Item<F>>();
-        items.filter_map(|entry| entry.record.fields())
+    fn ever<F: Fields>(&self) -> impl Iterator<Item = &F> {
+        let items = self.records().items(F::KIND);
+        items.filter_map(|entry| F::of_ref(entry.record.content()?))
     }
 }
 

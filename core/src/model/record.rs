@@ -1,7 +1,7 @@
 //! Records: what a kind of record must say about itself, and how it becomes bytes and back.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use minicbor::{Decode, Encode};
+use minicbor::Encode;
 
 use crate::ids::OpId;
 use crate::model::document::{DocumentKey, DocumentKind};
@@ -64,15 +64,26 @@ pub(crate) enum Home {
 /// milliseconds since the epoch, its own fields follow from key 2 on. Codes are stored as plain
 /// numbers and not as derived enums, whose decoder turns an unknown number in an optional field
 /// into nothing.
-pub(crate) trait RecordKind: Of + Encode<()> + for<'b> Decode<'b, ()> {
-    /// Who may write it (`NewRecord` for the facade, `out_of_role` for the view).
-    const WRITERS: &'static [Role];
+pub(crate) trait RecordKind: Of + Encode<()> {
+    /// Who may write it (`NewRecord` for the facade, `out_of_role` for the view). The rules of their kind
+    /// say it of items, and what follows.
+    const WRITERS: &'static [Role] = &[];
     /// What errors say somebody wanted: "a therapist may not …".
-    const ACTION: &'static str;
+    const ACTION: &'static str = "";
     /// Whether a withdrawal takes it back. Chains are continued instead.
     const WITHDRAWABLE: bool = false;
     /// Whether it is about the plan as a whole, and so is copied with any part of it.
     const OF_PLAN: bool = false;
+
+    /// As [`Self::ACTION`].
+    fn action(&self) -> &'static str {
+        Self::ACTION
+    }
+
+    /// As [`Self::OF_PLAN`].
+    fn is_of_plan(&self) -> bool {
+        Self::OF_PLAN
+    }
 
     /// Where it belongs.
     fn home(&self) -> Result<Home, Reason>;
@@ -181,7 +192,7 @@ pub(crate) fn write_beside<T: RecordKind>(
 ) -> Result<NewRecord, InputError> {
     if !record.may_write(stamp.role) {
         return Err(InputError::NotYourRole {
-            action: T::ACTION,
+            action: record.action(),
             role: role_name(stamp.role),
         });
     }

@@ -8,34 +8,28 @@
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::catalogue::Argument;
-use crate::model::codes::{Comparison, LifecycleStatus, Outcome, Period};
-use crate::model::day::{DayPlan, DayResult, DayView, day, entries_by_date, excuses, target_of};
+use crate::model::codes::LifecycleStatus;
+use crate::model::day::excuses;
 use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::InputError;
 use crate::model::json;
-use crate::model::kinds::check_in::CheckIn;
 use crate::model::kinds::habit::Habit;
 use crate::model::kinds::reminder::Reminder;
-use crate::model::kinds::schedule::SchedulePattern;
-use crate::model::kinds::target::StoredTarget;
-use crate::model::log::Log;
-use crate::model::period::bounds;
+use crate::model::log::{Log, months};
 use crate::model::plan::Plan;
-use crate::model::records::Entry;
-use crate::model::said::Said;
+use crate::model::progress::Course;
+use crate::model::said::SaidDays;
 use crate::model::time::{instant_of, next_day, write_instant};
 
 /// The most reminders that are told at once: no more wait in the system of an iPhone.
 pub const REMINDER_LIMIT: u32 = 64;
 /// Days ahead that are looked at: a schedule's longest distance, and some.
 const AHEAD: TimeDelta = TimeDelta::days(400);
-/// Days back of which a week or a month that is running may have entries.
-const BACK: Days = Days::new(31);
 
 /// A reminder that comes.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -92,7 +86,7 @@ pub fn next_reminders(
     let first = today.pred_opt().unwrap_or(today);
     let last = until.with_timezone(&zone).date_naive();
     let subjects = subjects(plan);
-    let ahead = Ahead::of(plan, logs, &subjects, (first, last));
+    let ahead = Ahead::of(plan, logs, &subjects);
     let (mut found, mut next) = (Vec::new(), Some(first));
     while let Some(date) = next.filter(|date| *date <= last && found.len() < wanted) {
         next = next_day(date);
@@ -180,85 +174,43 @@ impl Subject {
 struct Ahead<'a> {
     plan: &'a Plan,
     excuses: BTreeMap<NaiveDate, RecordId>,
-    /// What was said of each goal, by date.
-    said: BTreeMap<GoalId, BTreeMap<NaiveDate, Vec<Entry<'a, CheckIn>>>>,
+    goals: BTreeMap<GoalId, Asking>,
+}
+
+/// A goal, and what was said about its days.
+struct Asking {
+    course: Course,
+    said: SaidDays,
 }
 
 impl<'a> Ahead<'a> {
-    fn of(
-        plan: &'a Plan,
-        logs: &'a [impl Borrow<Log>],
-        subjects: &[Subject],
-        (first, last): (NaiveDate, NaiveDate),
-    ) -> Self {
-        let dates = first.checked_sub_days(BACK).unwrap_or(first)..=last;
+    fn of(plan: &'a Plan, logs: &[impl Borrow<Log>], subjects: &[Subject]) -> Self {
         let goals: BTreeSet<GoalId> = subjects.iter().filter_map(|subject| subject.goal).collect();
-        let said = |goal| (goal, entries_by_date(plan, logs, goal, &dates));
+        let asking = |goal| {
+            let (course, said) = (plan.course(goal)?, SaidDays::new());
+            Some((goal, Asking { course, said }))
+        };
+        let mut goals: BTreeMap<_, _> = goals.into_iter().filter_map(asking).collect();
+        for (goal, said) in months(logs).flat_map(|log| log.said(plan)) {
+            if let Some(asking) = goals.get_mut(&goal) {
+                asking.said.extend(said);
+            }
+        }
         Self {
             plan,
             excuses: excuses(plan, logs),
-            said: goals.into_iter().map(said).collect(),
+            goals,
         }
     }
 
     /// Whether a date asks for something: of a goal, or at all.
     fn asks(&self, goal: Option<GoalId>, date: NaiveDate) -> bool {
         let is_free = self.plan.is_observed(date) || self.excuses.contains_key(&date);
-        !is_free && goal.is_none_or(|goal| self.asks_for(goal, date))
-    }
-
-    fn asks_for(&self, goal: GoalId, date: NaiveDate) -> bool {
-        let Some(revision) = self.plan.in_force_on(goal, date) else {
-            return false;
+        let asks = |goal| {
+            let asking = self.goals.get(&goal);
+            asking.is_some_and(|asking| asking.course.asks(date, &asking.said))
         };
-        let schedule = self.plan.stored_schedule(revision);
-        let schedule = schedule.and_then(|schedule| schedule.view().ok());
-        let view = self.view(goal, date);
-        let is_meant = match view.plan {
-            DayPlan::AnyDay | DayPlan::Expected => true,
-            // Where there is no schedule, only the reminder says when.
-            DayPlan::NotScheduled => schedule.is_none(),
-            DayPlan::Paused | DayPlan::Rest => false,
-        };
-        let times = schedule.and_then(|schedule| match schedule.pattern {
-            SchedulePattern::TimesAWeek { times } => Some(usize::from(times)),
-            _ => None,
-        });
-        let is_off = matches!(view.result, DayResult::Excused | DayResult::Rest);
-        is_meant && !is_off && !self.is_done(goal, &view, times)
-    }
-
-    /// Whether what a date asks for is done: on it, or in its week or month where the goal counts those.
-    fn is_done(&self, goal: GoalId, view: &DayView, times: Option<usize>) -> bool {
-        let target = target_of(self.plan, view.judged_by);
-        let aim = target.and_then(StoredTarget::aim);
-        let of_period = |period| {
-            let (from, to) = bounds(period, view.date)?;
-            Some(self.said.get(&goal)?.range(from..=to))
-        };
-        let week_is_done = |times| {
-            let dates = of_period(Period::Week).into_iter().flatten();
-            let done = dates.filter(|(date, _)| self.view(goal, **date).result == DayResult::Done);
-            done.count() >= times
-        };
-        match aim {
-            // Whoever stays below a limit has more to tell until the day is over.
-            Some(aim) if aim.comparison == Comparison::AtMost => false,
-            Some(aim) if aim.period != Period::Day => {
-                let days = of_period(aim.period).into_iter().flatten();
-                let entries: Vec<_> = days.flat_map(|(_, entries)| entries).copied().collect();
-                view.result == DayResult::Done
-                    || Said::of(&entries).outcome(Some(aim)) == Some(Outcome::Done)
-            }
-            _ => view.result == DayResult::Done || times.is_some_and(week_is_done),
-        }
-    }
-
-    fn view(&self, goal: GoalId, date: NaiveDate) -> DayView {
-        let said = self.said.get(&goal).and_then(|said| said.get(&date));
-        let excuse = self.excuses.get(&date).copied();
-        let said = said.map(Vec::as_slice).unwrap_or_default();
-        day(self.plan, goal, date, (said, excuse), date)
+        !is_free && goal.is_none_or(asks)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Where a goal stood on a date is what the statuses say that were given up to it: those of them that no
 //! other of them has replaced, in the end. While two contradict each other it is the newest status that
-//! both come from. A status counts from the local date of its claimed instant on, that whole date
+//! both come from. A status counts from the local date on that its device stamped, that whole date
 //! included. Of a clock that ran wrong only the dates are wrong: what replaces its status holds over it
 //! on every date from its own on.
 
@@ -15,7 +15,6 @@ use crate::model::ids::RecordId;
 use crate::model::kinds::settings::SettingsView;
 use crate::model::kinds::status::{self, GoalStatus};
 use crate::model::records::{Entry, Records};
-use crate::model::time::read_instant;
 
 /// What days mean for a goal by where it stood, from a date on until the next; none where it ran.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -29,10 +28,8 @@ impl Resting {
         statuses: &[Entry<'_, GoalStatus>],
         settings: &SettingsView,
     ) -> Self {
-        let dated = |entry: &Entry<'_, GoalStatus>| {
-            let at = read_instant(entry.record.at).ok()?;
-            Some((settings.date_of(at), entry.id))
-        };
+        let dated =
+            |entry: &Entry<'_, GoalStatus>| Some((entry.record.counts_from(settings)?, entry.id));
         let mut dated: Vec<_> = statuses.iter().filter_map(dated).collect();
         dated.sort_unstable();
         let ancestry = chain.ancestry();
@@ -72,8 +69,9 @@ const fn meant(status: LifecycleStatus) -> Option<DayPlan> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::record::write;
     use crate::model::testing::{Space, client, day};
-    use crate::model::{GoalId, NewSettings, NewStatus};
+    use crate::model::{GoalId, Kind, NewSettings, NewStatus};
 
     /// Milliseconds of a device's clock at noon in Berlin on a day of May.
     fn noon(on: i64) -> i64 {
@@ -97,37 +95,67 @@ mod tests {
         days.map(|on| off.plan_of(&schedule, day(on))).collect()
     }
 
-    /// A day at whose end the client set the goal aside would be asked for all the same, or the one
-    /// before it would not.
-    #[test]
-    fn a_status_counts_on_its_date_in_the_zone_and_with_the_cut_off_of_the_plan() {
-        use DayPlan::{Expected, Paused};
-        let mut space = Space::default();
-        let goal = space.goal(client());
+    fn settle(space: &mut Space, cut_off_hour: u8, zone: &str) {
         let settings = NewSettings {
-            cut_off_hour: Some(4),
-            time_zone: Some("Asia/Tokyo".into()),
+            cut_off_hour: Some(cut_off_hour),
+            time_zone: Some(zone.into()),
             ..NewSettings::default()
         };
         space.put(client(), |plan, stamp| settings.record(plan, stamp));
-        // 18:59 and 19:00 UTC are 03:59 and 04:00 of the day after.
+    }
+
+    /// A day at whose end the client set the goal aside would be asked for all the same, or the one
+    /// before it would not; and after a journey it would be another.
+    #[test]
+    fn a_status_counts_on_the_date_that_its_device_stamped_wherever_the_client_goes_later() {
+        use DayPlan::{Expected, Paused};
+        let mut space = Space::default();
+        let goal = space.goal(client());
+        settle(&mut space, 4, "Asia/Tokyo");
+        // The device is in Berlin: 01:59 and 02:00 UTC are 03:59 and 04:00 there.
+        let four = noon(3) + 16 * 3_600_000;
         let mut earlier = space.clone();
-        give(
-            &mut earlier,
-            goal,
-            noon(3) + (9 * 60 - 1) * 60_000,
-            LifecycleStatus::OnHold,
-        );
+        give(&mut earlier, goal, four - 60_000, LifecycleStatus::OnHold);
         assert_eq!(plans(&earlier, goal, 2..=4), [Expected, Paused, Paused]);
-        give(
-            &mut space,
-            goal,
-            noon(3) + 9 * 3_600_000,
-            LifecycleStatus::OnHold,
-        );
+        give(&mut space, goal, four, LifecycleStatus::OnHold);
+        assert_eq!(plans(&space, goal, 2..=4), [Expected, Expected, Paused]);
+        settle(&mut space, 11, "Pacific/Honolulu");
         assert_eq!(plans(&space, goal, 2..=4), [Expected, Expected, Paused]);
         give(&mut space, goal, noon(6), LifecycleStatus::Active);
         assert_eq!(plans(&space, goal, 5..=6), [Paused, Expected]);
+        let history = space.plan().status_history(goal);
+        let dates: Vec<_> = history.iter().map(|status| status.date).collect();
+        assert_eq!(dates, [day(4), day(6)]);
+        assert_eq!(history[1].replaces, [history[0].id]);
+    }
+
+    /// What an earlier version wrote would take no day off.
+    #[test]
+    fn a_status_without_a_date_counts_in_the_zone_and_with_the_cut_off_of_the_plan() {
+        use DayPlan::{Expected, Paused};
+        let mut space = Space::default();
+        let goal = space.goal(client());
+        settle(&mut space, 4, "Asia/Tokyo");
+        // 18:59 and 19:00 UTC are 03:59 and 04:00 of the day after.
+        let of_the_third = noon(3) + (9 * 60 - 1) * 60_000;
+        for (at, on) in [(of_the_third, 3), (of_the_third + 60_000, 4)] {
+            let stamp = Space::stamp(client(), at);
+            let status = GoalStatus {
+                kind: Kind::GoalStatus,
+                at: stamp.at.timestamp_millis(),
+                goal,
+                to: LifecycleStatus::OnHold.code(),
+                replaces: Vec::new(),
+                reason: None,
+                achievement: None,
+                date: None,
+            };
+            let mut space = space.clone();
+            space.store(write(&status, &stamp).unwrap(), client());
+            assert_eq!(space.plan().status_history(goal)[0].date, day(on));
+            let meant = |of_may| if of_may < on { Expected } else { Paused };
+            assert_eq!(plans(&space, goal, 2..=5), [2, 3, 4, 5].map(meant));
+        }
     }
 
     /// Two devices would show other days as missed, or one of two answers would win unseen.

@@ -63,8 +63,8 @@ impl From<Thing<Review>> for ReviewView {
     fn from(thing: Thing<Review>) -> Self {
         Self {
             id: thing.id,
+            authors: thing.persons(),
             review: thing.fields,
-            authors: thing.authors.iter().map(|author| author.person).collect(),
             at: thing.at,
         }
     }

@@ -170,6 +170,7 @@ fn samples(kind: Kind, space: &mut Space, by: Author) -> Vec<(NewRecord, &'stati
         | Kind::CelebrationHow
         | Kind::RewardUnlocked
         | Kind::RewardClaimed
+        | Kind::GoalFocus
         | Kind::GoalOrder => item(kind, space, CLIENT),
     }
 }

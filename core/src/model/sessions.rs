@@ -87,7 +87,7 @@ impl Plan {
             let agenda = agenda.remove(&session.id).unwrap_or_default();
             SessionView {
                 id: session.id,
-                authors: persons(&session),
+                authors: session.persons(),
                 at: session.at,
                 agenda: agenda.into_iter().map(AgendaView::from).collect(),
                 notes: about.cloned().collect(),
@@ -104,7 +104,7 @@ impl From<Thing<AgendaItem>> for AgendaView {
     fn from(thing: Thing<AgendaItem>) -> Self {
         Self {
             id: thing.id,
-            authors: persons(&thing),
+            authors: thing.persons(),
             item: thing.fields,
             others: thing.others,
         }
@@ -130,10 +130,6 @@ fn of_session<F>(
         of.entry(session(&thing.fields)).or_default().push(thing);
     }
     of
-}
-
-fn persons<F>(thing: &Thing<F>) -> Vec<PersonTag> {
-    thing.authors.iter().map(|author| author.person).collect()
 }
 
 #[cfg(test)]

@@ -200,7 +200,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::item::Item;
     use crate::model::testing::{Space, client, therapist};
     use crate::model::{Author, Kind};
 
@@ -409,7 +408,7 @@ mod tests {
 
             // No edit is deleted: the habits as added, and each deed.
             let plan = space.plan();
-            let kept = plan.records().of::<Item<Habit>>().count();
+            let kept = plan.records().items(Kind::Habit).count();
             prop_assert_eq!(kept, HABITS + deeds.len());
             let left_out = plan.left_out();
             let habit = Some(Kind::Habit.number());

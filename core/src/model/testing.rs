@@ -7,12 +7,12 @@ use chrono::{DateTime, NaiveDate, TimeDelta};
 use crate::ids::{ActorId, OpId};
 use crate::model::item::body::{Body, Newer};
 use crate::model::item::{Fields, Item};
-use crate::model::kinds::kind_of::Of;
 use crate::model::record::write;
 use crate::model::{
-    Author, Comparison, DocumentKey, DocumentKind, GoalId, InputError, LeftOut, Log, MeasureId,
-    NewGoal, NewMeasure, NewRecord, NewRevision, NewVerdict, Period, PersonTag, Plan, Put, Reason,
-    RecordId, RevisionId, Schedule, SourceRecord, Stamp, Target, Verdict,
+    Author, Comparison, DocumentKey, DocumentKind, GoalId, InputError, LeftOut, LifecycleStatus,
+    Log, MeasureId, NewCheckIn, NewGoal, NewMeasure, NewRecord, NewRevision, NewStatus, NewVerdict,
+    Outcome, Period, PersonTag, Plan, Put, Reason, RecordId, RevisionId, Schedule, SourceRecord,
+    Stamp, Target, Verdict,
 };
 use crate::role::Role;
 
@@ -77,13 +77,10 @@ impl Space {
     }
 
     /// Puts an item that no check has seen, as another app may have written it.
-    pub(crate) fn smuggle<F: Fields>(&mut self, author: Author, fields: F) -> RecordId
-    where
-        Item<F>: Of,
-    {
+    pub(crate) fn smuggle<F: Fields>(&mut self, author: Author, fields: F) -> RecordId {
         let stamp = Self::stamp(author, self.clock);
         let item = Item {
-            kind: F::KIND,
+            rules: F::KIND.rules().unwrap(),
             at: Some(stamp.at.timestamp_millis()),
             body: Some(Body::of(fields, Newer::default())),
             of: None,
@@ -197,6 +194,47 @@ impl Space {
     pub(crate) fn goal(&mut self, author: Author) -> GoalId {
         self.put(author, |plan, stamp| NewGoal::default().record(plan, stamp))
             .into()
+    }
+
+    /// Logs a check-in of the client's.
+    pub(crate) fn check_in(&mut self, new: &NewCheckIn) -> RecordId {
+        self.clock += 1;
+        self.put(client(), |plan, stamp| new.record(plan, None, stamp))
+    }
+
+    /// The client says how a day of May 2026 went for a goal.
+    pub(crate) fn say(&mut self, goal: GoalId, outcome: Outcome, on: u32) -> RecordId {
+        self.check_in(&NewCheckIn {
+            date: Some(day(on)),
+            ..NewCheckIn::new(goal, outcome)
+        })
+    }
+
+    /// The same with an amount.
+    pub(crate) fn say_amount(
+        &mut self,
+        goal: GoalId,
+        outcome: Outcome,
+        quantity: f64,
+        on: u32,
+    ) -> RecordId {
+        self.check_in(&NewCheckIn {
+            date: Some(day(on)),
+            quantity: Some(quantity),
+            ..NewCheckIn::new(goal, outcome)
+        })
+    }
+
+    /// The client says where a goal stands.
+    pub(crate) fn stand(&mut self, goal: GoalId, to: LifecycleStatus) -> RecordId {
+        self.clock += 1;
+        let status = NewStatus {
+            goal,
+            to,
+            achievement: None,
+            reason: None,
+        };
+        self.put(client(), |plan, stamp| status.record(plan, stamp))
     }
 
     /// Proposes a revision with the proposer's own agreement on a day of May 2026.

@@ -67,6 +67,9 @@ pub struct GoalView {
     pub profile: Option<GoalProfile>,
     /// Where it stands. In a conflict, the status that the contradicting ones come from.
     pub status: LifecycleStatus,
+    /// Whether the client looks at it first for now. One that is over or on hold is in no focus.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub in_focus: bool,
     /// The statuses given to it that nothing replaced: one, none, or several in a conflict.
     pub statuses: Vec<StatusView>,
     /// The revision in force.

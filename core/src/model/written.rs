@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::model::ids::{PersonTag, RecordId};
-use crate::model::item::{Fields, Item, Thing};
+use crate::model::item::Thing;
 use crate::model::kinds::comment::Comment;
-use crate::model::kinds::kind_of::Of;
 use crate::model::kinds::message::Message;
 use crate::model::kinds::messages_read::MessagesRead;
 use crate::model::log::Log;
+use crate::model::logged::logged;
 use crate::model::plan::Plan;
 
 /// A message or a comment.
@@ -34,10 +34,10 @@ pub(crate) struct Written {
 impl Log {
     /// The messages and comments of the month, beside its plan, in the order of their days.
     pub(crate) fn written(&self, plan: &Plan) -> Vec<Written> {
-        let read = self.things_of::<MessagesRead>(plan).into_iter();
+        let read = logged::<MessagesRead>(plan, &[self]).into_iter();
         let read: BTreeSet<(RecordId, PersonTag)> = read
             .flat_map(|read| {
-                let by = persons(&read);
+                let by = read.persons();
                 let pairs = move |record| by.clone().into_iter().map(move |by| (record, by));
                 read.fields.records.into_iter().flat_map(pairs)
             })
@@ -47,12 +47,12 @@ impl Log {
             let mut heads = heads.iter();
             heads.all(|head| read.contains(&(*head, by)))
         };
-        let of_messages = self.things_of::<Message>(plan).into_iter();
+        let of_messages = logged::<Message>(plan, &[self]).into_iter();
         let of_messages = of_messages.map(|thing| {
             let about = thing.fields.about;
             written(thing, false, |fields| fields.text, about)
         });
-        let of_comments = self.things_of::<Comment>(plan).into_iter();
+        let of_comments = logged::<Comment>(plan, &[self]).into_iter();
         let of_comments = of_comments.map(|thing| {
             let about = Some(thing.fields.about);
             written(thing, true, |fields| fields.text, about)
@@ -71,13 +71,6 @@ impl Log {
     pub(crate) fn has(&self, id: RecordId) -> bool {
         self.records().find(id).is_some()
     }
-
-    fn things_of<F: Fields>(&self, plan: &Plan) -> Vec<Thing<F>>
-    where
-        Item<F>: Of,
-    {
-        self.records().things(plan.records())
-    }
 }
 
 impl Plan {
@@ -95,7 +88,7 @@ fn written<F>(
 ) -> Written {
     Written {
         id: thing.id,
-        authors: persons(&thing),
+        authors: thing.persons(),
         heads: thing.heads,
         is_comment,
         text: text(thing.fields),
@@ -105,10 +98,6 @@ fn written<F>(
         date: thing.date,
         read_by: Vec::new(),
     }
-}
-
-fn persons<F>(thing: &Thing<F>) -> Vec<PersonTag> {
-    thing.authors.iter().map(|author| author.person).collect()
 }
 
 #[cfg(test)]

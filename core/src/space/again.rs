@@ -36,6 +36,9 @@ pub(super) struct Again {
     /// it has to say about that goes, too.
     #[n(4)]
     pub(super) is_behind_cut: Option<bool>,
+    /// The space was closed, and never counts as open until the log says so once more.
+    #[n(5)]
+    pub(super) was_closed: Option<bool>,
 }
 
 impl Again {
@@ -57,6 +60,12 @@ impl Space {
         self.again.is_some()
     }
 
+    /// Whether the log that is read again came to an end of the space.
+    pub(super) fn was_closed(&self) -> bool {
+        let again = self.again.as_ref();
+        again.is_some_and(|again| again.was_closed == Some(true))
+    }
+
     /// After which place of the log this device reads on.
     #[must_use]
     pub fn reads_after(&self) -> Position {
@@ -68,9 +77,42 @@ impl Space {
 
     /// Fails where a document is to come with the log or from a checkpoint.
     pub(super) fn is_here(&self, name: DocumentName) -> Result<(), SpaceError> {
+        if self.is_shown_as_before(name) {
+            return Ok(());
+        }
         self.is_sound(name)?;
         if self.is_still_to_come(name) {
             return Err(SpaceError::OnItsWay);
+        }
+        Ok(())
+    }
+
+    /// Whether a document was given up for what is left, where something was forgotten, and is not here
+    /// anew.
+    pub(super) fn is_given_up(&self, name: DocumentName) -> bool {
+        let again = self.again.as_ref();
+        again.is_some_and(|again| again.is_behind_cut == Some(true) && again.absent.contains(&name))
+    }
+
+    /// Whether such a document is shown as it was, since nothing stands in its place yet.
+    fn is_shown_as_before(&self, name: DocumentName) -> bool {
+        let again = self.again.as_ref();
+        let is_whole = again.is_some_and(|again| again.waits || self.is_on_trial());
+        is_whole && self.is_given_up(name) && self.documents.holds_any(name)
+    }
+
+    /// Nothing is left of the documents that were given up for what is left, where something was
+    /// forgotten, but for what is shown until that is here.
+    pub(super) fn empty_given_up(
+        &mut self,
+        store: &dyn Store,
+        transaction: &mut Transaction,
+    ) -> Result<(), SpaceError> {
+        let is_given_up = |again: &&Again| again.is_behind_cut == Some(true);
+        let again = self.again.as_ref().filter(is_given_up);
+        for name in again.map(|again| again.absent.clone()).unwrap_or_default() {
+            self.keep_former(store, transaction, name)?;
+            self.documents.empty(transaction, name);
         }
         Ok(())
     }
@@ -113,6 +155,7 @@ impl Space {
     /// Goes back to the log's start with its first page.
     pub(super) fn begin_again(
         &mut self,
+        store: &dyn Store,
         transaction: &mut Transaction,
         items: &[Item],
     ) -> Result<(), SpaceError> {
@@ -124,6 +167,7 @@ impl Space {
         }
         again.waits = false;
         again.save(transaction, self.number);
+        self.empty_given_up(store, transaction)?;
         self.forget_log(transaction);
         self.state.cursor = Cursor::start(&self.state.id);
         self.state.opened = 0;
@@ -177,11 +221,11 @@ impl Space {
         store: &dyn Store,
         page: &mut Page,
     ) -> Result<(), SpaceError> {
-        let cursor = self.state.cursor.seq;
-        if self.state.opened < cursor || self.start.is_some() {
+        if !self.has_opened_all() || self.start.is_some() {
             return Ok(());
         }
-        self.end_again_before(store, page, cursor.saturating_add(1))
+        let next = self.state.cursor.seq.saturating_add(1);
+        self.end_again_before(store, page, next)
     }
 
     /// The same before the entry `seq`, the next one to be opened.
@@ -198,6 +242,7 @@ impl Space {
             return Ok(());
         };
         self.say_aside(store, page, again.is_behind_cut == Some(true))?;
+        self.forget_formers(store, page)?;
         page.transaction
             .delete(Table::Outbox, keys::again(self.number))
             .delete_prefix(Table::Outbox, keys::all_aside(self.number));

@@ -133,7 +133,9 @@ impl Space {
             let section = aside.section()?;
             let (name, author) = (section.name(), section.author());
             let has_parted = sorted.parted.0.contains_key(&(name, author));
-            if aside.is_over == Some(true) && self.has_shown(store, &section)? {
+            // Under keys that were given up a copy of this device may have sent something else by then.
+            let is_told = aside.is_over == Some(true) && author == own;
+            if is_told && self.has_shown(store, &section)? {
                 continue;
             }
             if is_behind_cut && author != own && !has_parted {
@@ -243,6 +245,8 @@ impl Space {
                 if author != own {
                     let unsettled = self.unsettled.entry(name).or_default();
                     unsettled.leave(author, from);
+                    // It may be a while until this device is a member under its own keys.
+                    self.keep_unsettled(&mut page.transaction, name);
                 }
                 Ok(true)
             }

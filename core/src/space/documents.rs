@@ -48,6 +48,8 @@ struct Slot {
     loaded: Option<Loaded>,
     /// The heads of a document that was loaded once and is not now.
     heads: Option<Vec<ChangeHash>>,
+    /// What the store has of it goes with a transaction that is not committed yet.
+    is_emptied: bool,
 }
 
 struct Loaded {
@@ -145,13 +147,15 @@ impl Documents {
         );
     }
 
-    /// Forgets what is stored of a document: nothing of it counts any more.
+    /// Forgets what is stored of a document: nothing of it counts any more. Once that is committed, what
+    /// is here has to be loaded anew.
     pub(super) fn empty(&mut self, transaction: &mut Transaction, name: DocumentName) {
         let Some(slot) = self.slots.get_mut(&name) else {
             return;
         };
         slot.loaded = None;
         slot.heads = None;
+        slot.is_emptied = true;
         (slot.least, slot.rows) = (0, 0);
         summary::outdate(transaction, self.space);
         let key = keys::document(self.space, slot.number);
@@ -159,6 +163,18 @@ impl Documents {
             .delete_prefix(Table::Change, key.clone())
             .delete(Table::Snapshot, key)
             .delete_prefix(Table::Outbox, keys::unsent_of(self.space, slot.number));
+    }
+
+    /// Whether a document was emptied since this was loaded.
+    pub(super) fn has_emptied(&self) -> bool {
+        self.slots.values().any(|slot| slot.is_emptied)
+    }
+
+    /// Has nothing of a document wait to be sent.
+    pub(super) fn forget_unsent(&self, transaction: &mut Transaction, name: DocumentName) {
+        if let Some(number) = self.number_of(name) {
+            transaction.delete_prefix(Table::Outbox, keys::unsent_of(self.space, number));
+        }
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = DocumentName> + '_ {
@@ -179,6 +195,12 @@ impl Documents {
     /// Whether something of a document is stored.
     pub(super) fn is_stored(&self, name: DocumentName) -> bool {
         self.slots.get(&name).is_some_and(|slot| slot.stored)
+    }
+
+    /// Whether anything of a document is stored, as far as its rows tell.
+    pub(super) fn holds_any(&self, name: DocumentName) -> bool {
+        let slot = self.slots.get(&name);
+        slot.is_some_and(|slot| slot.least > 0 || slot.rows > 0)
     }
 
     /// The local number of a document.
@@ -490,11 +512,20 @@ impl Slot {
             rows,
             loaded: None,
             heads: None,
+            is_emptied: false,
         }
     }
 }
 
 fn read(store: &dyn Store, space: u32, slot: &Slot, actor: ActorId) -> Result<Loaded, SpaceError> {
+    if slot.is_emptied {
+        return Ok(Loaded {
+            document: Document::load::<Vec<u8>>(actor, None, Vec::new())?,
+            next_row: 0,
+            rows: 0,
+            used: 0,
+        });
+    }
     let prefix = keys::document(space, slot.number);
     let snapshot = store
         .get(Table::Snapshot, &prefix)?

@@ -85,6 +85,10 @@ impl Space {
         name: DocumentName,
     ) -> Result<&mut Document, SpaceError> {
         self.refresh(store)?;
+        if self.former(store, name)?.is_some() {
+            let shown = self.formers.get_mut(&name);
+            return shown.ok_or(SpaceError::OnItsWay);
+        }
         self.is_here(name)?;
         let actor = self.actor();
         self.documents.open(store, name, actor)

@@ -111,7 +111,8 @@ impl Space {
         Ok(words.given_up(forgotten, &gone))
     }
 
-    /// A wish, of which as much is left as is not forgotten yet; `None` where nothing is.
+    /// A wish, of which as much is left as is not forgotten yet; `None` where nothing is. All of it is as
+    /// long as documents are to come, or to be written in again: what is wanted may be among that.
     pub(super) fn left_of(
         &mut self,
         store: &dyn Store,
@@ -120,6 +121,9 @@ impl Space {
         let Wish::Forget(what) = wish else {
             return Ok(Some(wish));
         };
+        if !self.holds_the_log() {
+            return Ok(Some(Wish::Forget(what)));
+        }
         let own = self.actor();
         let mut all = Forgotten::default();
         self.documents.each(store, own, |document| {
@@ -184,7 +188,7 @@ impl Space {
         for (name, from) in &page.local {
             unshown.add(*name, own, *from);
         }
-        for (name, from) in self.unconfirmed(store)? {
+        for (name, from) in self.unconfirmed_beside(store, &page.transaction)? {
             unshown.add(name, own, from);
         }
         for (name, unsettled) in &self.unsettled {

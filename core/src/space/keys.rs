@@ -218,6 +218,16 @@ pub(super) fn given_up(number: u32, seq: u64) -> Vec<u8> {
     [all_given_up(number), seq.to_be_bytes().to_vec()].concat()
 }
 
+/// The prefix of documents as they were before they were given up.
+pub(super) fn all_formers(number: u32) -> Vec<u8> {
+    [number.to_be_bytes().as_slice(), &[22]].concat()
+}
+
+/// One of them.
+pub(super) fn former(number: u32, document: u32) -> Vec<u8> {
+    [all_formers(number), document.to_be_bytes().to_vec()].concat()
+}
+
 /// The prefix of the checkpoints that the log has shown.
 pub(super) fn checkpoints(number: u32) -> Vec<u8> {
     [number.to_be_bytes().as_slice(), &[4]].concat()

@@ -4,7 +4,6 @@
 
 use waymark_wire::entry::Entry;
 use waymark_wire::ids::{AttachmentHash, Height};
-use waymark_wire::membership::{MembershipBody, Op};
 
 use super::receive::Page;
 use super::{Item, Space, SpaceError, damaged, keys};
@@ -12,26 +11,17 @@ use crate::membership::Book;
 use crate::store::{Store, Table};
 
 impl Space {
-    /// Whether only the relay can still help this device to the key of the epoch in force: no member can
-    /// be asked for it here, or one was and what it answered did not come either.
-    ///
-    /// # Errors
-    /// [`SpaceError`] where the store fails or is damaged.
-    pub fn misses_key(&self, store: &dyn Store) -> Result<bool, SpaceError> {
+    /// Whether the relay is to help this device to the key of the epoch in force: no member can be asked for
+    /// it here, or all were.
+    #[must_use]
+    pub fn misses_key(&self) -> bool {
         let is_member = self.own().is_some() && !self.state.left && !self.is_on_trial();
         if !is_member || self.holds_key() {
-            return Ok(false);
+            return false;
         }
         let may_ask = !self.is_enrolling() && !self.is_closed() && !self.is_rotation_due();
-        if !may_ask || !self.has_refused_key() {
-            return Ok(!may_ask);
-        }
-        let answers = |(_, entry): &(Height, Entry)| {
-            let body = MembershipBody::parse(entry.body()).ok();
-            let seals = |op: &Op| matches!(op, Op::Seal(device) if Some(*device) == self.device());
-            body.is_some_and(|body| body.core.ops.iter().any(seals))
-        };
-        Ok(self.entries_of_epoch(store)?.iter().any(answers))
+        // Whoever was asked may not hold it any more, and what they answer may not come either.
+        !may_ask || self.has_refused_key()
     }
 
     /// Keeps, from a membership that is read once more, agreement keys of members, and takes the key of
@@ -65,7 +55,7 @@ impl Space {
         let attachments: Vec<Vec<u8>> = attachments.collect();
         let mut page = Page::default();
         self.keep_named(store, &mut page, &attachments)?;
-        if self.misses_key(store)? {
+        if self.misses_key() {
             self.take_missed_key(store, &mut page, &attachments)?;
         }
         let is_some = !page.transaction.is_empty();

@@ -86,6 +86,12 @@ impl Space {
         Ok(true)
     }
 
+    /// Whether everything that is verified of the log is opened: otherwise documents may be about to
+    /// change under what was written, by what is forgotten, or by what a copy of this device has sent.
+    pub(super) const fn has_opened_all(&self) -> bool {
+        self.state.opened >= self.state.cursor.seq
+    }
+
     /// The next entry that is verified and not opened yet, as far as the keys reach.
     pub(super) fn next_to_open(
         &self,
@@ -97,7 +103,7 @@ impl Space {
         }
         let holds_key = self.holds_key();
         // Whoever comes new begins with the newest key. Whoever only lacks that reads on up to it.
-        if (!holds_key && self.state.opened == 0) || self.state.opened >= self.state.cursor.seq {
+        if (!holds_key && self.state.opened == 0) || self.has_opened_all() {
             return Ok(None);
         }
         let seq = self.state.opened + 1;

@@ -115,7 +115,7 @@ impl Space {
         Ok(sealed)
     }
 
-    /// Whether a batch that is sealed now would count.
+    /// Whether a batch that is sealed now would count, and stand on what the log says.
     pub(super) fn may_seal(&self) -> bool {
         let Some((book, own)) = self.book.as_ref().zip(self.state.device) else {
             return false;
@@ -123,6 +123,7 @@ impl Space {
         let membership = book.membership();
         let writes = |member: &Member| member.rights.include(Rights::WRITE);
         !self.is_enrolling()
+            && self.has_opened_all()
             && !self.lacks_what_was_before()
             && membership.member(own).is_some_and(writes)
             && !membership.is_rotation_due()

@@ -102,7 +102,7 @@ impl Space {
     /// was opened, or the key for it came by itself.
     pub(super) fn has_more_to_open(&self) -> bool {
         let can_open = self.journal.is_some() || self.holds_key();
-        can_open && self.state.opened < self.state.cursor.seq
+        can_open && !self.has_opened_all()
     }
 
     fn opens_others(&self, page: &Page) -> bool {

@@ -182,7 +182,7 @@ impl Space {
             now_ms,
             ..Page::default()
         };
-        self.begin_again(&mut page.transaction, &items)?;
+        self.begin_again(store, &mut page.transaction, &items)?;
         for item in items {
             match item {
                 Item::Attachment(bytes) => page.attachments.push(bytes),
@@ -244,7 +244,7 @@ impl Space {
         {
             tracing::warn!(%error, "what proves a fork was not kept yet");
         }
-        if page.received.forgot {
+        if page.received.forgot || self.documents.has_emptied() {
             // Nothing of it stays in memory either.
             self.distrust();
         }

@@ -310,6 +310,7 @@ impl Survey {
             lost: Vec::new(),
             passed: Passed::load(store, number, state.cursor)?,
             again: again.unwrap_or_default(),
+            formers: BTreeMap::new(),
             start: None,
             checkpoints: Checkpoints::default(),
             stale: false,
@@ -508,6 +509,7 @@ impl Survey {
             .device
             .filter(|_| !self.space.is_enrolling());
         let newcomer = self.space.newcomer_again().or(newcomer);
+        let was_closed = self.space.is_closed().then_some(true);
         let before = self.space.again.take();
         // What nobody has heard of has no other under its numbers.
         let device = device.filter(|_| was_heard && self.loses);
@@ -523,6 +525,9 @@ impl Survey {
                 .map_or(0, |own| self.confirmed_with(&before, own.0.into())),
         };
         let until = before.as_ref().map(|again| again.until);
+        let was_behind_cut = before
+            .as_ref()
+            .is_some_and(|again| again.is_behind_cut == Some(true));
         let now = self.until;
         let mut absent = before.map(|again| again.absent).unwrap_or_default();
         absent.extend(&self.broken);
@@ -531,7 +536,8 @@ impl Survey {
             below,
             waits: was_heard,
             absent,
-            is_behind_cut: self.is_behind_cut.then_some(true),
+            is_behind_cut: (self.is_behind_cut || was_behind_cut).then_some(true),
+            was_closed,
         };
         again.save(transaction, number);
         Space::forget_start(transaction, number);
@@ -541,7 +547,12 @@ impl Survey {
             if let Some(document) = self.space.documents.number_of(*name) {
                 transaction.delete(Table::Outbox, keys::unsettled(number, document));
             }
-            self.space.documents.empty(transaction, *name);
+            if self.is_behind_cut {
+                // It is shown until something stands in its place.
+                self.space.documents.forget_unsent(transaction, *name);
+            } else {
+                self.space.documents.empty(transaction, *name);
+            }
         }
         for (index, aside) in (self.next_aside..).zip(&self.aside) {
             transaction.put(

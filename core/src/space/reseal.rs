@@ -33,8 +33,8 @@ impl Space {
         if membership.is_rotation_due() || membership.is_closed() {
             return Ok(());
         }
-        // What waits is sealed anew once this device has the key.
-        if !self.holds_key() {
+        // What waits is sealed anew once this device has the key, and has read what that opens.
+        if !self.holds_key() || !self.has_opened_all() {
             return Ok(());
         }
         let start = membership.epoch_start();

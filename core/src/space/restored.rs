@@ -193,8 +193,8 @@ impl Space {
         if let Some(own) = self.state.device.filter(|_| !is_enrolling) {
             let place = keys::wish(self.number, &Wish::Remove(own));
             transaction.delete(Table::Intent, place);
-            let unknown = SpaceError::NotAllowed("what it is here cannot be read");
-            let newcomer = self.newcomer_again().ok_or(unknown)?;
+            // Where its key has not come, it cannot read what it is called here.
+            let newcomer = self.newcomer_again().unwrap_or_else(Newcomer::as_before);
             Self::wish_to_enrol(transaction, self.number, newcomer);
         } else if !is_enrolling {
             // It was welcomed, and has read nothing yet.
@@ -249,14 +249,29 @@ impl Space {
         &self,
         store: &dyn Store,
     ) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
+        self.unconfirmed_beside(store, &Transaction::new())
+    }
+
+    /// The same while a page is taken: what that shows is still in the store.
+    pub(super) fn unconfirmed_beside(
+        &self,
+        store: &dyn Store,
+        page: &Transaction,
+    ) -> Result<Vec<(DocumentName, u32)>, SpaceError> {
         let mut first: Vec<(DocumentName, u32)> = Vec::new();
         let own = self.actor();
         let mut batches = self.all_sealed(store)?;
         batches.retain(|sealed| sealed.entry.header().kind == Kind::Batch);
         // What the page that is being taken lets go of is still in the store, too.
         batches.retain(|sealed| !self.is_from_before_cut(sealed.entry.header()));
-        // What the page that is being taken shows is still in the store.
-        if let Some(own) = self.state.device.filter(|_| !self.is_enrolling()) {
+        // Where the log has another entry under its number, a copy of this device wrote that.
+        batches.retain(|sealed| {
+            let place = keys::sealed_entry(self.number, sealed.counter);
+            !page.deletes(Table::Outbox, &place)
+        });
+        // What a trial shows is taken out when that ends.
+        let device = self.state.device.filter(|_| !self.is_enrolling());
+        if let Some(own) = device.filter(|_| self.start.is_some()) {
             let shown = self.state.counters.get(usize::from(own.0)).copied();
             batches.retain(|sealed| sealed.counter >= shown.unwrap_or_default());
         }
@@ -342,12 +357,18 @@ impl Space {
         (name, actor): (DocumentName, ActorId),
         from: u32,
     ) {
-        let number = self.documents.number_of(name);
-        if let Some((unsettled, number)) = self.unsettled.get_mut(&name).zip(number) {
+        if let Some(unsettled) = self.unsettled.get_mut(&name) {
             unsettled.confirm(actor, from);
+        }
+        self.keep_unsettled(&mut page.transaction, name);
+    }
+
+    /// Keeps what is known of a document that waits for the log, if it does.
+    pub(super) fn keep_unsettled(&self, transaction: &mut Transaction, name: DocumentName) {
+        let number = self.documents.number_of(name);
+        if let Some((unsettled, number)) = self.unsettled.get(&name).zip(number) {
             let place = keys::unsettled(self.number, number);
-            page.transaction
-                .put(Table::Outbox, place, unsettled.to_bytes());
+            transaction.put(Table::Outbox, place, unsettled.to_bytes());
         }
     }
 
@@ -357,11 +378,17 @@ impl Space {
         store: &dyn Store,
         page: &mut Page,
     ) -> Result<(), SpaceError> {
-        if self.state.opened < self.state.cursor.seq || self.start.is_some() {
+        if !self.has_opened_all() || self.start.is_some() {
             return Ok(());
         }
         if self.lacks_what_was_before() {
             // What the log has of it is known by its names, once the rest is here.
+            return Ok(());
+        }
+        // What it had sent under its former keys may still come to the relay, up to the entry by which it
+        // becomes a member anew: that has the next number of those. Where a relay has lost something, whose
+        // words it stands on shows only when it says it.
+        if self.is_enrolling() && self.lost.is_empty() {
             return Ok(());
         }
         for name in self.unsettled.keys().copied().collect::<Vec<_>>() {

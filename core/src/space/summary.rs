@@ -1,5 +1,6 @@
 //! Where a device keeps what a list shows of a space without reading it. Whatever changes a document
-//! drops the row in the same transaction, so what is there is never older than the documents.
+//! drops the row, and the page in which all rows stand once more, in the same transaction: what is there
+//! is never older than the documents.
 
 use super::{Space, keys};
 use crate::store::{Table, Transaction};
@@ -7,13 +8,17 @@ use crate::store::{Table, Transaction};
 /// How the keys of all such rows begin.
 pub(crate) const SUMMARIES: &[u8] = b"summary";
 
+/// The key of the page.
+pub(crate) const SUMMARY_PAGE: &[u8] = b"page of summaries";
+
 /// The row of a space, by its local number.
 pub(crate) fn key(space: u32) -> Vec<u8> {
     [SUMMARIES, &keys::space(space)].concat()
 }
 
-/// Drops it.
+/// Drops it, and the page.
 pub(super) fn outdate(transaction: &mut Transaction, space: u32) {
+    transaction.delete(Table::Meta, SUMMARY_PAGE);
     transaction.delete(Table::Meta, key(space));
 }
 

@@ -120,6 +120,11 @@ impl Space {
         if !self.holds_key() && !starts_over {
             return Ok(drafted);
         }
+        if self.state.cursor.seq == 0 {
+            // Whoever has not seen the entry that founds the space does not know what it would follow, and
+            // a copy of its founder not even its own counter.
+            return Ok(drafted);
+        }
         let mut judged = self.judge_wishes(store)?;
         let mut open = std::mem::take(&mut judged.open);
         if self.state.kind == SpaceKind::Support {

@@ -2,6 +2,7 @@
 //!
 //! What SQLite is asked for, and why, stands in `open`; what its errors mean in `failure`.
 
+mod aside;
 mod failure;
 mod open;
 mod salvage;
@@ -87,6 +88,19 @@ impl SqliteStore {
     ) -> Result<Salvaged, StoreError> {
         let _lock = open::lock(directory)?;
         salvage::salvage(directory, storage_key, &mut entropy)
+    }
+
+    /// Puts the database in `directory`, which must not be open, aside where `storage_key` is not the one
+    /// that it was made under. It stays beside the new one as `waymark.lost-1.sqlite`, in case its key
+    /// turns up, until [`SqliteStore::remove`]. Says whether there was such a database.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]; [`StoreError::Damaged`] or [`StoreError::NewerFormat`] where it cannot be
+    /// told whether the key fits; [`StoreError::ReadOnly`], [`StoreError::Full`], [`StoreError::Io`]. The
+    /// database is as before then.
+    pub fn put_aside(directory: &Path, storage_key: &[u8; 32]) -> Result<bool, StoreError> {
+        let _lock = open::lock(directory)?;
+        aside::put_aside(directory, storage_key)
     }
 
     /// Removes what [`SqliteStore::salvage`] left beside the database.

@@ -57,6 +57,12 @@ impl Transaction {
         Self::default()
     }
 
+    /// Whether it deletes this one row by its key.
+    pub(crate) fn deletes(&self, table: Table, key: &[u8]) -> bool {
+        let is_it = |write: &Write| matches!(write, Write::Delete { table: of, key: known } if *of == table && known == key);
+        self.0.iter().any(is_it)
+    }
+
     /// See [`Write::Put`].
     pub fn put(
         &mut self,

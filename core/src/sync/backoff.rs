@@ -11,17 +11,19 @@ const LONGEST_MS: i64 = 300_000;
 pub(super) struct Backoff {
     failures: u32,
     retry_at: Option<Timestamp>,
+    /// Before this the relay does not want to be asked.
+    told: Option<Timestamp>,
 }
 
 impl Backoff {
     /// Whether it may be tried.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
-        self.retry_at.is_none_or(|at| at <= now)
+        self.retry_at().is_none_or(|at| at <= now)
     }
 
     /// When it may be tried, if it is waiting.
-    pub(super) const fn retry_at(&self) -> Option<Timestamp> {
-        self.retry_at
+    pub(super) fn retry_at(&self) -> Option<Timestamp> {
+        self.retry_at.max(self.told)
     }
 
     /// It failed: wait, a quarter more or less, so that many devices do not come back at once.
@@ -39,9 +41,22 @@ impl Backoff {
         *self = Self::default();
     }
 
-    /// Try at once, but remember the failures.
+    /// It waits because the relay refused, which does not want to be asked again before `until`.
+    pub(super) fn told(&mut self, until: Timestamp) {
+        if self.retry_at.is_some() {
+            self.told = Some(until);
+        }
+    }
+
+    /// Try at once, but remember the failures. What the relay wants is not hurried.
     pub(super) fn hurry(&mut self) {
         self.retry_at = None;
+    }
+
+    /// The wait is over; remember the failures.
+    pub(super) fn lapse(&mut self) {
+        self.retry_at = None;
+        self.told = None;
     }
 }
 
@@ -49,6 +64,29 @@ impl Backoff {
 mod tests {
     use super::*;
     use crate::crypto::SeededEntropy;
+
+    /// A relay that is overrun would otherwise be overrun by those who obey it not.
+    #[test]
+    fn nothing_hurries_what_a_relay_wants() {
+        let mut entropy = SeededEntropy::new([1; 32]);
+        let mut backoff = Backoff::default();
+        // What does not wait was not refused.
+        backoff.told(Timestamp(60_000));
+        assert!(backoff.is_over(Timestamp(0)));
+        backoff.failed(Timestamp(0), &mut entropy);
+        backoff.told(Timestamp(60_000));
+        backoff.hurry();
+        assert!(!backoff.is_over(Timestamp(59_999)));
+        assert_eq!(backoff.retry_at(), Some(Timestamp(60_000)));
+        assert!(backoff.is_over(Timestamp(60_000)));
+        backoff.lapse();
+        assert_eq!(backoff.retry_at(), None);
+        // What was told of one wait is not told of the next.
+        backoff.failed(Timestamp(70_000), &mut entropy);
+        assert!(backoff.retry_at().unwrap() < Timestamp(75_000));
+        backoff.hurry();
+        assert!(backoff.is_over(Timestamp(70_000)));
+    }
 
     #[test]
     fn waits_grow_to_five_minutes_and_no_further() {

@@ -179,17 +179,9 @@ impl Machine {
     /// C: try everything now, whatever failed before.
     pub fn sync_now(&mut self, engine: &Engine) {
         self.meet(engine);
-        if self.live.is_some() {
-            // An answer that is open says nothing of this moment, and its connection may be dead.
-            self.cancel_pulls();
-        }
-        for relay in self.relays.values_mut() {
-            relay.backoff.hurry();
-        }
-        self.hurry_mail();
+        self.network_is_back();
         for sync in self.spaces.values_mut() {
             sync.start.tries_again |= sync.start.failed.take().is_some();
-            sync.backoff.hurry();
             sync.wants_pull = true;
             sync.wants_push = true;
             sync.asked_for_keys = false;
@@ -222,6 +214,23 @@ impl Machine {
         self.hurry_mail();
         for sync in self.spaces.values_mut() {
             sync.wants_pull = true;
+        }
+    }
+
+    /// C: the device has a network again, or another one. What waits to be tried again is tried at once,
+    /// and a live connection is made anew.
+    pub fn network_is_back(&mut self) {
+        if self.live.is_some() {
+            // An answer that is open says nothing of this moment, and its connection may be dead.
+            self.cancel_pulls();
+        }
+        for relay in self.relays.values_mut() {
+            relay.backoff.hurry();
+        }
+        self.hurry_mail();
+        for sync in self.spaces.values_mut() {
+            sync.backoff.hurry();
+            sync.wants_pull |= self.live.is_some();
         }
     }
 

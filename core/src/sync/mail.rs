@@ -56,6 +56,11 @@ impl MailSync {
         self.backoff.hurry();
     }
 
+    /// The relay does not want to be asked before `until`.
+    pub(super) fn told(&mut self, until: Timestamp) {
+        self.backoff.told(until);
+    }
+
     /// When to look again in live mode.
     fn rest(&mut self, now: Timestamp) {
         let quiet = now.0 - self.changed_at.get_or_insert(now).0;
@@ -178,7 +183,7 @@ impl Machine {
             {
                 continue;
             }
-            sync.backoff.hurry();
+            sync.backoff.lapse();
             if self.live.is_some() && sync.ask_at.is_some_and(|at| at <= now) {
                 sync.wants = true;
                 sync.in_a_row = 0;

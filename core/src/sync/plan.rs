@@ -25,7 +25,7 @@ impl Machine {
         let relays = self.relays.values_mut().map(|relay| &mut relay.backoff);
         let spaces = self.spaces.values_mut().map(|sync| &mut sync.backoff);
         for backoff in relays.chain(spaces).filter(|backoff| backoff.is_over(now)) {
-            backoff.hurry();
+            backoff.lapse();
         }
         let urls: Vec<String> = self.relays.keys().cloned().collect();
         for url in urls {

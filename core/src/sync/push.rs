@@ -238,8 +238,12 @@ impl Machine {
         }
         let sync = self.spaces.entry(number).or_default();
         match answer.code {
-            // Another entry came first: it is read, and what was wanted is signed anew.
-            RefusalCode::Closed | RefusalCode::MembershipMoved | RefusalCode::StaleMembership => {
+            // Another entry came first: it is read, and what was wanted is signed anew. Or the relay
+            // has lost the one that this names, or its signer: the log will show.
+            RefusalCode::Closed
+            | RefusalCode::MembershipMoved
+            | RefusalCode::NotFound
+            | RefusalCode::StaleMembership => {
                 let Some(space) = engine.space_by_number(number) else {
                     return;
                 };
@@ -249,7 +253,11 @@ impl Machine {
                     sync.moved_at = None;
                     sync.balks = true;
                     let again = "it says that a membership entry came first, and shows none";
-                    return self.space_failed(engine, number, SpaceError::Relay(again).into(), now);
+                    let problem = match answer.code {
+                        RefusalCode::NotFound => refused(engine, number, answer.code),
+                        _ => SpaceError::Relay(again).into(),
+                    };
+                    return self.space_failed(engine, number, problem, now);
                 }
                 sync.moved_at = height;
                 sync.caught_up = false;
@@ -261,7 +269,7 @@ impl Machine {
             _ if sync.healing.is_under_way() => {}
             // Perhaps another device with this one's keys has used it, or the log has lost what stood
             // before it: the log will show.
-            RefusalCode::Counter | RefusalCode::NotFound if sync.counted_at != read_to => {
+            RefusalCode::Counter if sync.counted_at != read_to => {
                 sync.counted_at = read_to;
                 sync.caught_up = false;
                 sync.heard_of = true;

@@ -4,13 +4,51 @@ use waymark_wire::codec;
 use waymark_wire::message::{RefusalAnswer, RefusalCode};
 
 use super::machine::Purpose;
-use super::{Machine, Problem, Timestamp};
+use super::{Machine, Problem, RequestId, Timestamp};
 use crate::engine::Engine;
 
 /// Bytes of an answer that is read whole, at most.
 const ANSWER: usize = 4 * 1024 * 1024;
+/// Seconds for which a relay is left alone because it said so, at most: the rest it has to say again.
+const LONGEST_SECONDS: u32 = 3_600;
 
 impl Machine {
+    /// B: a request was refused, by a relay that does not want to be asked again for so many seconds.
+    pub fn handle_wait(
+        &mut self,
+        engine: &mut Engine,
+        id: RequestId,
+        (status, body): (u16, &[u8]),
+        seconds: u32,
+        now: Timestamp,
+    ) {
+        let purpose = self.requests.get(&id).cloned();
+        self.handle_answer(engine, id, status, body, now);
+        let until = now.plus(i64::from(seconds.min(LONGEST_SECONDS)) * 1_000);
+        // Of what it concerns, that waits now which failed by it.
+        let (relay, space) = match purpose {
+            Some(Purpose::Mail { mailbox, .. }) => {
+                if let Some(mail) = self.mail.get_mut(&mailbox) {
+                    mail.told(until);
+                }
+                return;
+            }
+            Some(
+                Purpose::Append { relay, space, .. }
+                | Purpose::Fetch { relay, space }
+                | Purpose::Heal { relay, space, .. },
+            ) => (relay, Some(space)),
+            Some(Purpose::Greet { relay } | Purpose::Pull { relay }) => (relay, None),
+            None => return,
+        };
+        if let Some(relay) = self.relays.get_mut(&relay) {
+            relay.backoff.told(until);
+        }
+        if let Some(sync) = space.and_then(|space| self.spaces.get_mut(&space)) {
+            sync.backoff.told(until);
+        }
+    }
+
     /// What becomes of a request that the relay refuses: its space waits, or all that are there.
     pub(super) fn handle_refusal(
         &mut self,

@@ -64,7 +64,7 @@ impl Machine {
         };
         let id = space.id();
         let wants = Wants {
-            keys: space.misses_key(engine.store.as_ref())?,
+            keys: space.misses_key(),
             as_itself: space.device_to_read_as() != Some(reading.device),
         };
         let in_home = space.kind() == SpaceKind::Home && !received.changes.is_empty();

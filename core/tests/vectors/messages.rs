@@ -9,6 +9,7 @@ use waymark_wire::ids::{DeviceNumber, EntryId, Generation};
 use waymark_wire::message::{
     AppendAnswer, AppendRequest, Frame, MailboxAnswer, MailboxId, MailboxRequest, MailboxSlot,
     PlacedEntry, PullRequest, PullSpace, RefusalAnswer, RefusalCode, StatusAnswer, StatusRequest,
+    WakeAnswer, WakeRequest,
 };
 use waymark_wire::proof::ReadProof;
 use waymark_wire::receipt::Receipt;
@@ -27,6 +28,7 @@ pub(super) fn vectors() -> Value {
         "pull": messages.pull(),
         "status": messages.status(),
         "mailbox": mailbox(),
+        "wake": messages.wake(),
         "refusals": messages.refusals(),
         "codes": codes(),
     })
@@ -172,6 +174,31 @@ impl Messages {
         json!({ "request": told(&request), "answers": answers })
     }
 
+    fn wake(&self) -> Value {
+        let key = relay().verifying_key();
+        let member = (self.space.id(), DeviceNumber(1));
+        let request = |token| {
+            let sign = signed_by("tablet");
+            WakeRequest::new(&key, nonce(0xe0), member, token, sign)
+        };
+        let left = request(Some(Bytes(counting::<48>(0x31).to_vec())));
+        let taken = request(None);
+        let answer = WakeAnswer { nonce: nonce(0xe5) };
+        let no_requests = [
+            ("a token of no bytes", request(Some(Bytes(Vec::new())))),
+            (
+                "a token that is too long",
+                request(Some(Bytes(vec![7; 2_049]))),
+            ),
+        ]
+        .map(|(what, request)| refused(what, &request));
+        json!({
+            "requests": [told(&left), told(&taken)],
+            "answer": told(&answer),
+            "no_requests": no_requests,
+        })
+    }
+
     fn refusals(&self) -> Value {
         let plain = RefusalAnswer {
             code: RefusalCode::NotFound,
@@ -285,7 +312,7 @@ fn position(seq: u64) -> Position {
 }
 
 fn codes() -> Value {
-    let codes = (1..=16_u8).map(|number| {
+    let codes = (1..=18_u8).map(|number| {
         let code: RefusalCode = codec::decode(&[number], 1).unwrap();
         json!({ "number": number, "name": code.name(), "status": code.status() })
     });

@@ -44,6 +44,8 @@ pub const SPACES: usize = 1_024;
 pub const PAGE_ENTRIES: usize = 256;
 /// Bytes of the entries in one page of a pull, at most (one entry always fits).
 pub const PAGE_BYTES: usize = 1024 * 1024;
+/// Bytes of a token by which a device is woken.
+pub const WAKE_TOKEN: usize = 2_048;
 /// Bytes of everything in one mailbox, at most.
 pub const MAILBOX: usize = 64 * 1024;
 /// Slots of a mailbox, numbered from 0.

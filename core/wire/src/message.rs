@@ -6,12 +6,14 @@ mod mailbox;
 mod pull;
 mod refusal;
 mod status;
+mod wake;
 
 pub use self::append::{AppendAnswer, AppendRequest};
 pub use self::mailbox::{MailboxAnswer, MailboxId, MailboxRequest, MailboxSlot};
 pub use self::pull::{Frame, PlacedEntry, PullRequest, PullSpace};
 pub use self::refusal::{RefusalAnswer, RefusalCode};
 pub use self::status::{StatusAnswer, StatusRequest};
+pub use self::wake::{WakeAnswer, WakeRequest};
 
 /// Where append requests are posted.
 pub const APPEND_PATH: &str = "/v1/append";
@@ -21,3 +23,5 @@ pub const MAILBOX_PATH: &str = "/v1/mailbox";
 pub const PULL_PATH: &str = "/v1/pull";
 /// Where status requests are posted.
 pub const STATUS_PATH: &str = "/v1/status";
+/// Where wake requests are posted.
+pub const WAKE_PATH: &str = "/v1/wake";

@@ -1,6 +1,7 @@
 //! The bus between the nodes of a relay: NATS core, which delivers what it can and keeps nothing. A
 //! node hears itself without it, and whoever follows a space looks for itself from time to time.
 
+use std::path::Path;
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, ServerAddr};
@@ -12,6 +13,7 @@ use waymark_wire::ids::SpaceId;
 
 use super::local::LocalHints;
 use super::{Bus, LocalBus};
+use crate::places::is_this_machine;
 
 /// What hints are called on the wire: `space id 32 · seq 8`, big-endian.
 const SUBJECT: &str = "waymark.moved";
@@ -52,20 +54,29 @@ pub struct NatsBus {
 
 impl NatsBus {
     /// A bus over the servers at `addresses`, which are `nats://…` or `tls://…` with commas between.
-    /// Where none of them answers it is tried again and again, and nothing is told meanwhile: each
-    /// follower has to look for itself every `recheck`.
+    /// Those at `tls://…` have to show a certificate of an authority in the PEM file `trusted`, or of
+    /// one that the system trusts. Where none of them answers it is tried again and again, and nothing
+    /// is told meanwhile: each follower has to look for itself every `recheck`.
     ///
     /// # Errors
     /// [`NatsError`] where an address is none, or NATS does not take this node.
-    pub async fn connect(addresses: &str, recheck: Duration) -> Result<Self, NatsError> {
+    pub async fn connect(
+        addresses: &str,
+        trusted: Option<&Path>,
+        recheck: Duration,
+    ) -> Result<Self, NatsError> {
         let servers = servers(addresses)?;
-        let client = ConnectOptions::new()
+        let mut options = ConnectOptions::new()
             .name("waymark-server")
             .no_echo()
             .retry_on_initial_connect()
-            .subscription_capacity(RECEIVED)
-            .connect(servers)
-            .await?;
+            // A server names others of its cluster, which nobody has said may be spoken to in clear.
+            .ignore_discovered_servers()
+            .subscription_capacity(RECEIVED);
+        if let Some(path) = trusted {
+            options = options.add_root_certificates(path.to_path_buf());
+        }
+        let client = options.connect(servers).await?;
         let mut incoming = client.subscribe(SUBJECT).await?;
         let local = LocalBus::rechecking(recheck);
         let followers = local.share();
@@ -86,20 +97,16 @@ impl NatsBus {
     }
 }
 
-/// Whether what is said to the servers at these addresses stays on this machine, or is sealed on its
-/// way.
+/// Whether what is said to each of the servers at these addresses stays on this machine, or is sealed
+/// on its way. No others are spoken to.
 ///
 /// # Errors
 /// [`NatsError::Address`] where one of them is none.
 pub fn is_private(addresses: &str) -> Result<bool, NatsError> {
-    let is_here = |host: &str| {
-        let address = host.parse::<std::net::IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    };
     let servers = servers(addresses)?;
     Ok(servers
         .iter()
-        .all(|server| server.tls_required() || is_here(server.host())))
+        .all(|server| server.tls_required() || is_this_machine(server.host())))
 }
 
 impl Drop for NatsBus {
@@ -152,4 +159,29 @@ fn read(hint: &[u8]) -> Option<(SpaceId, u64)> {
     let (space, seq) = hint.split_first_chunk::<32>()?;
     let seq = seq.try_into().ok()?;
     Some((SpaceId(*space), u64::from_be_bytes(seq)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever reads the network in between would otherwise learn which spaces are written to.
+    #[test]
+    fn only_what_stays_here_or_is_sealed_is_private() {
+        for (addresses, expected) in [
+            ("nats://localhost", true),
+            ("nats://127.0.0.1:4222,nats://[::1]:4223", true),
+            ("tls://192.0.2.1", true),
+            ("nats://localhost, tls://nats.example", true),
+            ("nats://192.0.2.1", false),
+            ("nats://nats.example", false),
+            ("nats://localhost@192.0.2.1", false),
+            ("nats://localhost.example", false),
+            ("nats://127.0.0.1,nats://192.0.2.1", false),
+            ("192.0.2.1", false),
+        ] {
+            assert_eq!(is_private(addresses).unwrap(), expected, "{addresses}");
+        }
+        assert!(is_private("http://localhost").is_err());
+    }
 }

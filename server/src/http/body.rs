@@ -1,16 +1,18 @@
 //! Reading a request's body: bounded in bytes before anything is allocated, in time, and in how
 //! slowly it may come.
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, Request};
 use futures_util::StreamExt;
 use minicbor::Decode;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
 use waymark_wire::codec;
 use waymark_wire::message::RefusalCode;
 
+use super::InFlight;
+use super::answer::Denied;
 use crate::bus::Bus;
 use crate::log::Log;
 use crate::node::Node;
@@ -18,23 +20,30 @@ use crate::node::Node;
 /// How long a body may come as slowly as it likes.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// For how long, and up to how many bytes, the rest of a body that is too long is taken and thrown
+/// away: whoever sends it all before reading would otherwise find the connection reset, and no answer.
+const REST: (Duration, usize) = (Duration::from_millis(100), 1 << 20);
+
 /// A decoded body, and the room that it takes until dropped.
 pub(super) struct Received<T> {
     /// What was sent.
     pub(super) value: T,
+    /// How many bytes it had.
+    pub(super) length: u64,
     /// Its room.
     pub(super) room: Option<OwnedSemaphorePermit>,
 }
 
-/// Reads and decodes a body of at most `limit` bytes.
+/// Reads and decodes a body of at most `limit` bytes, where whoever sends it has not asked too often.
 ///
 /// # Errors
-/// The code and detail of the refusal.
+/// Why it is refused.
 pub(super) async fn receive<T, L, B>(
     node: &Node<L, B>,
+    connection: &InFlight,
     request: Request<Body>,
     limit: usize,
-) -> Result<Received<T>, (RefusalCode, String)>
+) -> Result<Received<T>, Denied>
 where
     T: for<'b> Decode<'b, ()>,
     L: Log,
@@ -42,17 +51,20 @@ where
 {
     let too_large = || {
         let detail = format!("the body is longer than {limit} bytes");
-        (RefusalCode::TooLarge, detail)
+        Denied::new(RefusalCode::TooLarge, detail)
     };
-    let malformed = |detail: &str| (RefusalCode::BadRequest, detail.to_owned());
+    let malformed = |detail: &str| Denied::new(RefusalCode::BadRequest, detail);
+    node.rates
+        .ask(connection.caller(), Instant::now().into_std())?;
     let stated = stated_length(request.headers());
+    let mut stream = request.into_body().into_data_stream();
     if stated.is_some_and(|stated| stated > limit) {
+        throw_away(stream).await;
         return Err(too_large());
     }
     let begun = Instant::now();
     let mut room: Option<OwnedSemaphorePermit> = None;
     let mut bytes = Vec::new();
-    let mut stream = request.into_body().into_data_stream();
     loop {
         let slowest = Duration::from_secs_f64(
             f64::from(u32::try_from(bytes.len()).unwrap_or(u32::MAX))
@@ -66,6 +78,7 @@ where
             Err(_) => return Err(malformed("the body comes too slowly")),
         };
         if bytes.len() + piece.len() > limit {
+            throw_away(stream).await;
             return Err(too_large());
         }
         let more = u32::try_from(piece.len()).map_err(|_| too_large())?;
@@ -73,7 +86,7 @@ where
             .bodies
             .clone()
             .try_acquire_many_owned(more)
-            .map_err(|_| (RefusalCode::Unavailable, "too much at once".to_owned()))?;
+            .map_err(|_| Denied::new(RefusalCode::Unavailable, "too much at once"))?;
         match &mut room {
             Some(room) => room.merge(permit),
             None => room = Some(permit),
@@ -84,8 +97,26 @@ where
         bytes.extend_from_slice(&piece);
     }
     let value = codec::decode(&bytes, limit)
-        .map_err(|error| (RefusalCode::BadRequest, error.to_string()))?;
-    Ok(Received { value, room })
+        .map_err(|error| Denied::new(RefusalCode::BadRequest, error.to_string()))?;
+    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    Ok(Received {
+        value,
+        length,
+        room,
+    })
+}
+
+async fn throw_away(mut rest: BodyDataStream) {
+    let (time, mut most) = REST;
+    let _ = timeout(time, async {
+        while let Some(Ok(piece)) = rest.next().await {
+            most = match most.checked_sub(piece.len()) {
+                Some(left) => left,
+                None => return,
+            };
+        }
+    })
+    .await;
 }
 
 fn stated_length(headers: &HeaderMap) -> Option<usize> {

@@ -7,62 +7,85 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Duration, Instant, Sleep, sleep_until};
+use tokio::time::{Duration, Instant, Sleep, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::addresses::{Addresses, Entered};
+use super::handover::Handover;
+use super::stream::Stream;
+use crate::config::Limits;
+use crate::metrics::Held;
+use crate::rates::{Caller, Rates};
 
 /// Accepts up to a number of connections at a time; more wait in the system's queue.
 pub(crate) struct Listener {
     tcp: TcpListener,
     room: Arc<Semaphore>,
+    addresses: Addresses,
     idle: Duration,
+    open: Gauge,
+    rates: Arc<Rates>,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Listener {
-    /// Accepts from `tcp`.
-    pub(crate) fn new(tcp: TcpListener, connections: usize, idle: Duration) -> Self {
+    /// Accepts from `tcp`, under TLS where that is given; `open` tells how many connections there are.
+    pub(crate) fn new(
+        tcp: TcpListener,
+        limits: &Limits,
+        open: Gauge,
+        rates: Arc<Rates>,
+        tls: Option<TlsAcceptor>,
+    ) -> Self {
+        let connections = limits.connections.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             tcp,
-            room: Arc::new(Semaphore::new(connections.clamp(1, Semaphore::MAX_PERMITS))),
-            idle,
+            room: Arc::new(Semaphore::new(connections)),
+            addresses: Addresses::new(limits.address_connections, connections),
+            idle: limits.idle,
+            open,
+            rates,
+            tls,
         }
     }
-}
 
-impl axum::serve::Listener for Listener {
-    type Io = Connection;
-    type Addr = ();
-
-    async fn accept(&mut self) -> (Connection, ()) {
+    /// The next connection. Nothing is lost where this is given up.
+    pub(crate) async fn next(&mut self) -> Connection {
         let room = self.room.clone().acquire_owned().await.ok();
-        let (stream, _) = axum::serve::Listener::accept(&mut self.tcp).await;
+        let ((stream, peer), entered) = loop {
+            // Passes over what ended before it was accepted, and waits where there are no descriptors.
+            let (stream, peer) = axum::serve::Listener::accept(&mut self.tcp).await;
+            match self.addresses.enter(peer.ip()) {
+                Some(entered) => break ((stream, peer), entered),
+                None => tracing::debug!("an address has as many connections as it may"),
+            }
+        };
         // Answers are short and waited for.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection keeps its delay");
         }
-        let connection = Connection {
-            stream,
-            requests: InFlight::default(),
+        Connection {
+            stream: Stream::new(stream, self.tls.as_ref()),
+            requests: InFlight::of(self.rates.caller(peer.ip())),
+            handover: Handover::default(),
             seen: 0,
             idle: self.idle,
             reading: Timer::default(),
             writing: Timer::default(),
             _room: room,
-        };
-        (connection, ())
-    }
-
-    fn local_addr(&self) -> io::Result<()> {
-        self.tcp.local_addr().map(drop)
+            _entered: entered,
+            _open: Held::one_of(&self.open),
+        }
     }
 }
 
-/// The requests that a connection has in flight.
+/// The requests that a connection has in flight, and who makes them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InFlight(Arc<Counts>);
 
@@ -70,19 +93,27 @@ pub(crate) struct InFlight(Arc<Counts>);
 struct Counts {
     open: AtomicU32,
     ended: AtomicU64,
+    caller: Option<Caller>,
 }
 
 impl InFlight {
+    /// None yet, from there.
+    pub(super) fn of(caller: Option<Caller>) -> Self {
+        Self(Arc::new(Counts {
+            caller,
+            ..Counts::default()
+        }))
+    }
+
+    /// Who makes them, where that is counted.
+    pub(crate) fn caller(&self) -> Option<Caller> {
+        self.0.caller
+    }
+
     /// Begins a request, which lasts until what is returned is dropped.
     pub(crate) fn begin(&self) -> Busy {
         self.0.open.fetch_add(1, Ordering::Relaxed);
         Busy(self.clone())
-    }
-}
-
-impl Connected<IncomingStream<'_, Listener>> for InFlight {
-    fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
-        stream.io().requests.clone()
     }
 }
 
@@ -100,16 +131,34 @@ impl Drop for Busy {
 
 /// A connection with its times.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     requests: InFlight,
+    handover: Handover,
     seen: u64,
     idle: Duration,
     reading: Timer,
     writing: Timer,
     _room: Option<OwnedSemaphorePermit>,
+    _open: Held,
+    _entered: Entered,
 }
 
 impl Connection {
+    /// What it has in flight.
+    pub(super) fn requests(&self) -> InFlight {
+        self.requests.clone()
+    }
+
+    /// The answer that is to be taken over on it.
+    pub(super) fn handover(&self) -> Handover {
+        self.handover.clone()
+    }
+
+    /// Whether the other side speaks HTTP/2. It has as long to say so as for the head of a request.
+    pub(super) async fn speaks_http2(&mut self) -> io::Result<bool> {
+        timeout(self.idle, self.stream.speaks_http2()).await?
+    }
+
     /// Fails where the next request is overdue.
     fn check_reading(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let counts = &self.requests.0;
@@ -176,7 +225,9 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.handover.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

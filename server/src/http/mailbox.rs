@@ -10,7 +10,7 @@ use waymark_wire::limits;
 use waymark_wire::message::{MailboxAnswer, MailboxRequest};
 
 use super::InFlight;
-use super::answer::{ok, refuse};
+use super::answer::{deny, ok, refuse};
 use super::body::receive;
 use crate::bus::Bus;
 use crate::log::{Log, LogError};
@@ -23,10 +23,11 @@ pub(super) async fn mailbox<L: Log + Mailboxes, B: Bus>(
     request: Request<Body>,
 ) -> Response {
     let _busy = connection.begin();
-    let received = receive::<MailboxRequest, _, _>(&node, request, limits::MAILBOX_BODY).await;
+    let received =
+        receive::<MailboxRequest, _, _>(&node, &connection, request, limits::MAILBOX_BODY).await;
     let received = match received {
         Ok(received) => received,
-        Err((code, detail)) => return refuse(&node, code, &detail),
+        Err(denied) => return deny(&node, denied),
     };
     let outcome = answer(&node, received.value).await;
     drop(received.room);

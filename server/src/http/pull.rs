@@ -14,7 +14,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, State};
 use axum::http::Request;
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, Instant, sleep_until};
 use waymark_wire::chain::{Cursor, Position};
@@ -27,12 +27,14 @@ use waymark_wire::message::{Frame, PullRequest, PullSpace, RefusalCode};
 
 use self::start::Starting;
 use super::InFlight;
-use super::answer::refuse;
+use super::answer::{deny, refuse};
 use super::body::receive;
 use super::connection::Busy;
+use super::handover::Handover;
 use crate::bus::{Bus, Hints};
 use crate::log::{Log, LogError, Page, Stored, needed_by};
 use crate::logging::Short;
+use crate::metrics::{Held, Hint};
 use crate::node::{Node, unavailable};
 
 /// Seconds between heartbeats: what a reader may ask for.
@@ -41,13 +43,15 @@ const HEARTBEAT: std::ops::RangeInclusive<u16> = 5..=300;
 pub(super) async fn pull<L: Log, B: Bus>(
     State(node): State<Arc<Node<L, B>>>,
     ConnectInfo(connection): ConnectInfo<InFlight>,
-    request: Request<Body>,
+    mut request: Request<Body>,
 ) -> Response {
     let busy = connection.begin();
-    let received = receive::<PullRequest, _, _>(&node, request, limits::PULL_BODY).await;
+    let handover = request.extensions_mut().remove::<Handover>();
+    let received =
+        receive::<PullRequest, _, _>(&node, &connection, request, limits::PULL_BODY).await;
     let received = match received {
         Ok(received) => received,
-        Err((code, detail)) => return refuse(&node, code, &detail),
+        Err(denied) => return deny(&node, denied),
     };
     let (request, room) = (received.value, received.room);
     if !request
@@ -57,12 +61,19 @@ pub(super) async fn pull<L: Log, B: Bus>(
     {
         return refuse(&node, RefusalCode::Nonce, RefusalCode::Nonce.name());
     }
+    node.metrics.count_pull(request.live.is_some());
+    let handover = handover.filter(|_| request.live.is_some());
     let answer = Answer::new(node, request, (busy, room));
-    let frames = stream::unfold(answer, async |mut answer| {
+    let pieces = stream::unfold(answer, async |mut answer| {
         let piece = answer.next().await?;
-        Some((Ok::<_, Infallible>(piece), answer))
+        let pulled = &answer.node.metrics.pulled;
+        pulled.inc_by(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        Some((piece, answer))
     });
-    Response::new(Body::from_stream(frames))
+    match handover {
+        Some(handover) => handover.offer(Box::pin(pieces)),
+        None => Response::new(Body::from_stream(pieces.map(Ok::<_, Infallible>))),
+    }
 }
 
 /// An answer, as far as it has not been taken.
@@ -70,7 +81,7 @@ struct Answer<L, B: Bus> {
     node: Arc<Node<L, B>>,
     spaces: Vec<Space>,
     /// Spaces that may have entries to send.
-    due: VecDeque<u16>,
+    due: VecDeque<Due>,
     begun: bool,
     live: Option<Live<B::Hints>>,
     /// The request is in flight, and what it asked for takes room, as long as this lasts.
@@ -79,8 +90,33 @@ struct Answer<L, B: Bus> {
 
 type Taken = (Busy, Option<OwnedSemaphorePermit>);
 
+/// A space that is to be looked at.
+#[derive(Clone, Copy)]
+struct Due {
+    number: u16,
+    /// Whether nobody said so: the reader looks by itself.
+    is_unasked: bool,
+}
+
+impl Due {
+    const fn now(number: u16) -> Self {
+        Self {
+            number,
+            is_unasked: false,
+        }
+    }
+
+    const fn unasked(number: u16) -> Self {
+        Self {
+            number,
+            is_unasked: true,
+        }
+    }
+}
+
 struct Live<H> {
     hints: H,
+    _held: Held,
     heartbeat: Duration,
     next_heartbeat: Instant,
     recheck: Option<Duration>,
@@ -123,16 +159,17 @@ impl<L: Log, B: Bus> Answer<L, B> {
             let recheck = node.bus.recheck();
             Live {
                 hints: node.bus.subscribe(),
+                _held: Held::one_of(&node.metrics.live),
                 heartbeat,
                 next_heartbeat: Instant::now() + heartbeat,
                 recheck,
-                next_recheck: recheck.map(|every| Instant::now() + every),
+                next_recheck: recheck.map(|every| Instant::now() + node.first_look(every)),
             }
         });
         let spaces: Vec<_> = request.spaces.into_iter().map(Space::Asked).collect();
         Self {
             node,
-            due: (0..).take(spaces.len()).collect(),
+            due: (0..).map(Due::now).take(spaces.len()).collect(),
             spaces,
             begun: false,
             live,
@@ -152,8 +189,11 @@ impl<L: Log, B: Bus> Answer<L, B> {
                 return None;
             }
             match self.due.pop_front() {
-                Some(number) => {
+                Some(Due { number, is_unasked }) => {
                     if let Some(frames) = self.serve(number).await {
+                        if is_unasked {
+                            self.node.metrics.count_hint(Hint::Missed);
+                        }
                         return Some(frames.into());
                     }
                 }
@@ -176,16 +216,20 @@ impl<L: Log, B: Bus> Answer<L, B> {
         let far = live.next_heartbeat + live.heartbeat;
         tokio::select! {
             number = live.hints.next() => {
-                self.due.push_back(number);
+                self.node.metrics.count_hint(Hint::Heard);
+                self.due.push_back(Due::now(number));
                 Some(None)
             }
             () = sleep_until(live.next_heartbeat) => {
                 live.next_heartbeat = Instant::now() + live.heartbeat;
+                for space in &self.spaces {
+                    space.is_still_read(&self.node);
+                }
                 Some(Some(Frame::Heartbeat { nonce: self.node.nonce() }))
             }
             () = sleep_until(live.next_recheck.unwrap_or(far)) => {
                 live.next_recheck = live.recheck.map(|every| Instant::now() + every);
-                self.due.extend((0..).take(self.spaces.len()));
+                self.due.extend((0..).map(Due::unasked).take(self.spaces.len()));
                 Some(None)
             }
             _ = stopping.changed() => None,
@@ -196,7 +240,7 @@ impl<L: Log, B: Bus> Answer<L, B> {
     async fn serve(&mut self, number: u16) -> Option<Vec<u8>> {
         let space = self.spaces.get_mut(usize::from(number))?;
         if let Space::Asked(asked) = space {
-            let id = asked.proof.space;
+            let (id, begun) = (asked.proof.space, Instant::now());
             *space = match begin(&self.node, asked).await {
                 Ok(reading) => {
                     // Heard before the first page is read, so that nothing falls in between.
@@ -206,27 +250,40 @@ impl<L: Log, B: Bus> Answer<L, B> {
                     reading
                 }
                 Err(refused) => {
+                    self.node.even_out(refused.code, begun).await;
                     self.spaces[usize::from(number)] = Space::Ended;
-                    return Some(codec::encode(&refused.frame(number)));
+                    return Some(self.refuse(refused, number));
                 }
             };
         }
         match space.next(&self.node, number).await {
             Ok((frames, has_more)) => {
                 if has_more {
-                    self.due.push_front(number);
+                    self.due.push_front(Due::now(number));
                 }
                 frames
             }
             Err(refused) => {
                 *space = Space::Ended;
-                Some(codec::encode(&refused.frame(number)))
+                Some(self.refuse(refused, number))
             }
         }
+    }
+
+    fn refuse(&self, refused: Refusal, number: u16) -> Vec<u8> {
+        self.node.metrics.count_refused(refused.code.name());
+        codec::encode(&refused.frame(number))
     }
 }
 
 impl Space {
+    /// Who stays connected uses the space, also where nothing comes.
+    fn is_still_read<L: Log, B: Bus>(&self, node: &Node<L, B>) {
+        if let Self::Reading { reader, .. } = self {
+            node.is_read(&reader.space);
+        }
+    }
+
     /// The next frames, where there are any, and whether more are due at once.
     async fn next<L: Log, B: Bus>(
         &mut self,
@@ -296,6 +353,10 @@ impl From<RefusalCode> for Refusal {
 async fn begin<L: Log, B: Bus>(node: &Node<L, B>, asked: &PullSpace) -> Result<Space, Refusal> {
     let member = node.reader(&asked.proof).await?;
     let space = asked.proof.space;
+    let counted = node
+        .rates
+        .act(&space, asked.proof.device, 1, Instant::now().into_std());
+    counted.map_err(|_| RefusalCode::TooOften)?;
     let reader = Reader {
         space,
         device: asked.proof.device,

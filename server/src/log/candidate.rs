@@ -2,6 +2,8 @@
 //! membership that was read a moment ago. A membership only grows, so what was signed then is
 //! signed now, and the writer is spared the costly part.
 
+use std::time::Instant;
+
 use waymark_wire::checkpoint::{Checkpoint, CheckpointBody};
 use waymark_wire::entry::{Entry, EntryError, Kind};
 use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, SpaceId};
@@ -12,7 +14,8 @@ use waymark_wire::membership::{
 use waymark_wire::message::RefusalCode;
 
 use super::rules::{self, Reason};
-use super::{Append, Refused};
+use super::{Append, Refused, Terms};
+use crate::rates::TooOften;
 
 /// An entry that may be appended.
 #[derive(Clone, Debug)]
@@ -53,6 +56,8 @@ pub(crate) struct Prepared {
     pub(crate) may_create: bool,
     /// Whether attachments may be missing.
     pub(crate) heals: bool,
+    /// How much is taken.
+    pub(crate) terms: Terms,
     /// When it arrived, in milliseconds since the Unix epoch.
     pub(crate) now: i64,
 }
@@ -88,7 +93,27 @@ impl Prepared {
             attachments,
             may_create: append.may_create,
             heals: append.heals,
+            terms: append.terms,
             now: append.now,
+        })
+    }
+
+    /// Counts it, where a member has proven to have signed it: nobody else can use up what a member
+    /// may, or find out how much that is.
+    ///
+    /// # Errors
+    /// [`Refused`] where the member, or the space, has had too much lately.
+    pub(crate) fn count(&self) -> Result<(), Refused> {
+        let first = self.candidates.first().filter(|first| first.is_authentic);
+        let (Some(rates), Some(first)) = (&self.terms.rates, first) else {
+            return Ok(());
+        };
+        let device = first.entry.header().device;
+        let count = self.candidates.len();
+        let counted = rates.act(&self.space, device, count, Instant::now());
+        counted.map_err(|TooOften { seconds }| Refused {
+            after: Some(seconds),
+            ..Reason::new(RefusalCode::TooOften, TooOften { seconds }).into()
         })
     }
 }

@@ -3,11 +3,14 @@
 //! is skipped.
 
 pub(crate) mod attachments;
+pub(crate) mod bounds;
 pub(crate) mod checkpoints;
 pub(crate) mod entries;
 pub(crate) mod forgetting;
 pub(crate) mod membership;
 pub(crate) mod pages;
+pub(crate) mod retiring;
+pub(crate) mod wakes;
 
 use waymark_wire::membership::Rights;
 
@@ -24,6 +27,9 @@ macro_rules! log_conformance {
             attachments::keys_that_are_named_again_stay
             attachments::members_keys_go_with_them
             attachments::sealed_keys_go_when_the_second_epoch_after_theirs_begins
+            bounds::a_full_space_takes_only_what_a_full_one_needs
+            bounds::a_space_has_room_for_so_many_entries
+            bounds::who_writes_too_often_is_told_when_to_come_back
             checkpoints::a_bad_by_anybody_stops_it
             checkpoints::a_checkpoint_that_does_not_fit_is_refused
             checkpoints::a_closed_space_keeps_everything
@@ -34,6 +40,7 @@ macro_rules! log_conformance {
             checkpoints::what_was_dropped_still_has_its_place
             forgetting::a_bad_stops_that_too
             forgetting::a_checkpoint_behind_it_names_nothing_of_before
+            forgetting::a_closed_space_lets_go_of_that_and_of_nothing_else
             forgetting::keys_of_before_stay_as_long_as_what_they_open
             forgetting::newcomers_are_not_sent_to_before_it
             forgetting::nothing_goes_where_nothing_holds_the_rest
@@ -59,6 +66,11 @@ macro_rules! log_conformance {
             pages::a_page_is_never_ahead_of_the_membership
             pages::pages_end_at_their_limits
             pages::places_are_found_on_the_log
+            retiring::a_space_goes_a_little_at_a_time
+            retiring::days_on_which_the_relay_did_not_run_are_not_counted
+            retiring::what_nobody_uses_goes_and_nothing_else
+            wakes::a_member_has_the_token_that_it_left_last
+            wakes::a_token_goes_with_its_membership
         }
     };
     ($make:ident; $($part:ident::$name:ident)*) => {
@@ -98,6 +110,7 @@ fn request(space: &Space, entries: Vec<Vec<u8>>, attachments: &[Vec<u8>]) -> App
         entries,
         attachments: attachments.to_vec(),
         may_create: true,
+        terms: crate::log::Terms::default(),
         now: 0,
     }
 }

@@ -4,8 +4,10 @@
 
 use waymark_wire::entry::Kind;
 use waymark_wire::ids::SpaceId;
+use waymark_wire::membership::Membership;
 
-use super::noting::{gone, protected};
+use super::checkpoints::Facts as _;
+use super::noting::{InSpace, gone, protected};
 use super::reading::membership;
 use super::rows::{Due, Fault, Rows};
 use super::rules::spent_keys;
@@ -50,9 +52,10 @@ fn go_through<R: Rows>(
     let number = due.number;
     let membership = membership(db, number)?;
     let dropped = db.dropped(number)?;
-    // A closed space is kept as it is. What reaches no further than another has nothing to drop.
+    // What reaches no further than another has nothing to drop.
     let is_over = due.reaches < dropped || (due.reaches == dropped && due.progress == 0);
-    if membership.is_closed() || is_over {
+    let stays = membership.is_closed() && !forgets(db, &membership, (dropped, due))?;
+    if stays || is_over {
         return db.settle(due);
     }
     let protected = protected(db, number, due.reaches)?;
@@ -80,6 +83,26 @@ fn go_through<R: Rows>(
     // Of a log without holes the last row is n's, or more are to come.
     let is_done = progress >= due.reaches || progress == due.progress;
     db.set_progress(due, progress, is_done)
+}
+
+/// Whether a checkpoint is the one that lets go of what stands before something that was forgotten. That
+/// goes in a closed space too, which is kept as it is otherwise: nobody can confirm there any more what is
+/// left, and from before nobody could go on.
+fn forgets<R: Rows>(
+    db: &R,
+    membership: &Membership,
+    (dropped, due): (u64, &Due),
+) -> Result<bool, Fault> {
+    let facts = InSpace {
+        db,
+        number: due.number,
+    };
+    let cut = membership
+        .cut()
+        .map(|cut| facts.place_of(cut))
+        .transpose()?;
+    let is_it = |cut: u64| cut <= due.reaches && (dropped < cut || dropped == due.reaches);
+    Ok(cut.is_some_and(is_it))
 }
 
 #[cfg(test)]
@@ -114,6 +137,7 @@ mod tests {
             entries: entries.clone(),
             attachments: space.founding.attachments.clone(),
             may_create: true,
+            terms: crate::log::Terms::default(),
             now: 0,
         };
         assert_eq!(log.append(append).await.unwrap().refused, None);

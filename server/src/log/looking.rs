@@ -5,6 +5,7 @@ use std::fmt;
 
 use waymark_wire::ids::SpaceId;
 
+use super::Day;
 use super::rows::{Fault, Rows, SpaceNumber};
 use crate::logging::Short;
 
@@ -56,6 +57,17 @@ pub struct Totals {
     pub first_due: Option<i64>,
 }
 
+/// How much there is of what nobody uses.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Unused {
+    /// Spaces that were last used before the day in question.
+    pub spaces: u64,
+    /// Bytes of entries and attachments in them.
+    pub bytes: u64,
+    /// Spaces of which nobody has noted when they were used: they stay.
+    pub unknown: u64,
+}
+
 /// Statements on all spaces.
 pub(crate) trait OperatorRows {
     /// The spaces after `after` by id, the first `most`.
@@ -73,6 +85,12 @@ pub(crate) trait OperatorRows {
 
     /// The spaces that take most, the largest first.
     fn largest(&self, most: usize) -> Result<Vec<(SpaceId, SpaceNumber)>, Fault>;
+
+    /// How many mailboxes have ended `now`, and how many checkpoints let entries go.
+    fn due_now(&self, now: i64) -> Result<(u64, u64), Fault>;
+
+    /// How much is kept of spaces that were last used before `since`.
+    fn unused_since(&self, since: Day) -> Result<Unused, Fault>;
 }
 
 /// Something that is wrong with what a relay keeps.

@@ -59,6 +59,14 @@ impl Memberships {
         });
     }
 
+    /// Forgets a space that was let go.
+    pub(super) fn gone(&self, space: &SpaceId) {
+        self.lock(|version, cache| {
+            *version += 1;
+            cache.remove(space);
+        });
+    }
+
     pub(super) fn lock<T>(
         &self,
         f: impl FnOnce(&mut u64, &mut Cache<SpaceId, Arc<Membership>>) -> T,

@@ -6,31 +6,36 @@
 //! for all that is no append, and a few that read. What it remembers of a space counts only where the
 //! locked row says that the log still ends where it did.
 
+mod address;
 mod checkpoints;
 mod mail;
 mod operator;
 mod rows;
 mod schema;
 mod session;
+mod tls;
 mod transaction;
+mod usage;
+mod wake;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
-use tokio_postgres::Config;
 use waymark_wire::ids::{Generation, SpaceId};
 
+pub use self::address::{StoreAddress, StoreAddressError};
 pub(crate) use self::operator::PostgresLook;
 pub use self::schema::PostgresError;
+pub(crate) use self::schema::refuse_strays;
 pub(crate) use self::schema::{Identity, identity};
 use self::session::Session;
 use self::transaction::PostgresRows;
-use super::LogError;
 use super::memberships::Memberships;
 use super::rows::Fault;
 use super::store::{Engine, Store};
 use super::turn::Space;
 use super::writer::{Bounds, GROUP, Pen, Writer};
+use super::{LogError, Writing};
 use crate::cache::Cache;
 use crate::restore::Restored;
 
@@ -45,31 +50,38 @@ pub type PostgresLog = Store<Postgres>;
 /// PostgreSQL, as an engine below a [`Store`].
 #[derive(Debug)]
 pub struct Postgres {
-    config: Arc<Config>,
+    address: Arc<StoreAddress>,
     idle: Arc<Mutex<Vec<PostgresRows>>>,
     permits: Semaphore,
 }
 
 impl PostgresLog {
     /// Opens the database, or makes its tables; `new` is what becomes of one without. At most
-    /// `queue` tasks wait to be written. Waits for the database: not for threads that serve.
+    /// `queue` tasks wait to be written; `writing` counts what is. Waits for the database: not for
+    /// threads that serve.
     ///
     /// # Errors
     /// [`PostgresError`] where it cannot be reached, is of a newer version, or another relay's.
-    pub(crate) fn open(config: Config, new: Identity, queue: usize) -> Result<Self, PostgresError> {
-        let generation = schema::migrate(&config, new)?;
-        let config = Arc::new(config);
+    pub(crate) fn open(
+        address: StoreAddress,
+        new: Identity,
+        queue: usize,
+        writing: Writing,
+    ) -> Result<Self, PostgresError> {
+        let generation = schema::migrate(&address, new)?;
+        let address = Arc::new(address);
         let memberships = Arc::new(Memberships::new());
         let waiting = Arc::default();
         let start = |group| {
             let pen = PostgresPen {
-                config: Arc::clone(&config),
+                address: Arc::clone(&address),
                 rows: None,
             };
             let bounds = Bounds {
                 queue: queue / APPENDING,
                 group,
                 waiting: Arc::clone(&waiting),
+                writing: writing.clone(),
             };
             Writer::start(pen, memberships.clone(), bounds)
         };
@@ -82,12 +94,13 @@ impl PostgresLog {
         Ok(Self {
             generation,
             engine: Postgres {
-                config: Arc::clone(&config),
+                address: Arc::clone(&address),
                 idle: Arc::default(),
                 permits: Semaphore::new(READING),
             },
             writers,
             memberships,
+            writing,
         })
     }
 }
@@ -96,8 +109,11 @@ impl PostgresLog {
 ///
 /// # Errors
 /// [`PostgresError`] where it cannot be reached, holds no relay or is of a newer version.
-pub(crate) fn renew(config: &Config, generation: Generation) -> Result<Restored, PostgresError> {
-    let (spaces, entries) = schema::renew(config, generation)?;
+pub(crate) fn renew(
+    address: &StoreAddress,
+    generation: Generation,
+) -> Result<Restored, PostgresError> {
+    let (spaces, entries) = schema::renew(address, generation)?;
     Ok(Restored {
         generation,
         spaces,
@@ -116,14 +132,14 @@ impl Engine for Postgres {
     ) -> Result<T, LogError> {
         let engine = |error: &dyn std::fmt::Display| LogError::Engine(error.to_string());
         let _permit = self.permits.acquire().await.map_err(|e| engine(&e))?;
-        let (config, idle) = (self.config.clone(), self.idle.clone());
+        let (address, idle) = (self.address.clone(), self.idle.clone());
         let task = tokio::task::spawn_blocking(move || {
             loop {
                 let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let is_fresh = taken.is_none();
                 let rows = match taken {
                     Some(rows) => rows,
-                    None => connect(&config)?,
+                    None => connect(&address)?,
                 };
                 let read = rows.begin_reading().and_then(|()| f(&rows));
                 let ended = rows.roll_back();
@@ -151,7 +167,7 @@ impl Engine for Postgres {
 
 /// A connection that writes; made when it is needed.
 struct PostgresPen {
-    config: Arc<Config>,
+    address: Arc<StoreAddress>,
     rows: Option<PostgresRows>,
 }
 
@@ -169,7 +185,7 @@ impl PostgresPen {
                 }
             }
         }
-        let rows = connect(&self.config)?;
+        let rows = connect(&self.address)?;
         rows.begin_writing(spaces)?;
         Ok(rows)
     }
@@ -226,8 +242,8 @@ fn forget_moved(
     Ok(())
 }
 
-fn connect(config: &Config) -> Result<PostgresRows, Fault> {
-    Ok(PostgresRows::new(Session::open(config)?))
+fn connect(address: &StoreAddress) -> Result<PostgresRows, Fault> {
+    Ok(PostgresRows::new(Session::open(address)?))
 }
 
 #[cfg(test)]

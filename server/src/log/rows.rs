@@ -11,7 +11,7 @@ use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Height, PersonTag
 use waymark_wire::message::{MailboxId, MailboxSlot};
 
 use super::checkpoints::Standing;
-use super::{Attachment, Stored};
+use super::{Attachment, Day, Stored};
 
 /// Why a statement did not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +32,9 @@ pub(crate) struct SpaceNumber(pub(crate) i64);
 pub(crate) type Show<'a> = &'a mut dyn FnMut(Stored, Chain) -> ControlFlow<()>;
 
 /// Everything that is asked of a database. What one transaction wrote it reads.
-pub(crate) trait Rows: EntryRows + CheckpointRows + MailRows {}
+pub(crate) trait Rows: EntryRows + CheckpointRows + MailRows + UseRows + WakeRows {}
 
-impl<R: EntryRows + CheckpointRows + MailRows> Rows for R {}
+impl<R: EntryRows + CheckpointRows + MailRows + UseRows + WakeRows> Rows for R {}
 
 /// Spaces, entries, memberships and attachments.
 pub(crate) trait EntryRows {
@@ -156,6 +156,9 @@ pub(crate) trait EntryRows {
     /// many bytes that were.
     fn drop_sealed(&self, number: SpaceNumber, named: &Range<Height>) -> Result<i64, Fault>;
 
+    /// Bytes that the database takes.
+    fn size(&self) -> Result<u64, Fault>;
+
     /// Whether the database answers.
     fn health(&self) -> Result<(), Fault>;
 }
@@ -267,6 +270,41 @@ pub(crate) trait CheckpointRows {
     fn settle(&self, due: &Due) -> Result<(), Fault>;
 }
 
+/// When spaces were last used, and letting go of them.
+pub(crate) trait UseRows {
+    /// Notes that the space was used on `day`, unless a later one is noted.
+    fn touch(&self, number: SpaceNumber, day: Day) -> Result<(), Fault>;
+
+    /// The day on which the space was last used; of one of which that is not noted, day 0.
+    fn used(&self, number: SpaceNumber) -> Result<Day, Fault>;
+
+    /// The last day on which it was noted that the relay ran; day 0 where it never was.
+    fn ran(&self) -> Result<Day, Fault>;
+
+    /// Notes that the relay ran on `day`, and takes every space for used so many days later.
+    fn set_ran(&self, day: Day, later: u32) -> Result<(), Fault>;
+
+    /// Takes some spaces of which it is not noted when they were used for used on `day`, at most
+    /// `most`: whether there was any.
+    fn begin_counting(&self, day: Day, most: usize) -> Result<bool, Fault>;
+
+    /// A space that was last used before `since`.
+    fn unused(&self, since: Day) -> Result<Option<SpaceId>, Fault>;
+
+    /// Has a locked space go: from now on its id is `nobody`'s, and of what is in it only entries are
+    /// left.
+    fn retire(&self, number: SpaceNumber, nobody: &SpaceId) -> Result<(), Fault>;
+
+    /// A space that goes, and has not yet gone.
+    fn leaving(&self) -> Result<Option<SpaceNumber>, Fault>;
+
+    /// Drops entries of a space that goes with their rows, at most `most`: how many.
+    fn drop_entries(&self, number: SpaceNumber, most: usize) -> Result<usize, Fault>;
+
+    /// Forgets a space that has no entries any more.
+    fn remove_space(&self, number: SpaceNumber) -> Result<(), Fault>;
+}
+
 /// Mailboxes.
 pub(crate) trait MailRows {
     /// Nobody else changes the mailbox until the transaction ends, if there is one.
@@ -286,4 +324,18 @@ pub(crate) trait MailRows {
 
     /// Removes a mailbox, if there is one.
     fn remove_mailbox(&self, mailbox: &MailboxId) -> Result<(), Fault>;
+}
+
+/// Tokens by which members are woken.
+pub(crate) trait WakeRows {
+    /// Keeps a membership's token in the place of any other; `None` takes it away.
+    fn set_wake(
+        &self,
+        number: SpaceNumber,
+        device: DeviceNumber,
+        token: Option<&[u8]>,
+    ) -> Result<(), Fault>;
+
+    /// The tokens of a space's members.
+    fn wakes(&self, number: SpaceNumber) -> Result<Vec<(DeviceNumber, Vec<u8>)>, Fault>;
 }

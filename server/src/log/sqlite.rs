@@ -7,6 +7,8 @@ mod operator;
 mod readers;
 mod rows;
 mod schema;
+mod usage;
+mod wake;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,17 +21,20 @@ use waymark_wire::ids::{Generation, SpaceId};
 pub(crate) use self::operator::SqliteLook;
 use self::readers::Readers;
 pub use self::schema::{DATABASE, SchemaError};
-use super::LogError;
 use super::memberships::Memberships;
 use super::rows::Fault;
 use super::store::{Engine, Store};
 use super::turn::Space;
 use super::writer::{Bounds, GROUP, Pen, Writer};
+use super::{LogError, Writing};
 use crate::cache::Cache;
 use crate::restore::Restored;
 
-/// Pages in the journal from which on they are moved to the file.
+/// Pages in the journal from which on they are moved to the file where nobody waits.
 const JOURNAL: u32 = 512;
+/// From so many on somebody has to wait: under load the same pages are written again and again, and
+/// moving them seldom moves each of them once.
+const FULL: u32 = 4_096;
 
 /// A [`Log`](super::Log) in one SQLite file.
 pub type SqliteLog = Store<Sqlite>;
@@ -61,7 +66,9 @@ impl SqliteLog {
             queue,
             group: GROUP,
             waiting: Arc::default(),
+            writing: Writing::default(),
         };
+        let writing = bounds.writing.clone();
         let pen = SqlitePen::new(connection)?;
         Ok(Self {
             generation,
@@ -70,6 +77,7 @@ impl SqliteLog {
             },
             writers: vec![Writer::start(pen, memberships.clone(), bounds)?],
             memberships,
+            writing,
         })
     }
 }
@@ -155,8 +163,9 @@ impl Pen for SqlitePen {
         Ok(done)
     }
 
-    fn rest(&mut self) {
-        if self.journal.load(Ordering::Relaxed) > JOURNAL {
+    fn rest(&mut self, is_busy: bool) {
+        let most = if is_busy { FULL } else { JOURNAL };
+        if self.journal.load(Ordering::Relaxed) > most {
             self.checkpoint("PASSIVE");
         }
     }
@@ -228,6 +237,7 @@ mod tests {
                 entries: vec![change.entry.clone()],
                 attachments: change.attachments.clone(),
                 may_create: true,
+                terms: crate::log::Terms::default(),
                 now: 0,
             };
             assert_eq!(log.append(append).await.unwrap().refused, None);

@@ -5,14 +5,17 @@ use std::future::Future;
 use std::sync::Arc;
 
 use waymark_wire::chain::Position;
-use waymark_wire::ids::{AttachmentHash, EntryId, Generation, Height, SpaceId};
+use waymark_wire::ids::{AttachmentHash, DeviceNumber, EntryId, Generation, Height, SpaceId};
 use waymark_wire::membership::Membership;
 use waymark_wire::message::{MailboxId, MailboxSlot};
 
 use super::memberships::Memberships;
-use super::rows::{EntryRows, Fault, MailRows, Rows};
+use super::rows::{EntryRows, Fault, MailRows, Rows, WakeRows};
 use super::writer::Writer;
-use super::{Append, AppendOutcome, Fetched, Log, LogError, Page, Prepared, Start, Usage, reading};
+use super::{
+    Append, AppendOutcome, Day, Fetched, Log, LogError, Page, Prepared, Start, Usage, Writing,
+    reading,
+};
 use crate::mailbox::{Mailboxes, Put, PutOutcome};
 
 /// From how many entries on an append is checked beside the threads that serve connections.
@@ -48,6 +51,7 @@ pub struct Store<E> {
     /// others', each space always the same one's.
     pub(super) writers: Vec<Writer>,
     pub(super) memberships: Arc<Memberships>,
+    pub(super) writing: Writing,
 }
 
 #[expect(private_bounds, reason = "an engine is chosen by what opens a store")]
@@ -105,7 +109,8 @@ impl<E: Engine> Log for Store<E> {
             let joined = tokio::task::spawn_blocking(task).await;
             joined.map_err(|error| LogError::Engine(error.to_string()))?
         };
-        match prepared {
+        let counted = prepared.and_then(|prepared| prepared.count().map(|()| prepared));
+        match counted {
             Ok(prepared) => writer.append(prepared).await,
             Err(refused) => Ok(AppendOutcome {
                 seqs: Vec::new(),
@@ -182,8 +187,46 @@ impl<E: Engine> Log for Store<E> {
         self.writer(None)?.drop_due(now).await
     }
 
-    fn generation(&self) -> Generation {
+    async fn touch(&self, space: SpaceId, day: Day) -> Result<(), LogError> {
+        self.writer(Some(&space))?.touch(space, day).await
+    }
+
+    async fn runs(&self, today: Day) -> Result<(), LogError> {
+        self.writer(None)?.runs(today).await
+    }
+
+    async fn retire(&self, today: Day, since: Day) -> Result<bool, LogError> {
+        self.writer(None)?.retire((today, since)).await
+    }
+
+    async fn set_wake(
+        &self,
+        space: SpaceId,
+        device: DeviceNumber,
+        token: Option<Vec<u8>>,
+    ) -> Result<(), LogError> {
+        let writer = self.writer(Some(&space))?;
+        writer.set_wake((space, device), token).await
+    }
+
+    async fn wakes(&self, space: SpaceId) -> Result<Vec<(DeviceNumber, Vec<u8>)>, LogError> {
+        let read = move |db: &E::Rows| match db.number(&space)? {
+            Some(number) => db.wakes(number),
+            None => Ok(Vec::new()),
+        };
+        self.engine.read(read).await
+    }
+
+    fn generation(&self, _: &SpaceId) -> Generation {
         self.generation
+    }
+
+    async fn size(&self) -> Result<u64, LogError> {
+        self.engine.read(EntryRows::size).await
+    }
+
+    fn writing(&self) -> &Writing {
+        &self.writing
     }
 
     async fn health(&self) -> Result<(), LogError> {

@@ -16,10 +16,11 @@ use waymark_wire::message::RefusalCode;
 use super::candidate::{Named, named_by};
 use super::checkpoints::weigh;
 use super::noting::{InSpace, gone, note};
+use super::quota::{Held, Quota};
 use super::reading::{membership, membership_above};
 use super::rows::{Fault, Rows, SpaceNumber};
 use super::rules::{self, Reason};
-use super::{AppendOutcome, Attachment, Candidate, Prepared, Refused};
+use super::{AppendOutcome, Attachment, Candidate, Day, Prepared, Refused};
 use crate::cache::Cache;
 use crate::logging::Short;
 
@@ -29,6 +30,8 @@ pub(super) struct Space {
     membership: Arc<Membership>,
     head: Cursor,
     next_counters: HashMap<DeviceNumber, u64>,
+    /// The last day that it is known to be noted as used on.
+    used: Option<Day>,
 }
 
 #[cfg(feature = "postgres")]
@@ -57,6 +60,8 @@ pub(super) struct Changes {
     pub(super) bytes: HashMap<SpaceNumber, i64>,
     /// Memberships after their newest entry.
     pub(super) memberships: Vec<Arc<Membership>>,
+    /// Spaces that were let go.
+    pub(super) retired: Vec<SpaceId>,
     /// When the append that is being taken arrived, in milliseconds since the Unix epoch.
     now: i64,
 }
@@ -166,8 +171,19 @@ fn take<R: Rows>(
         Ok(attached) => attached,
         Err(reason) => return Ok(Err(reason)),
     };
+    if let Err(reason) = weigh_room(
+        db,
+        space,
+        changes,
+        prepared.terms.quota,
+        candidate,
+        &attached,
+    )? {
+        return Ok(Err(reason.told_to_member(entry)));
+    }
     let before = changed.map(|after| mem::replace(&mut space.membership, Arc::new(after)));
     let seq = put(db, space, changes, candidate, &attached)?;
+    note_use(db, space, prepared.terms.day)?;
     if let Some(before) = before {
         let gone = gone(db, space.number, &space.membership)?;
         let dropped = rules::dropped(&before, &space.membership, gone);
@@ -179,6 +195,10 @@ fn take<R: Rows>(
             bytes += db.drop_sealed(space.number, named)?;
         }
         *changes.bytes.entry(space.number).or_default() -= bytes;
+        let is_gone = |device| space.membership.member(device).is_none();
+        for member in before.members().filter(|member| is_gone(member.device)) {
+            db.set_wake(space.number, member.device, None)?;
+        }
     }
     space.next_counters.insert(header.device, next + 1);
     Ok(Ok((seq, true)))
@@ -237,10 +257,47 @@ fn create<R: Rows>(
         membership: Arc::new(membership),
         head: Cursor::start(&prepared.space),
         next_counters: HashMap::from([(entry.header().device, 1)]),
+        used: None,
     };
     let seq = put(db, &mut space, changes, candidate, &attached)?;
+    note_use(db, &mut space, prepared.terms.day)?;
     spaces.insert(prepared.space, space);
     Ok(Some(Ok((seq, true))))
+}
+
+/// Notes with an entry the day on which it came, once a day.
+fn note_use<R: Rows>(db: &R, space: &mut Space, day: Option<Day>) -> Result<(), Fault> {
+    if let Some(day) = day
+        && space.used < Some(day)
+    {
+        db.touch(space.number, day)?;
+        space.used = Some(day);
+    }
+    Ok(())
+}
+
+/// Looks whether there is room in the space for an entry with what comes along.
+fn weigh_room<R: Rows>(
+    db: &R,
+    space: &Space,
+    changes: &Changes,
+    quota: Quota,
+    candidate: &Candidate,
+    attached: &[Attached<'_>],
+) -> Result<Result<(), Reason>, Fault> {
+    if quota.is_boundless() {
+        return Ok(Ok(()));
+    }
+    let brought = attached.iter().filter(|attached| attached.given.is_some());
+    let brought: usize = brought.map(|attached| attached.named.size()).sum();
+    let entry = &candidate.entry;
+    let bytes = u64::try_from(entry.bytes().len() + brought).unwrap_or(u64::MAX);
+    let unsaved = changes.bytes.get(&space.number).copied().unwrap_or(0);
+    let held = Held {
+        bytes: db.bytes(space.number)?.saturating_add_signed(unsaved),
+        entries: space.head.seq.saturating_sub(db.dropped(space.number)?),
+    };
+    Ok(quota.weigh(entry.header().kind, bytes, held))
 }
 
 /// Writes an entry that was decided on, after the log's end.
@@ -314,6 +371,21 @@ fn attached<'a, R: Rows>(
     Ok(Ok(attached))
 }
 
+/// Keeps the token by which a membership is woken, or takes it away. One that is over has none.
+pub(super) fn set_wake<R: Rows>(
+    db: &R,
+    spaces: &mut Cache<SpaceId, Space>,
+    (id, device): (SpaceId, DeviceNumber),
+    token: Option<&[u8]>,
+) -> Result<(), Fault> {
+    load(db, spaces, &id)?;
+    let Some(space) = spaces.get(&id) else {
+        return Ok(());
+    };
+    let token = token.filter(|_| space.membership.member(device).is_some());
+    db.set_wake(space.number, device, token)
+}
+
 /// Sees to it that the space's state is in memory; `false` where there is no such space.
 pub(super) fn load<R: Rows>(
     db: &R,
@@ -331,6 +403,7 @@ pub(super) fn load<R: Rows>(
         membership: Arc::new(membership(db, number)?),
         head: db.head(number, id)?,
         next_counters: HashMap::new(),
+        used: None,
     };
     spaces.insert(*id, space);
     Ok(true)

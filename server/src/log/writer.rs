@@ -6,15 +6,16 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
-use waymark_wire::ids::SpaceId;
+use waymark_wire::ids::{DeviceNumber, SpaceId};
 
 use super::dropping;
 use super::memberships::Memberships;
 use super::rows::{EntryRows, Fault, Rows};
-use super::turn::{Changes, Space, append};
-use super::{AppendOutcome, LogError, Prepared};
+use super::turn::{Changes, Space, append, set_wake};
+use super::{AppendOutcome, Day, LogError, Prepared, Writing, retiring};
 use crate::cache::Cache;
 use crate::mailbox::{Put, PutOutcome, putting};
 
@@ -43,8 +44,8 @@ pub(super) trait Pen: Send + 'static {
         f: impl FnOnce(&Self::Rows, &mut Cache<SpaceId, Space>) -> Result<T, Fault>,
     ) -> Result<T, Fault>;
 
-    /// What is to be done after a group was answered.
-    fn rest(&mut self) {}
+    /// What is to be done after a group was answered; `is_busy` where the next is waiting.
+    fn rest(&mut self, _is_busy: bool) {}
 
     /// What is to be done at the end.
     fn end(&mut self) {}
@@ -59,6 +60,8 @@ pub(super) struct Bounds {
     pub(super) group: usize,
     /// Bytes that wait for it, and for whoever shares this.
     pub(super) waiting: Arc<AtomicUsize>,
+    /// What it counts.
+    pub(super) writing: Writing,
 }
 
 /// The writing thread, as seen by the others.
@@ -66,6 +69,7 @@ pub(super) struct Bounds {
 pub(super) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Job>>>,
     waiting: Arc<AtomicUsize>,
+    writing: Writing,
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -81,7 +85,15 @@ enum Task {
     Append(Prepared, oneshot::Sender<AppendOutcome>),
     Drop(i64, oneshot::Sender<bool>),
     Put(Put, i64, oneshot::Sender<PutOutcome>),
+    Retire((Day, Day), oneshot::Sender<bool>),
+    Runs(Day, oneshot::Sender<()>),
     Sweep(i64, oneshot::Sender<bool>),
+    Touch(SpaceId, Day, oneshot::Sender<()>),
+    Wake(
+        (SpaceId, DeviceNumber),
+        Option<Vec<u8>>,
+        oneshot::Sender<()>,
+    ),
 }
 
 impl Task {
@@ -89,7 +101,13 @@ impl Task {
     const fn space(&self) -> Option<SpaceId> {
         match self {
             Self::Append(prepared, _) => Some(prepared.space),
-            Self::Drop(..) | Self::Put(..) | Self::Sweep(..) => None,
+            Self::Wake((space, _), ..) => Some(*space),
+            Self::Touch(space, ..) => Some(*space),
+            Self::Drop(..)
+            | Self::Put(..)
+            | Self::Retire(..)
+            | Self::Runs(..)
+            | Self::Sweep(..) => None,
         }
     }
 }
@@ -111,6 +129,7 @@ impl Writer {
             spaces: Cache::new(SPACES),
             memberships,
             group: bounds.group,
+            writing: bounds.writing.clone(),
         };
         let taken = waiting.clone();
         let thread = thread::Builder::new()
@@ -119,6 +138,7 @@ impl Writer {
         Ok(Self {
             queue: Mutex::new(Some(sender)),
             waiting,
+            writing: bounds.writing,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -143,9 +163,35 @@ impl Writer {
         self.submit(0, |reply| Task::Drop(now, reply)).await
     }
 
+    /// Keeps the token by which a membership is woken, or takes it away.
+    pub(super) async fn set_wake(
+        &self,
+        member: (SpaceId, DeviceNumber),
+        token: Option<Vec<u8>>,
+    ) -> Result<(), LogError> {
+        let bytes = token.as_ref().map_or(0, Vec::len);
+        self.submit(bytes, |reply| Task::Wake(member, token, reply))
+            .await
+    }
+
     /// Removes some mailboxes that have ended.
     pub(super) async fn sweep(&self, now: i64) -> Result<bool, LogError> {
         self.submit(0, |reply| Task::Sweep(now, reply)).await
+    }
+
+    /// Lets go of some of what nobody has used since the second day; today is the first.
+    pub(super) async fn retire(&self, days: (Day, Day)) -> Result<bool, LogError> {
+        self.submit(0, |reply| Task::Retire(days, reply)).await
+    }
+
+    /// Notes that the relay runs today.
+    pub(super) async fn runs(&self, today: Day) -> Result<(), LogError> {
+        self.submit(0, |reply| Task::Runs(today, reply)).await
+    }
+
+    /// Notes that a space was used.
+    pub(super) async fn touch(&self, space: SpaceId, day: Day) -> Result<(), LogError> {
+        self.submit(0, |reply| Task::Touch(space, day, reply)).await
     }
 
     async fn submit<T>(
@@ -160,6 +206,7 @@ impl Writer {
             self.waiting.fetch_sub(bytes, Ordering::Relaxed);
             return Err(LogError::Busy);
         }
+        self.writing.waiting.inc();
         answer
             .await
             .map_err(|_| LogError::Engine("it was not written".into()))
@@ -219,6 +266,7 @@ struct Work<P> {
     spaces: Cache<SpaceId, Space>,
     memberships: Arc<Memberships>,
     group: usize,
+    writing: Writing,
 }
 
 impl<P: Pen> Work<P> {
@@ -231,7 +279,13 @@ impl<P: Pen> Work<P> {
                 group.push(job);
             }
             let bytes: usize = group.iter().map(|job| job.bytes).sum();
+            let tasks = group.len();
+            self.writing
+                .waiting
+                .dec_by(i64::try_from(tasks).unwrap_or(i64::MAX));
+            let begun = Instant::now();
             let answers = self.write(group);
+            self.writing.count(tasks, begun.elapsed());
             waiting.fetch_sub(bytes, Ordering::Relaxed);
             match answers {
                 Ok(answers) => answers.into_iter().for_each(|answer| answer()),
@@ -241,7 +295,7 @@ impl<P: Pen> Work<P> {
                     self.spaces.clear();
                 }
             }
-            self.pen.rest();
+            self.pen.rest(!queue.is_empty());
         }
         self.pen.end();
     }
@@ -266,6 +320,9 @@ impl<P: Pen> Work<P> {
         for membership in changes.memberships {
             self.memberships.committed(membership);
         }
+        for space in &changes.retired {
+            self.memberships.gone(space);
+        }
         Ok(answers)
     }
 }
@@ -281,7 +338,25 @@ fn perform<R: Rows>(
         Task::Append(prepared, reply) => answer(reply, append(db, spaces, changes, prepared)?),
         Task::Drop(now, reply) => answer(reply, dropping::step(db, changes, now)?),
         Task::Put(put, now, reply) => answer(reply, putting::put(db, &put, now)?),
+        Task::Retire(days, reply) => {
+            let has_more = retiring::step(db, changes, days)?;
+            changes
+                .retired
+                .iter()
+                .for_each(|space| spaces.remove(space));
+            answer(reply, has_more)
+        }
+        Task::Runs(today, reply) => answer(reply, retiring::runs(db, today)?),
         Task::Sweep(now, reply) => answer(reply, putting::sweep(db, now)?),
+        Task::Touch(space, day, reply) => {
+            if let Some(number) = db.lock(&space)? {
+                db.touch(number, day)?;
+            }
+            answer(reply, ())
+        }
+        Task::Wake(member, token, reply) => {
+            answer(reply, set_wake(db, spaces, member, token.as_deref())?)
+        }
     })
 }
 
@@ -312,6 +387,7 @@ mod tests {
             queue,
             group: GROUP,
             waiting: Arc::default(),
+            writing: Writing::default(),
         };
         Writer::start(pen, Arc::new(Memberships::new()), bounds).unwrap()
     }
@@ -349,6 +425,7 @@ mod tests {
                 entries: vec![space.founding.entry.clone()],
                 attachments: space.founding.attachments.clone(),
                 may_create: true,
+                terms: crate::log::Terms::default(),
                 now: 0,
             };
             writer.append(Prepared::new(append, None).unwrap())

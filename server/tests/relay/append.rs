@@ -79,7 +79,7 @@ async fn the_loser_of_a_race_gets_the_winner() {
 async fn a_token_opens_a_relay_that_asks_for_one() {
     let directory = tempfile::tempdir().unwrap();
     let config = Config {
-        admission: Some(b"sesame".to_vec()),
+        admission: Some(waymark_server::Tokens::one(b"sesame")),
         ..Config::new(directory.path())
     };
     let relay = TestRelay::with(config).await;

@@ -13,7 +13,7 @@ use crate::process::Program;
 use crate::testing::Space;
 
 /// Runs `waymark-server check`: exit code, and all that it said.
-fn check(place: [&str; 2]) -> (Option<i32>, String) {
+fn check(place: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waymark-server"));
     let output = command.arg("check").args(place).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -22,6 +22,11 @@ fn check(place: [&str; 2]) -> (Option<i32>, String) {
 
 /// Expects all to be well.
 pub(crate) fn is_sound(place: [&str; 2]) -> String {
+    is_sound_with(&place)
+}
+
+/// The same, where more has to be said of where it is.
+pub(crate) fn is_sound_with(place: &[&str]) -> String {
     let (code, said) = check(place);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.ends_with("wrong: 0\n"), "{said}");
@@ -35,7 +40,7 @@ pub(crate) fn is_sound_in(data: &Path) -> String {
 
 /// Expects this to be wrong, and says all that was said.
 pub(crate) fn is_wrong(place: [&str; 2], space: &SpaceId, flaws: &[&str]) {
-    let (code, said) = check(place);
+    let (code, said) = check(&place);
     assert_eq!(code, Some(1), "{said}");
     let short: String = space.0[..4].iter().map(|b| format!("{b:02x}")).collect();
     for flaw in flaws {
@@ -162,14 +167,14 @@ async fn a_key_that_is_another_one_is_found() {
 fn what_cannot_be_looked_at_is_not_said_to_be_well() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().to_str().unwrap();
-    let (code, said) = check(["--data", data]);
+    let (code, said) = check(&["--data", data]);
     assert_eq!(code, Some(2));
     assert!(said.contains("there is none"), "{said}");
     fs::write(directory.path().join("relay.db"), b"").unwrap();
-    let (code, said) = check(["--data", data]);
+    let (code, said) = check(&["--data", data]);
     assert_eq!(code, Some(2));
     assert!(said.contains("start this relay on it once"), "{said}");
-    assert_eq!(check(["--store", "nowhere"]).0, Some(2));
+    assert_eq!(check(&["--store", "nowhere"]).0, Some(2));
 }
 
 /// Runs `waymark-server stats --json`.

@@ -103,6 +103,43 @@ async fn an_entry_appended_after_catch_up_comes_by_itself() {
     ));
 }
 
+/// A proxy would use a connection again on which nobody reads a request any more, and one that speaks
+/// HTTP/1.0, which has no chunks, would take what stands between them for frames.
+#[tokio::test]
+async fn the_head_of_a_live_answer_says_how_it_goes_on() {
+    let (relay, _directory) = TestRelay::start().await;
+    let space = Space::found(1);
+    relay.client().await.taken(&space.create()).await;
+    for (version, is_chunked) in [("1.1", true), ("1.0", false)] {
+        let mut client = relay.client().await;
+        let request = PullRequest {
+            spaces: vec![client.ask(&space, 0, start(&space.id)).await],
+            live: Some(1),
+        };
+        let body = codec::encode(&request);
+        let length = body.len();
+        let head = format!(
+            "POST {PULL_PATH} HTTP/{version}\r\nhost: relay\r\ncontent-length: {length}\r\n\r\n"
+        );
+        client.raw(&[head.as_bytes(), &body].concat()).await;
+        let (status, head) = client.head().await;
+        assert_eq!(status, 200);
+        assert_eq!(head.contains("transfer-encoding: chunked"), is_chunked);
+        let came = if is_chunked {
+            assert!(head.contains("connection: close"), "{head}");
+            client.chunk().await.unwrap()
+        } else {
+            client.bytes().await
+        };
+        let mut reader = SequenceReader::new(limits::FRAME);
+        reader.push(&came);
+        assert!(matches!(
+            reader.next_item().unwrap(),
+            Some(Frame::Hello { .. })
+        ));
+    }
+}
+
 /// Between the last page of the catch-up and the first hint nothing may fall through.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_missed_while_a_reader_catches_up() {

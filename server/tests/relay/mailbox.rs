@@ -80,7 +80,7 @@ async fn what_is_not_taken_is_refused_by_name() {
 async fn a_token_makes_a_mailbox_where_one_is_asked_for() {
     let directory = tempfile::tempdir().unwrap();
     let config = Config {
-        admission: Some(b"sesame".to_vec()),
+        admission: Some(waymark_server::Tokens::one(b"sesame")),
         ..Config::new(directory.path())
     };
     let relay = TestRelay::with(config).await;

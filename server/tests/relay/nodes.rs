@@ -4,13 +4,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use waymark_wire::codec::Bytes;
 use waymark_wire::membership::Rights;
 use waymark_wire::message::{
-    AppendAnswer, AppendRequest, Frame, MAILBOX_PATH, MailboxAnswer, MailboxId, MailboxRequest,
-    MailboxSlot, STATUS_PATH, StatusRequest,
+    Frame, MAILBOX_PATH, MailboxAnswer, MailboxId, MailboxRequest, MailboxSlot, STATUS_PATH,
+    StatusRequest,
 };
 
 use crate::checking::{is_sound, is_wrong, stats, two_spaces};
@@ -18,18 +17,18 @@ use crate::checkpoints::published;
 use crate::client::Client;
 use crate::engines::{NatsServer, PostgresServer, psql};
 use crate::live::Live;
-use crate::process::{Program, check, sentence};
+use crate::process::{Program, sentence};
 use crate::testing::Space;
 
 /// Nodes of one relay: the first makes the key, which is brought to the others.
-struct Nodes {
-    programs: Vec<Program>,
-    directories: Vec<TempDir>,
+pub(crate) struct Nodes {
+    pub(crate) programs: Vec<Program>,
+    pub(crate) directories: Vec<TempDir>,
     flags: Vec<String>,
 }
 
 impl Nodes {
-    fn start(count: usize, store: &str, flags: &[&str]) -> Self {
+    pub(crate) fn start(count: usize, store: &str, flags: &[&str]) -> Self {
         let mut nodes = Self {
             programs: Vec::new(),
             directories: Vec::new(),
@@ -55,7 +54,21 @@ impl Nodes {
         Program::with(directory, &flags)
     }
 
-    async fn client(&self, node: usize) -> Client {
+    /// Starts a node again that has ended, where it was to be found.
+    pub(crate) fn again(&mut self, node: usize) {
+        let address = self.programs[node].address.clone();
+        let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        let directory = self.directories[node].path();
+        self.programs[node] = Program::again(directory, &address, &flags);
+    }
+
+    /// Where they are to be found.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        let addresses = self.programs.iter().map(|node| node.address.clone());
+        addresses.collect()
+    }
+
+    pub(crate) async fn client(&self, node: usize) -> Client {
         self.programs[node].client().await
     }
 }
@@ -65,7 +78,7 @@ fn bring_key(from: &Path, to: &Path) {
 }
 
 /// A space with two devices, at a node.
-async fn space_at(client: &mut Client) -> (Space, usize) {
+pub(crate) async fn space_at(client: &mut Client) -> (Space, usize) {
     let mut space = Space::found(1);
     client.taken(&space.create()).await;
     let (change, key) = space.add(0, 1, Rights::WRITE);
@@ -75,7 +88,7 @@ async fn space_at(client: &mut Client) -> (Space, usize) {
 }
 
 /// The seqs of the entries that come next, until `last` has come; each the next of the one before.
-async fn until(live: &mut Live, mut seen: u64, last: u64) {
+pub(crate) async fn until(live: &mut Live, mut seen: u64, last: u64) {
     while seen < last {
         match timeout(Duration::from_secs(30), live.next()).await.unwrap() {
             Some(Frame::Entry { seq, .. } | Frame::Own { seq, .. }) => {
@@ -263,66 +276,6 @@ async fn a_restored_database_is_another_history() {
     assert_ne!(after.receipt.generation, before.receipt.generation);
 }
 
-/// What a node acknowledged is there after its machine went down, and after the database's did.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_outlives_nodes_and_database() {
-    const WRITERS: u64 = 4;
-    const EACH: usize = 40;
-    let test = "nodes::what_was_acknowledged_outlives_nodes_and_database";
-    let Some(mut postgres) = PostgresServer::start(test) else {
-        return;
-    };
-    let store = postgres.database();
-    let mut nodes = Nodes::start(2, &store, &["--poll-seconds", "1"]);
-    let key = nodes.programs[0].key;
-    let stays = nodes.programs[1].address.clone();
-    let mut spaces = Vec::new();
-    let mut writing = JoinSet::new();
-    for seed in 0..WRITERS {
-        let mut client = nodes.client(0).await;
-        let mut space = Space::found(seed);
-        client.taken(&space.create()).await;
-        let batches: Vec<_> = (0..EACH).map(|_| space.batch(0)).collect();
-        let requests = batches
-            .iter()
-            .map(|batch| space.request(vec![batch.clone()], &[]));
-        let requests: Vec<_> = requests.collect();
-        let addresses = [nodes.programs[0].address.clone(), stays.clone()];
-        writing.spawn(async move {
-            for (at, request) in requests.iter().enumerate() {
-                let taken = push(&addresses, at, key, request).await;
-                assert_eq!(taken.seqs, [u64::try_from(at).unwrap() + 2]);
-            }
-        });
-        spaces.push((space, batches));
-    }
-    let mut first = nodes.programs.remove(0);
-    let postgres = tokio::task::spawn_blocking(move || {
-        let pause = || std::thread::sleep(Duration::from_millis(200));
-        pause();
-        postgres.crash();
-        pause();
-        first.kill();
-        pause();
-        postgres.crash();
-        postgres
-    });
-    let _running = postgres.await.unwrap();
-    while let Some(written) = writing.join_next().await {
-        written.unwrap();
-    }
-    let mut client = nodes.client(0).await;
-    for (space, batches) in &spaces {
-        let log = check(space, &client.read(space, 0).await);
-        let sent: Vec<_> = batches.iter().map(|batch| space.id_of(batch)).collect();
-        assert_eq!(log[1..], sent);
-    }
-    let all = psql(&store, "SELECT count(*), count(DISTINCT id) FROM entry");
-    let expected = usize::try_from(WRITERS).unwrap() * (EACH + 1);
-    assert_eq!(all, format!("{expected}|{expected}"));
-    is_sound(["--store", &store]);
-}
-
 /// The same as over SQLite.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_is_told_how_much_a_database_keeps() {
@@ -364,23 +317,4 @@ async fn what_is_wrong_in_a_database_is_found() {
         ": its log is said to end at 8, and ends at 9 or with another chain",
     ];
     is_wrong(place, &space.id, &flaws);
-}
-
-/// Sends as a phone does: to one node or the other, until one has taken it.
-async fn push(
-    nodes: &[String; 2],
-    at: usize,
-    key: waymark_wire::signature::VerifyingKey,
-    request: &AppendRequest,
-) -> AppendAnswer {
-    for turn in at..at + 400 {
-        if let Some(mut client) = Client::try_connect(&nodes[turn % 2], key).await
-            && let Some(answer) = client.try_post(request).await
-            && answer.status == 200
-        {
-            return answer.read();
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("nobody takes it");
 }

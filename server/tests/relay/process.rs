@@ -1,18 +1,19 @@
 //! The program: restarts, crashes, and what it says when it cannot run.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use waymark_server::inspect;
 use waymark_wire::chain::Cursor;
 use waymark_wire::codec::{self, Bytes};
 use waymark_wire::ids::EntryId;
 use waymark_wire::message::{
-    AppendAnswer, AppendRequest, Frame, PULL_PATH, PullRequest, STATUS_PATH, StatusAnswer,
-    StatusRequest,
+    Frame, PULL_PATH, PullRequest, STATUS_PATH, StatusAnswer, StatusRequest,
 };
 use waymark_wire::signature::VerifyingKey;
 
@@ -36,25 +37,66 @@ impl Program {
 
     /// The program with these flags beside the usual ones.
     pub(crate) fn with(data: &Path, flags: &[&str]) -> Self {
-        let mut child = Command::new(PROGRAM)
-            .args(["--listen", "127.0.0.1:0", "--log", "off", "--data"])
-            .arg(data)
-            .args(flags)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::within(&[], data, flags)
+    }
+
+    /// The program again, where one that has ended was to be found.
+    pub(crate) fn again(data: &Path, address: &str, flags: &[&str]) -> Self {
+        Self::with(data, &[&["--listen", address], flags].concat())
+    }
+
+    /// The program in an environment of its own.
+    pub(crate) fn within(environment: &[(&str, &OsStr)], data: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new(PROGRAM);
+        command.envs(environment.iter().copied());
+        if !flags.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command.args(["--log", "off", "--data"]).arg(data);
+        Self::run(command.args(flags)).0
+    }
+
+    /// The program with these flags alone.
+    pub(crate) fn configured(flags: &[&str]) -> Self {
+        Self::run(Command::new(PROGRAM).args(flags)).0
+    }
+
+    /// The program with the address of its metrics, logging everything as JSON into a file.
+    pub(crate) fn watched(data: &Path, flags: &[&str], log: File) -> (Self, String) {
+        let usual = ["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"];
+        let logged = ["--log", "debug", "--log-format", "json", "--data"];
+        let mut command = Command::new(PROGRAM);
+        command.args(usual).args(logged).arg(data).args(flags);
+        let (program, mut stdout) = Self::run(command.stderr(log));
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("metrics on http://");
+        let address = address.and_then(|address| address.strip_suffix("/metrics"));
+        (program, address.unwrap().to_owned())
+    }
+
+    /// The same, with what it logs in a file.
+    pub(crate) fn logging(flags: &[&str], log: &Path) -> Self {
+        let log = File::create(log).unwrap();
+        Self::run(Command::new(PROGRAM).args(flags).stderr(log)).0
+    }
+
+    fn run(command: &mut Command) -> (Self, BufReader<ChildStdout>) {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
         let after = |mark: &str| line.split(mark).nth(1).unwrap().to_owned();
-        let address = after("http://").split(' ').next().unwrap().to_owned();
+        let address = after("://").split(' ').next().unwrap().to_owned();
         let hex = after("key ");
         let byte = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap();
-        Self {
+        let key = VerifyingKey(std::array::from_fn(byte));
+        let program = Self {
             child,
             address,
-            key: VerifyingKey(std::array::from_fn(byte)),
-        }
+            key,
+        };
+        (program, stdout)
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -72,10 +114,20 @@ impl Program {
 
     /// Ends it as an operator does, and waits for that.
     pub(crate) fn stop(mut self) {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(asked.unwrap().success());
+        self.signal("TERM");
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
+    }
+
+    /// Sends it a signal: `STOP` has it hang, until `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Ends it as a machine that goes down does.
@@ -121,69 +173,6 @@ async fn a_restart_keeps_everything() {
     assert_eq!(next.seqs, [3]);
 }
 
-/// What was acknowledged is there after a crash, at its place, and nothing is half there.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_relay_has_every_entry_that_it_acknowledged() {
-    const WRITERS: u64 = 4;
-    const ROUNDS: u64 = 3;
-    let directory = tempfile::tempdir().unwrap();
-    let mut spaces: Vec<_> = (0..WRITERS).map(|seed| (Space::found(seed), 0)).collect();
-    let mut acknowledged: Vec<Vec<(u64, Vec<u8>)>> = vec![Vec::new(); spaces.len()];
-    for round in 0..ROUNDS {
-        let mut program = Program::start(directory.path());
-        let mut writers = tokio::task::JoinSet::new();
-        let total = Arc::new(AtomicUsize::new(0));
-        let over = Arc::new(AtomicBool::new(false));
-        for (number, (mut space, next)) in spaces.drain(..).enumerate() {
-            let mut client = program.client().await;
-            client.taken(&space.create()).await;
-            let (total, over) = (total.clone(), over.clone());
-            // What the crash cut off is sent again, byte for byte, as a device would.
-            space.devices[0].counter = next + 1;
-            writers.spawn(async move {
-                let mut taken = Vec::new();
-                while !over.load(Ordering::Relaxed) {
-                    let entry = space.batch(0);
-                    let request = space.request(vec![entry.clone()], &[]);
-                    let Some(answer) = try_append(&mut client, &request).await else {
-                        break;
-                    };
-                    taken.push((answer.seqs[0], entry));
-                    total.fetch_add(1, Ordering::Relaxed);
-                }
-                (number, space, taken)
-            });
-        }
-        while total.load(Ordering::Relaxed) < 40 {
-            tokio::task::yield_now().await;
-        }
-        program.kill();
-        over.store(true, Ordering::Relaxed);
-        is_sound_in(directory.path());
-        let mut ended = writers.join_all().await;
-        ended.sort_by_key(|(number, ..)| *number);
-        let program = Program::start(directory.path());
-        let mut client = program.client().await;
-        for (number, mut space, taken) in ended {
-            acknowledged[number].extend(taken);
-            let read = client.read(&space, 0).await;
-            let log = check(&space, &read);
-            for (seq, entry) in &acknowledged[number] {
-                let at = usize::try_from(*seq).unwrap() - 1;
-                assert_eq!(log[at], space.id_of(entry), "round {round}");
-            }
-            // Entries and their count: the device learns from the log what its crash cut off.
-            let next = u32::try_from(log.len()).unwrap() - 1;
-            space.devices[0].counter = next + 1;
-            spaces.push((space, next));
-        }
-    }
-    is_sound_in(directory.path());
-    // The database holds just what was served.
-    let stored = inspect::entries(directory.path()).unwrap();
-    assert!(stored.len() > 40 * usize::try_from(ROUNDS).unwrap());
-}
-
 /// The ids in a log that has to be whole.
 pub(crate) fn check(space: &Space, read: &[Frame]) -> Vec<EntryId> {
     let mut cursor = Cursor::start(&space.id);
@@ -207,12 +196,6 @@ pub(crate) fn check(space: &Space, read: &[Frame]) -> Vec<EntryId> {
     ids
 }
 
-async fn try_append(client: &mut Client, request: &AppendRequest) -> Option<AppendAnswer> {
-    let answer = client.try_post(request).await?;
-    assert_eq!(answer.status, 200);
-    Some(answer.read())
-}
-
 #[tokio::test]
 async fn a_signal_stops_it_in_order() {
     let directory = tempfile::tempdir().unwrap();
@@ -227,9 +210,7 @@ async fn a_signal_stops_it_in_order() {
     };
     client.send(PULL_PATH, &codec::encode(&request)).await;
     client.head().await;
-    let pid = program.child.id().to_string();
-    let killed = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-    assert!(killed.success());
+    program.signal("TERM");
     while client.chunk().await.is_some() {}
     assert_eq!(program.child.wait().unwrap().code(), Some(0));
     // The journal was moved into the file: a copy of that is whole.
@@ -237,7 +218,7 @@ async fn a_signal_stops_it_in_order() {
     assert_eq!(inspect::entries(directory.path()).unwrap().len(), 1);
 }
 
-fn run(args: &[&str]) -> Output {
+pub(crate) fn run(args: &[&str]) -> Output {
     Command::new(PROGRAM).args(args).output().unwrap()
 }
 
@@ -293,6 +274,81 @@ fn what_keeps_it_from_running_is_said_in_one_sentence() {
     assert_eq!(run(&["--data", other, "--nothing"]).status.code(), Some(2));
 }
 
+/// What an operator writes into the file has to be what the relay does, and a slip in it must not pass.
+#[test]
+fn a_file_sets_what_no_flag_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, data) = (
+        directory.path().join("relay.toml"),
+        directory.path().join("data"),
+    );
+    let (place, file_name) = (data.to_str().unwrap(), file.to_str().unwrap());
+    let settings = format!("data = '{place}'\nlisten = '127.0.0.1:0'\nmax_queue = 9\n");
+    std::fs::write(&file, settings).unwrap();
+    drop(Program::configured(&["--config", file_name]));
+    assert!(data.join("relay.db").exists());
+    // The verbs look where it says, too.
+    assert_eq!(
+        run(&["check", "--config", file_name]).status.code(),
+        Some(0)
+    );
+    let settings = "listen = '127.0.0.1:0'\nmax_que = 9\n";
+    std::fs::write(&file, settings).unwrap();
+    let (code, text) = sentence(&["--config", file_name, "--data", place]);
+    assert_eq!(code, Some(2));
+    let expected = format!("waymark-server: {file_name}, line 2: there is no setting max_que");
+    assert_eq!(text, expected);
+}
+
+/// Who has been told that an entry is there ticks it off; and a phone that hangs in the middle of a
+/// request must not keep the next relay from starting.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_keeps_what_was_acknowledged_and_waits_for_nobody_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = Program::start(directory.path());
+    let mut hangs = program.client().await;
+    hangs
+        .raw(b"POST /v1/append HTTP/1.1\r\nhost: relay\r\ncontent-length: 9\r\n\r\n1")
+        .await;
+    let mut writers = tokio::task::JoinSet::new();
+    let total = Arc::new(AtomicUsize::new(0));
+    for seed in 0..3 {
+        let mut client = program.client().await;
+        let total = total.clone();
+        writers.spawn(async move {
+            let mut space = Space::found(seed);
+            client.taken(&space.create()).await;
+            let mut taken = 1;
+            loop {
+                let batch = space.batch(0);
+                let request = space.request(vec![batch], &[]);
+                // What is refused, or comes to nothing, is not acknowledged.
+                match client.try_post(&request).await {
+                    Some(answer) if answer.status == 200 => taken += 1,
+                    _ => return (space, taken),
+                }
+                total.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    while total.load(Ordering::Relaxed) < 30 {
+        tokio::task::yield_now().await;
+    }
+    let begun = std::time::Instant::now();
+    tokio::task::spawn_blocking(move || program.stop())
+        .await
+        .unwrap();
+    let took = begun.elapsed();
+    assert!(took < std::time::Duration::from_secs(25), "{took:?}");
+    is_sound_in(directory.path());
+    let program = Program::start(directory.path());
+    let mut client = program.client().await;
+    for (space, taken) in writers.join_all().await {
+        let log = check(&space, &client.read(&space, 0).await);
+        assert!(log.len() >= taken, "{} of {taken}", log.len());
+    }
+}
+
 /// A newer relay's database is left alone.
 #[test]
 fn a_newer_database_is_refused() {
@@ -309,31 +365,49 @@ fn a_newer_database_is_refused() {
 
 #[test]
 fn help_explains_every_flag() {
-    let output = run(&["--help"]);
+    let output = run(&["serve", "--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8(output.stdout).unwrap();
-    let flags = [
+    let mut flags = vec![
+        "--config",
         "--data",
         "--store",
+        "--store-ca-file",
+        "--store-password-file",
         "--bus",
+        "--bus-ca-file",
         "--poll-seconds",
+        "--space-days",
         "--listen",
         "--allow-plaintext",
-        "--admission-token-file",
+        "--tls-certificate-file",
+        "--tls-key-file",
+        "--admission-file",
+        "--quota-mib",
+        "--quota-entries",
+        "--rate-address",
+        "--rate-space",
+        "--rate-key",
         "--max-connections",
+        "--max-address-connections",
         "--max-queue",
         "--body-memory",
         "--body-seconds",
         "--body-rate",
         "--idle-seconds",
+        "--metrics",
         "--log",
+        "--log-format",
         "--help",
-        "--version",
     ];
+    if cfg!(feature = "wake") {
+        flags.extend(["--wake-gateway", "--wake-private", "--wake-seconds"]);
+    }
     let lines: Vec<_> = help.lines().map(str::trim).collect();
     let is_flag = |line: &str| line.starts_with('-');
-    for flag in flags {
-        let names = |line: &str| is_flag(line) && line.split([' ', ',']).any(|word| word == flag);
+    for flag in &flags {
+        let names =
+            |line: &str| is_flag(line) && line.split([' ', ',', '[']).any(|word| word == *flag);
         let at = lines.iter().position(|line| names(line));
         let at = at.unwrap_or_else(|| panic!("{flag} is not in the help"));
         // Beside the flag, or below it where there is no room.

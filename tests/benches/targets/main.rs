@@ -5,7 +5,6 @@
 //! which numbers are its target stands in `docs/benchmarks.md`.
 //!
 //! - [`diary`]: the check-in that everything is measured with.
-//! - [`rounds`], [`report`]: how it is repeated and shown.
 //! - [`bare`], [`proxy`]: what the baselines stand on, and what counts bytes.
 //! - one module for each row or two of the table.
 #![forbid(unsafe_code)]
@@ -27,14 +26,14 @@ mod phone;
 mod progress;
 mod proxy;
 mod relay_log;
-mod report;
-mod rounds;
 mod sealing;
 mod snapshots;
 mod summaries;
 mod wire;
 
 use std::process::ExitCode;
+
+use waymark_tests::{report, rounds};
 
 use self::report::Row;
 

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Days, Utc};
 use tempfile::TempDir;
@@ -26,6 +27,8 @@ const GOALS: usize = 3;
 const WRITTEN: u64 = 14;
 /// 2026-05-01 09:00 UTC.
 const NOW: i64 = 1_777_626_000_000;
+/// Until the thread that an opened client starts, which looks for what there is to sync, has come to rest.
+const SETTLES: Duration = Duration::from_millis(20);
 /// A relay that is not asked.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
@@ -54,12 +57,14 @@ pub(crate) fn of_many_clients(effort: Effort) -> Vec<Row> {
 
     let ours = || {
         let client = phone::open(directory.path(), NOWHERE, Arc::clone(&clock));
+        std::thread::sleep(SETTLES);
         let (time, list) = timed(|| client.people().summaries().expect("the list"));
         assert!(list.iter().all(|of| of.today.is_some()), "with today");
         time
     };
     let baseline = || {
         let bare = Rows::open(bare_directory.path());
+        std::thread::sleep(SETTLES);
         let (time, read) = timed(|| bare.all());
         assert_eq!(read.len(), count, "every row is in it");
         time

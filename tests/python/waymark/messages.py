@@ -17,6 +17,8 @@ CODES = [
     (14, "closed", 409),
     (15, "mailbox_taken", 409),
     (16, "dropped", 409),
+    (17, "quota", 507),
+    (18, "too_often", 429),
 ]
 
 
@@ -65,6 +67,10 @@ def nonce(value) -> bool:
     return isinstance(value, bytes) and 0 < len(value) <= 32
 
 
+def token(value) -> bool:
+    return isinstance(value, bytes) and 0 < len(value) <= 2_048
+
+
 def frame(value) -> bool:
     return isinstance(value, list) and any(form(value) for form in FRAMES)
 
@@ -108,7 +114,7 @@ FRAMES = [
 
 FORMS = {
     "append_request": fields(
-        {0: data(32), 1: list_of(data(), 64)}, {2: list_of(data(), 512), 3: data()}
+        {0: data(32), 1: list_of(data(), 64)}, {2: list_of(data(), 512), 3: data(), 4: flag}
     ),
     "append_answer": fields({0: list_of(number(64), 64), 1: receipt, 2: nonce}),
     "pull_request": fields({0: list_of(pull_space, 1_024)}, {1: number(16)}),
@@ -119,6 +125,8 @@ FORMS = {
     ),
     "mailbox_request": fields({0: data(32)}, {1: slot, 2: within(1, 30), 3: data()}),
     "mailbox_answer": fields({0: slots}),
+    "wake_request": fields({0: data(32), 1: number(16), 2: nonce, 4: data(64)}, {3: token}),
+    "wake_answer": fields({0: nonce}),
     "refusal": fields(
         {0: code, 1: text, 2: nonce},
         {3: list_of(number(64), 64), 4: position, 5: list_of(data(), 256)},

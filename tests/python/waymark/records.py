@@ -101,7 +101,7 @@ KINDS = {
         {2: identifier, 3: links, 8: text, 9: text, 10: text},
     ),
     2: (BASE, {2: text, 3: uint16}),  # goal
-    3: ({**BASE, 2: identifier, 3: code}, {4: links, 5: text, 6: code}),  # status
+    3: ({**BASE, 2: identifier, 3: code}, {4: links, 5: text, 6: code, 7: day}),  # status
     4: (  # revision
         {**BASE, 2: identifier, 4: text},
         {3: links, 5: target, 6: schedule, 7: day, 8: text},
@@ -135,6 +135,9 @@ def check(data: bytes) -> dict:
     if record[0] == 13:
         return record  # When it was written is forgotten, too.
     in_range(FIRST_DAY <= record[1] // 86_400_000 <= LAST_DAY)
+    if record[0] == 3:
+        date = record.get(7)
+        in_range(date is None or FIRST_DAY <= date <= LAST_DAY)
     if record[0] == 8:
         in_range(FIRST_DAY <= record[3] <= LAST_DAY)
         in_range(len(record.get(9, {})) + len(record.get(11, [])) + 2 <= 64)

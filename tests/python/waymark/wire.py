@@ -283,5 +283,10 @@ def proof_text(relay: bytes, nonce: bytes, space: bytes, device: int) -> bytes:
     return b"waymark/1 read" + relay + nonce + space + device.to_bytes(2, "big")
 
 
+def wake_text(relay: bytes, nonce: bytes, space: bytes, device: int, token: bytes) -> bytes:
+    number = device.to_bytes(2, "big")
+    return b"waymark/1 wake" + relay + nonce + space + number + sha256(token).digest()
+
+
 def receipt_text(space: bytes, generation: bytes, seq: int, chain_tag: bytes) -> bytes:
     return b"waymark/1 receipt" + space + generation + seq.to_bytes(8, "big") + chain_tag

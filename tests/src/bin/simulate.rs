@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use waymark_tests::sim::{Group, Options, Outcome, Relays, Tally, run};
 
@@ -54,6 +54,9 @@ struct Arguments {
     /// People have something forgotten by everybody.
     #[arg(long)]
     forgets: bool,
+    /// A member turns bad, and signs what it may not.
+    #[arg(long)]
+    forgers: bool,
     /// Print everything that happens.
     #[arg(long)]
     verbose: bool,
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         checkpoints: arguments.checkpoints,
         drops: arguments.drops,
         forgets: arguments.forgets,
+        forgers: arguments.forgers,
         verbose: arguments.verbose,
         sabotage: None,
     };
@@ -77,6 +81,15 @@ fn main() -> ExitCode {
         Some(seed) => (seed, 1),
         None => (arguments.from, arguments.seeds),
     };
+    if arguments.verbose {
+        // What devices and relays say to themselves stands between the lines of the run.
+        tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
+            .with_writer(std::io::stdout)
+            .with_ansi(false)
+            .without_time()
+            .init();
+    }
     let begun = Instant::now();
     let bar = ProgressBar::new(count);
     let style = "{bar:40} {pos}/{len} {elapsed_precise} {msg}";
@@ -111,7 +124,7 @@ fn main() -> ExitCode {
     let (tally, failed) = tally.into_inner().unwrap_or_default();
     println!("{tally}");
     println!("{} s", begun.elapsed().as_secs());
-    print_failures(&failed, &arguments);
+    print_failures(&failed, options);
     if failed.is_empty() && tally.of(Group::Run, "seeds") == count {
         ExitCode::SUCCESS
     } else {
@@ -119,20 +132,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn print_failures(failed: &[Outcome], arguments: &Arguments) {
-    let steps = arguments.steps;
-    let relays = arguments.relays.to_possible_value();
-    let relays = relays.map(|value| value.get_name().to_owned());
-    let relays = relays.unwrap_or_default();
-    let mut more = String::new();
-    for (is_set, flag) in [
-        (arguments.heals, " --heals"),
-        (arguments.checkpoints, " --checkpoints"),
-        (arguments.drops, " --drops"),
-        (arguments.forgets, " --forgets"),
-    ] {
-        more.push_str(if is_set { flag } else { "" });
-    }
+fn print_failures(failed: &[Outcome], options: Options) {
     if failed.is_empty() {
         return println!("no seed failed");
     }
@@ -140,10 +140,11 @@ fn print_failures(failed: &[Outcome], arguments: &Arguments) {
         "{} failed; one again, with everything that happens:",
         failed.len()
     );
+    let arguments = options.arguments();
     for outcome in failed {
         let seed = outcome.seed;
         println!(
-            "  cargo run --release -p waymark-tests --bin simulate -- --seed {seed} --steps {steps} --relays {relays}{more} --verbose"
+            "  cargo run --release -p waymark-tests --bin simulate -- --seed {seed} {arguments} --verbose"
         );
     }
 }

@@ -64,6 +64,12 @@ impl World {
         if self.devices[number].client.is_none() {
             return;
         }
+        if self.options.forgers {
+            self.may_turn(number);
+        }
+        if self.devices[number].is_bad {
+            return self.forge(number);
+        }
         self.acting = number;
         match self.chance.below(100) {
             0..25 => self.sync_somehow(number),
@@ -243,6 +249,9 @@ impl World {
         let mut brought = false;
         for place in 0..self.joining.len() {
             let newcomer = self.joining[place].newcomer;
+            if self.devices[newcomer].is_bad {
+                continue;
+            }
             let Some(client) = self.devices[newcomer].client.clone() else {
                 continue;
             };
@@ -255,6 +264,7 @@ impl World {
             let hosts = self
                 .devices
                 .iter()
+                .filter(|device| !device.is_bad)
                 .filter_map(|device| device.client.as_ref());
             // At last of somebody who is known where it leads.
             let welcome = hosts
@@ -283,7 +293,7 @@ impl World {
 }
 
 /// Whether a device can read wherever it is, and relays know it there.
-fn is_everywhere(client: &Client) -> bool {
+pub(super) fn is_everywhere(client: &Client) -> bool {
     let all = client.status().unwrap_or_default();
     all.iter()
         .all(|status| status.ready && status.problem.is_none())

@@ -41,6 +41,11 @@ impl Chance {
         i64::try_from(self.next() % u64::from(most.max(1))).unwrap_or_default()
     }
 
+    /// Any byte.
+    pub(super) fn byte(&mut self) -> u8 {
+        u8::try_from(self.next() % 256).unwrap_or_default()
+    }
+
     /// Whether something happens that happens so often in a thousand times.
     pub(super) fn is(&mut self, per_mille: u64) -> bool {
         self.next() % 1_000 < per_mille

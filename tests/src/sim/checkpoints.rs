@@ -4,12 +4,17 @@
 
 use waymark_wire::ack::Ack;
 use waymark_wire::entry::Kind;
+use waymark_wire::ids::EntryId;
 
-use super::edits;
+use super::acts::is_everywhere;
+use super::disk::Disk;
 use super::report::Group;
 use super::world::World;
+use super::{edits, membership};
 
 const DAY: i64 = 86_400_000;
+/// Somebody who was nobody's before.
+const STRANGER: usize = usize::MAX;
 /// How long a checkpoint rests, with a day more: clocks of devices are off by as much.
 const REST: i64 = 31 * DAY;
 
@@ -84,19 +89,49 @@ impl World {
                 self.after_touching(number);
             }
         }
+        if self.until_quiet() {
+            self.come_at_last();
+        }
+    }
+
+    /// Somebody comes into each plan, and another device of the client's: what stands before the newest
+    /// checkpoint they know from that alone.
+    fn come_at_last(&mut self) {
+        let is_host = |number: &usize| {
+            let device = &self.devices[*number];
+            device.person == 0 && device.client.as_ref().is_some_and(is_everywhere)
+        };
+        let host = (0..self.devices.len()).find(is_host);
+        let Some(host) = host else { return };
+        self.say("newcomers come");
+        for plan in self.devices[host].plans() {
+            for person in [STRANGER, 0] {
+                let newcomer = self.add_device(person, Disk::default());
+                self.devices[newcomer].relay = self.devices[host].relay;
+                membership::invite(self, newcomer, (host, plan));
+            }
+        }
         self.until_quiet();
     }
 
-    /// What members say of checkpoints is true: nobody here makes bad ones.
+    /// What members say of checkpoints is true: nobody here makes bad ones but who turned bad.
     pub(super) fn check_checkpoints(&mut self) {
         let mut wrong = Vec::new();
         for space in self.ledger.spaces() {
+            let bad = self.bad_numbers(&space);
+            let is_by_bad = |id: &EntryId| {
+                let mut taken = self.ledger.taken(&space);
+                taken.any(|(of, entry)| of == id && bad.contains(&entry.header().device.0))
+            };
             for (_, entry) in self.ledger.taken(&space) {
                 let what = match entry.header().kind {
                     Kind::Checkpoint => "checkpoints",
                     Kind::Snapshot => "snapshots",
                     Kind::Ack => match Ack::parse(entry.body()) {
                         Some(Ack::CheckpointOk(_)) => "confirmations",
+                        Some(Ack::CheckpointBad(of, _)) if is_by_bad(&of) => {
+                            "forged checkpoints told"
+                        }
                         Some(Ack::CheckpointBad(_, fault)) => {
                             let by = entry.header().device;
                             let fault = fault.name();

@@ -8,7 +8,7 @@ use waymark_core::client::{Client, PlanId, Status};
 use waymark_core::crypto::EpochKey;
 use waymark_core::model::RecordId;
 use waymark_core::space::Space;
-use waymark_wire::entry::Kind;
+use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{EntryId, SpaceId};
 use waymark_wire::membership::Op;
 use waymark_wire::signature::VerifyingKey;
@@ -122,6 +122,13 @@ impl World {
             let lacking = u64::try_from(lacking).unwrap_or(u64::MAX);
             let why = "who could not read what was forgotten before the plan was closed";
             self.tally.add(Group::Exempt, why, lacking);
+            let is_out = |number: &usize| {
+                standing.is_closed && self.is_locked_out(*number, &space, &standing)
+            };
+            let locked_out = members.extract_if(.., |number| is_out(number)).count();
+            let locked_out = u64::try_from(locked_out).unwrap_or(u64::MAX);
+            let why = "who never got the key of a plan that was closed, since its relay lost it";
+            self.tally.add(Group::Exempt, why, locked_out);
             self.check_statuses(&space, &members);
             self.check_keys(&space, &standing, &members);
             if is_care {
@@ -317,6 +324,19 @@ impl World {
             .is_some_and(|client| client.drive(|engine, _| engine.space(space).is_some_and(lacks)))
     }
 
+    /// Whether a relay has lost something of a space, and with it the key that was sealed to this device: it
+    /// opens nothing of what was written last. Where nothing can be added any more, nobody hands it out
+    /// again.
+    fn is_locked_out(&self, number: usize, space: &SpaceId, standing: &Standing) -> bool {
+        let held = self.devices[number].keys.get(space).into_iter().flatten();
+        let keys: Vec<EpochKey> = held
+            .filter_map(|key| EpochKey::from_slice(key).ok())
+            .collect();
+        let opens = |last: &Entry| keys.iter().any(|key| standing.opens(space, last, key));
+        let last = self.ledger.last_batch(space, &[]);
+        self.hurt.contains(space) && last.is_some_and(|last| !opens(last))
+    }
+
     /// Whether a device has left a space that a relay shows as before.
     fn has_left(&self, number: usize, space: &SpaceId) -> bool {
         let client = self.devices[number].client.as_ref();
@@ -347,10 +367,11 @@ impl World {
         self.options.relays == Relays::Lying && was_restored && !members.iter().any(holds)
     }
 
-    /// The devices that are members of a space, by the log.
+    /// The devices that are members of a space, by the log, without those that turned bad.
     fn current(&self, space: &SpaceId, standing: &Standing) -> Vec<usize> {
         let is_it = |number: &usize| {
             let key = self.key_in(*number, space);
+            let key = key.filter(|_| !self.devices[*number].is_bad);
             key.is_some_and(|key| standing.number_of(&key).is_some())
         };
         (0..self.devices.len()).filter(is_it).collect()
@@ -385,8 +406,10 @@ impl World {
         }
     }
 
-    /// Who is in a space says that nothing is left to do and nothing is wrong.
+    /// Who is in a space says that nothing is left to do and nothing is wrong, but that of those who turned
+    /// bad something may be held back, or wait for what never comes.
     fn check_statuses(&mut self, space: &SpaceId, members: &[usize]) {
+        let bad = self.bad_numbers(space);
         for number in members.iter().copied() {
             let Some(client) = self.devices[number].client.clone() else {
                 continue;
@@ -406,8 +429,21 @@ impl World {
             } else {
                 status.unsent + status.on_the_way
             };
-            if !is_done || status.waiting + status.held + unsent > 0 {
-                let held = client.held().list();
+            let held = client.held().list().unwrap_or_default();
+            let here = held.iter().filter(|held| held.place.space == plan);
+            let is_by_bad = here.clone().all(|held| bad.contains(&held.number));
+            if is_by_bad {
+                self.tally.add(
+                    Group::Exempt,
+                    "held back of who turned bad",
+                    u64::from(status.held),
+                );
+            }
+            let held_up = match bad.is_empty() || !is_by_bad {
+                true => status.waiting + status.held,
+                false => 0,
+            };
+            if !is_done || held_up + unsent > 0 {
                 let why =
                     format!("{number} is in {space} and not at rest: {status:?}, holds {held:?}");
                 self.fail(why);
@@ -415,9 +451,10 @@ impl World {
         }
     }
 
-    /// Who is in a space opens what was written last.
+    /// Who is in a space opens what was written last, but for what nobody opens: those who turned bad may
+    /// have sealed it with anything.
     fn check_keys(&mut self, space: &SpaceId, standing: &Standing, members: &[usize]) {
-        let last = self.ledger.last_batch(space);
+        let last = self.ledger.last_batch(space, &self.bad_numbers(space));
         let is_newest = |start: u32| last.is_some_and(|entry| entry.header().height.0 >= start);
         let newest = standing
             .starts

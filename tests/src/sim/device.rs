@@ -64,6 +64,8 @@ pub(super) struct Device {
     pub(super) copied_at: Option<i64>,
     /// The device whose database it began with.
     pub(super) copy_of: Option<usize>,
+    /// Somebody signs with its keys what no app of ours would. It is as it was then, and syncs no more.
+    pub(super) is_bad: bool,
     /// Every epoch key that it ever held, by space.
     pub(super) keys: BTreeMap<SpaceId, BTreeSet<[u8; 32]>>,
     /// Every key that it ever signed with, by space.
@@ -98,6 +100,7 @@ impl Device {
             backup: None,
             copied_at: None,
             copy_of: None,
+            is_bad: false,
             keys: BTreeMap::new(),
             identities: BTreeMap::new(),
             busy: (0, 0),

@@ -102,13 +102,43 @@ impl Gone {
 impl Oracle {
     /// All that goes in a plan, if what everybody wanted there comes to pass.
     pub(super) fn may_go(&self, plan: PlanId) -> Gone {
-        self.gone(plan, |_| true)
+        let mut gone = self.gone(plan, |_| true);
+        let forgets = self.forgets.iter().filter(|forget| forget.plan == plan);
+        let wanted: Vec<What> = forgets.map(|forget| forget.what).collect();
+        if wanted.is_empty() {
+            return gone;
+        }
+        // What was kept although its writer was told that it failed is not known here, nor what it was
+        // about.
+        let records = self.written_in(plan);
+        let known: BTreeSet<RecordId> = records.iter().map(|written| written.id).collect();
+        let is_unknown = |id: &RecordId| !known.contains(id);
+        let takes_unknown = wanted
+            .iter()
+            .any(|what| matches!(what, What::Record(id) if is_unknown(id)));
+        for record in records {
+            let About {
+                belongs_to,
+                corrects,
+                ..
+            } = &record.about;
+            // It may correct or be corrected by that.
+            let is_linked = !belongs_to.is_empty() && takes_unknown;
+            if is_linked || belongs_to.iter().chain(corrects).any(is_unknown) {
+                gone.records.insert(record.id);
+            }
+        }
+        gone
+    }
+
+    fn written_in(&self, plan: PlanId) -> Vec<&Written> {
+        let records = self.records.iter();
+        records.filter(|written| written.plan == plan).collect()
     }
 
     /// What goes in a plan with those things of which `is_it` says so.
     fn gone(&self, plan: PlanId, is_it: impl Fn(&Forget) -> bool) -> Gone {
-        let records = self.records.iter().filter(|written| written.plan == plan);
-        let records: Vec<&Written> = records.collect();
+        let records = self.written_in(plan);
         let mut gone = Gone::default();
         let forgets = self.forgets.iter().filter(|forget| forget.plan == plan);
         for forget in forgets.filter(|forget| is_it(forget)) {

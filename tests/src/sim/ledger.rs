@@ -174,6 +174,12 @@ impl Ledger {
             .collect()
     }
 
+    /// The entries of a log, in their order.
+    pub(super) fn log(&self, space: &SpaceId) -> Vec<Entry> {
+        let log = self.logs.get(space).into_iter().flat_map(BTreeMap::values);
+        log.cloned().collect()
+    }
+
     /// All spaces.
     pub(super) fn spaces(&self) -> Vec<SpaceId> {
         self.taken.keys().copied().collect()
@@ -255,10 +261,13 @@ impl Ledger {
         (!standing.ids.is_empty()).then_some(standing)
     }
 
-    /// The last batch of a log.
-    pub(super) fn last_batch(&self, space: &SpaceId) -> Option<&Entry> {
+    /// The last batch of a log that none of the `bad` signed.
+    pub(super) fn last_batch(&self, space: &SpaceId, bad: &[u16]) -> Option<&Entry> {
         let mut newest_first = self.logs.get(space)?.values().rev();
-        newest_first.find(|entry| entry.header().kind == Kind::Batch)
+        newest_first.find(|entry| {
+            let header = entry.header();
+            header.kind == Kind::Batch && !bad.contains(&header.device.0)
+        })
     }
 }
 

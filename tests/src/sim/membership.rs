@@ -48,12 +48,12 @@ pub(super) fn create_plan(world: &mut World, number: usize) {
 pub(super) fn join(world: &mut World) {
     let newcomer = world.chance.below(world.devices.len());
     let host = world.chance.below(world.devices.len());
-    let (Some(client), Some(hosts)) = (
-        world.devices[newcomer].client.clone(),
-        world.devices[host].client.clone(),
-    ) else {
+    if world.devices[newcomer].is_bad || world.devices[host].is_bad {
         return;
-    };
+    }
+    if world.devices[newcomer].client.is_none() || world.devices[host].client.is_none() {
+        return;
+    }
     let has_begun = world.devices[newcomer].has_begun();
     let is_own = world.devices[newcomer].person == world.devices[host].person;
     let waits = world
@@ -79,6 +79,18 @@ pub(super) fn join(world: &mut World) {
     if !is_own && (world.devices[host].person != 0 || person == 0 || first != Some(newcomer)) {
         return;
     }
+    invite(world, newcomer, (host, plan));
+}
+
+/// Somebody makes a card, and is added by whoever knows the plan or is of the same person.
+pub(super) fn invite(world: &mut World, newcomer: usize, (host, plan): (usize, PlanId)) {
+    let (Some(client), Some(hosts)) = (
+        world.devices[newcomer].client.clone(),
+        world.devices[host].client.clone(),
+    ) else {
+        return;
+    };
+    let is_own = world.devices[newcomer].person == world.devices[host].person;
     let (name, device) = (world.words(), world.devices[newcomer].name.clone());
     world.acting = newcomer;
     let said = client.people().card(&name, &device);

@@ -164,7 +164,7 @@ impl World {
     /// removal is made again.
     fn decide(&mut self) -> bool {
         let mut is_decided = false;
-        for device in &self.devices {
+        for device in self.devices.iter().filter(|device| !device.is_bad) {
             let Some(client) = &device.client else {
                 continue;
             };

@@ -276,7 +276,9 @@ impl World {
     /// The same, in a good moment where `tends` says beyond how many batches a checkpoint is due.
     pub(super) fn start_sync_with(&mut self, number: usize, tends: Option<u64>) {
         let device = &mut self.devices[number];
-        let Some(client) = &device.client else { return };
+        let Some(client) = device.client.as_ref().filter(|_| !device.is_bad) else {
+            return;
+        };
         client.before_sync();
         if !device.is_running {
             client.drive(|_, machine| machine.forget_requests());
@@ -532,7 +534,8 @@ impl World {
                     "not_allowed" | "invalid_input" | "not_found" | "bad_card"
                 );
                 // Whoever starts at what is left has nothing to write in until that is here.
-                let is_usual = is_usual || (code == "offline" && self.options.forgets);
+                let starts = self.options.forgets || self.options.checkpoints;
+                let is_usual = is_usual || (code == "offline" && starts);
                 let is_fault = !self.is_calm && matches!(code, "storage_failed" | "storage_full");
                 if !is_usual && !is_fault {
                     self.fail(format!("{what}: {code}: {error}"));

@@ -1,6 +1,6 @@
 //! What people were told is written is there in the end, for everybody alike.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waymark_core::client::{PlanId, Status};
 use waymark_core::model::RecordId;
@@ -13,18 +13,26 @@ use super::world::World;
 
 impl World {
     /// Whether a device wrote something in a plan that another member does not have, or the device whose
-    /// copy it is: what that had not sent is here too.
+    /// copy it is: what that had not sent is here too. So is what the app itself has found, of which
+    /// nobody was told.
     fn holds_alone(&self, plan: PlanId, number: usize, members: &[usize]) -> bool {
         let all = members.iter().filter_map(|n| self.records(*n, plan));
         let all: Vec<BTreeSet<RecordId>> = all.collect();
+        let is_alone = |id: &RecordId| all.iter().any(|there| !there.contains(id));
         let gone = self.oracle.may_go(plan);
         let copy_of = self.devices[number].copy_of;
-        let mut own = self.oracle.records.iter();
-        own.any(|w| {
-            let is_written = w.device == number || Some(w.device) == copy_of;
-            let is_own = w.plan == plan && is_written && !gone.records.contains(&w.id);
-            is_own && all.iter().any(|there| !there.contains(&w.id))
-        })
+        let told = self.oracle.records.iter().filter(|w| w.plan == plan);
+        let told: BTreeMap<RecordId, usize> = told.map(|w| (w.id, w.device)).collect();
+        let here = self.records(number, plan).unwrap_or_default();
+        let is_own = |id: &RecordId| match told.get(id) {
+            Some(by) => (*by == number || Some(*by) == copy_of) && !gone.records.contains(id),
+            None => here.contains(id),
+        };
+        let known = all.iter().flatten().chain(told.keys());
+        known
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .any(|id| is_own(id) && is_alone(id))
     }
 
     /// All members show the same, but those who have something that a closed plan never took.

@@ -97,13 +97,19 @@ fn the_relay_links_no_automerge_no_hpke_and_no_core() {
     }
 }
 
-/// Most relays run on one machine: what only many nodes need stays out of them.
+/// Most relays run on one machine: what only many nodes need stays out of them, and what only those need
+/// that wake devices.
 #[test]
-fn a_relay_links_postgresql_and_nats_only_where_that_was_asked_for() {
+fn a_relay_links_postgresql_nats_and_a_client_only_where_that_was_asked_for() {
     let package = ["-p", "waymark-server", "-e", "normal", "--target", "all"];
     let usual = tree_names(&package);
-    let asked = tree_names(&[&package[..], &["--features", "nats"]].concat());
-    for only_asked in ["async-nats", "postgres-protocol", "tokio-postgres"] {
+    let asked = tree_names(&[&package[..], &["--features", "nats,wake"]].concat());
+    for only_asked in [
+        "async-nats",
+        "postgres-protocol",
+        "reqwest",
+        "tokio-postgres",
+    ] {
         assert!(asked.contains(only_asked), "{only_asked} has another name");
         assert!(!usual.contains(only_asked), "the relay links {only_asked}");
     }

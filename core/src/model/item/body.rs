@@ -5,14 +5,18 @@ use minicbor::data::Type;
 use minicbor::decode::{Decode, Decoder};
 use minicbor::encode::{Encode, Encoder, Write};
 
-use crate::model::item::Fields;
+use crate::model::item::Rules;
+use crate::model::kinds::Content;
 
 /// The fields of an item.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Body<F> {
-    pub(crate) fields: F,
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    pub(crate) content: Content,
     pub(crate) newer: Newer,
 }
+
+/// Fields that are not read yet.
+pub(crate) struct Raw<'b>(&'b [u8]);
 
 /// Fields that this version does not know: keys and values as they came.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -74,27 +78,37 @@ impl Newer {
     }
 }
 
-impl<F> Body<F> {
+impl Body {
     /// Fields as this version knows them.
-    pub(crate) fn of(fields: F, newer: Newer) -> Self {
-        Self { fields, newer }
+    pub(crate) fn of(fields: impl Into<Content>, newer: Newer) -> Self {
+        let content = fields.into();
+        Self { content, newer }
+    }
+
+    /// Reads the fields of a kind.
+    pub(crate) fn decode(rules: &Rules, raw: Raw<'_>) -> Result<Self, minicbor::decode::Error> {
+        let mut d = Decoder::new(raw.0);
+        let newer = Newer::read(&d, rules.keys)?;
+        let content = Content::decode(rules.kind, &mut d)?;
+        Ok(Self { content, newer })
     }
 }
 
-impl<C, F: Fields> Encode<C> for Body<F> {
+impl<C> Encode<C> for Body {
     fn encode<W: Write>(
         &self,
         e: &mut Encoder<W>,
         _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        self.newer.write(&self.fields, e)
+        self.newer.write(&self.content, e)
     }
 }
 
-impl<'b, C, F: Fields> Decode<'b, C> for Body<F> {
+impl<'b, C> Decode<'b, C> for Raw<'b> {
     fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let newer = Newer::read(d, F::KEYS)?;
-        let fields = F::decode(d, &mut ())?;
-        Ok(Self { fields, newer })
+        let start = d.position();
+        d.skip()?;
+        let bytes = d.input().get(start..d.position());
+        Ok(Self(bytes.unwrap_or_default()))
     }
 }

@@ -200,7 +200,7 @@ fn envelopes() -> Vec<Value> {
         offset: 120,
     };
     let first = Item {
-        kind: Kind::Win,
+        rules: Kind::Win.rules().unwrap(),
         at,
         body: Some(Body::of(win, body::Newer::default())),
         of: None,
@@ -213,7 +213,7 @@ fn envelopes() -> Vec<Value> {
         replaces: replaces.clone(),
         ..first.clone()
     };
-    let said = |item: &Item<Win>| minicbor::to_vec(item).unwrap();
+    let said = |item: &Item| minicbor::to_vec(item).unwrap();
     let mut newer = said(&first);
     newer = with_value(&newer, 200, Some(&[0x61, 0x78]));
     let cases: [(&str, Vec<u8>); 9] = [

@@ -1,18 +1,20 @@
 //! What every item obeys, whatever its kind.
 
 use super::*;
+use crate::model::kinds::kind_of::Of;
 use crate::model::kinds::measure::admitted;
 
-impl<F: Fields> RecordKind for Item<F>
-where
-    Self: Of,
-{
-    const WRITERS: &'static [Role] = F::WRITERS;
-    const ACTION: &'static str = F::ACTION;
-    const OF_PLAN: bool = F::OF_PLAN;
+impl RecordKind for Item {
+    fn action(&self) -> &'static str {
+        self.rules.action
+    }
+
+    fn is_of_plan(&self) -> bool {
+        self.rules.is_of_plan
+    }
 
     fn home(&self) -> Result<Home, Reason> {
-        match (F::PLACE, &self.day) {
+        match (self.rules.place, &self.day) {
             (Place::Plan, None) => Ok(Home::Plan),
             (Place::Log, Some(day)) => Ok(Home::Log(read_date(day.date)?)),
             (Place::Plan, Some(_)) | (Place::Log, None) => Err(Reason::OutOfRange),
@@ -21,7 +23,7 @@ where
 
     fn check(&self) -> Result<(), Reason> {
         self.at.map(read_instant).transpose()?;
-        let is_twin = F::TWINS && self.body.is_some();
+        let is_twin = self.rules.is_twin && self.body.is_some();
         in_range(self.at.is_none() == is_twin)?;
         read_links(self.replaces.len())?;
         if let Some(day) = &self.day {
@@ -30,17 +32,17 @@ where
         }
         // The first says something, and each later one names the first.
         in_range(self.of.is_some() || (self.body.is_some() && self.replaces.is_empty()))?;
-        let is_one = !F::ONE_FOR.is_empty();
+        let is_one = !self.rules.one_for.is_empty();
         in_range(!is_one || self.of.is_some())?;
-        in_range(self.fields().is_none_or(|fields| {
-            (!is_one || fields.only_for() == self.of) && fields.check().is_ok()
+        in_range(self.content().is_none_or(|content| {
+            (!is_one || content.only_for() == self.of) && content.check().is_ok()
         }))
     }
 
     fn may_write(&self, role: Role) -> bool {
-        match self.fields() {
-            Some(fields) => fields.may_write(role),
-            None => F::WRITERS.contains(&role),
+        match self.content() {
+            Some(content) => content.may_write(role),
+            None => self.rules.writers.contains(&role),
         }
     }
 
@@ -62,21 +64,22 @@ where
         let named = self.named();
         let holds = named.iter().all(|link| link.holds(plan));
         holds.then_some(()).ok_or(Reason::UnknownReference)?;
-        let rating = self.fields().and_then(Fields::rating);
+        let rating = self.content().and_then(Content::rating);
         in_range(rating.is_none_or(|rating| admitted(plan, rating)))
     }
 
     fn refer(entry: Entry<'_, Self>, records: &Records) -> Result<(), Reason> {
         let item = entry.record;
-        if F::PLACE == Place::Plan {
+        let rules = item.rules;
+        if rules.place == Place::Plan {
             item.fits(records)?;
         }
         let Some(first) = item.of else {
             return Ok(());
         };
-        match records.get::<Self>(first) {
-            _ if !F::ONE_FOR.is_empty() => {
-                let thing = Link::about(first, F::ONE_FOR);
+        match records.item(rules.kind, first) {
+            _ if !rules.one_for.is_empty() => {
+                let thing = Link::about(first, rules.one_for);
                 let holds = thing.holds(records);
                 holds.then_some(()).ok_or(Reason::UnknownReference)?;
             }
@@ -84,22 +87,23 @@ where
             None if records.knows(first) => {}
             None => return Err(Reason::UnknownReference),
         }
-        let is_same = |id: &RecordId| match records.get::<Self>(*id) {
+        let is_same = |id: &RecordId| match records.item(rules.kind, *id) {
             Some(old) => old.record.first(*id) == first,
             None => records.find(*id).is_none(),
         };
         in_range(item.replaces.iter().all(is_same))?;
         let mut replaced = item.replaces.iter().filter_map(|id| {
             let (record, _) = records.find_or_undone(*id)?;
-            Self::of(record)?.fields()
+            let old = Self::of(record)?;
+            old.content().filter(|_| old.rules.kind == rules.kind)
         });
-        let may_replace = |old: &F| {
+        let may_replace = |old: &Content| {
             let mut authors = entry.authors.iter();
             authors.any(|author| old.may_replace(author.role))
         };
         let may_all = replaced.all(may_replace);
         may_all.then_some(()).ok_or(Reason::OutOfRole)?;
-        match (F::CHANGES, &item.body) {
+        match (rules.changes, &item.body) {
             (Changes::ByAll, _) => Ok(()),
             (Changes::Never, Some(_)) => Err(Reason::OutOfRange),
             (Changes::ByAuthor | Changes::Never, _) => {
@@ -116,10 +120,10 @@ where
     }
 }
 
-impl<F: Fields> Item<F> {
+impl Item {
     /// What it says, unless it removes.
-    pub(crate) fn fields(&self) -> Option<&F> {
-        self.body.as_ref().map(|body| &body.fields)
+    pub(crate) fn content(&self) -> Option<&Content> {
+        self.body.as_ref().map(|body| &body.content)
     }
 
     /// The first record of its chain.
@@ -128,6 +132,6 @@ impl<F: Fields> Item<F> {
     }
 
     fn named(&self) -> Vec<Link> {
-        self.fields().map(Fields::links).unwrap_or_default()
+        self.content().map(Content::links).unwrap_or_default()
     }
 }

@@ -10,8 +10,8 @@ use crate::model::ids::{PersonTag, RecordId};
 use crate::model::item::body::Newer;
 use crate::model::item::{Fields, Item, Place};
 use crate::model::json;
-use crate::model::kinds::Content;
-use crate::model::kinds::kind_of::Of;
+use crate::model::kinds::kind_of::Said;
+use crate::model::kinds::{Content, Kind};
 use crate::model::plan::Plan;
 use crate::model::record::{Author, RecordKind};
 use crate::model::records::{Entry, Records};
@@ -22,7 +22,7 @@ use crate::model::time::{read_date, read_instant};
 pub(crate) struct Thing<F> {
     /// The first record, by which it is known.
     pub(crate) id: RecordId,
-    /// What it says. Where people contradict each other, what the lower id says.
+    /// What it says. Where people contradict each other, what is settled, then what the lower id says.
     pub(crate) fields: F,
     /// What others say about it at the same time, where that is something else.
     pub(crate) others: Vec<F>,
@@ -42,16 +42,56 @@ pub(crate) struct Thing<F> {
     pub(crate) newer: Newer,
 }
 
+impl<F> Thing<F> {
+    /// Who began it.
+    pub(crate) fn persons(&self) -> Vec<PersonTag> {
+        self.authors.iter().map(|author| author.person).collect()
+    }
+}
+
+impl Thing<Content> {
+    /// The same, where it is of the kind with these fields.
+    fn of<F: Said>(self) -> Option<Thing<F>> {
+        Some(Thing {
+            id: self.id,
+            fields: F::of(self.fields)?,
+            others: self.others.into_iter().filter_map(F::of).collect(),
+            heads: self.heads,
+            authors: self.authors,
+            at: self.at,
+            changed_at: self.changed_at,
+            date: self.date,
+            was_removed: self.was_removed,
+            newer: self.newer,
+        })
+    }
+}
+
 impl Records {
+    /// The items of a kind, with what each record of theirs says.
+    pub(crate) fn items(&self, kind: Kind) -> impl Iterator<Item = Entry<'_, Item>> {
+        let items = self.of::<Item>();
+        items.filter(move |entry| entry.record.rules.kind == kind)
+    }
+
+    /// One record of an item, if it counts and is of that kind.
+    pub(crate) fn item(&self, kind: Kind, id: RecordId) -> Option<Entry<'_, Item>> {
+        self.get::<Item>(id)
+            .filter(|entry| entry.record.rules.kind == kind)
+    }
+
     /// The items of a kind that are not removed, in the order in which they began, beside the plan.
-    pub(crate) fn things<F: Fields>(&self, plan: &Self) -> Vec<Thing<F>>
-    where
-        Item<F>: Of,
-    {
-        let mut of_first: BTreeMap<RecordId, Vec<Entry<'_, Item<F>>>> = BTreeMap::new();
-        for entry in self.of::<Item<F>>() {
+    pub(crate) fn things<F: Fields>(&self, plan: &Self) -> Vec<Thing<F>> {
+        let things = self.things_of(F::KIND, plan).into_iter();
+        things.filter_map(Thing::of).collect()
+    }
+
+    /// The same where what they say is of whatever kind.
+    pub(crate) fn things_of(&self, kind: Kind, plan: &Self) -> Vec<Thing<Content>> {
+        let mut of_first: BTreeMap<RecordId, Vec<Entry<'_, Item>>> = BTreeMap::new();
+        for entry in self.items(kind) {
             // What stands in the plan itself was settled when it was read.
-            if F::PLACE == Place::Plan || entry.record.fits(plan).is_ok() {
+            if entry.record.rules.place == Place::Plan || entry.record.fits(plan).is_ok() {
                 let first = entry.record.first(entry.id);
                 of_first.entry(first).or_default().push(entry);
             }
@@ -64,10 +104,7 @@ impl Records {
         things
     }
 
-    fn thing<F: Fields>(&self, first: RecordId, entries: &[Entry<'_, Item<F>>]) -> Option<Thing<F>>
-    where
-        Item<F>: Of,
-    {
+    fn thing(&self, first: RecordId, entries: &[Entry<'_, Item>]) -> Option<Thing<Content>> {
         let links = entries.iter().map(|entry| {
             let replaces = self.through(&entry.record.replaces);
             (entry.id, replaces)
@@ -75,24 +112,27 @@ impl Records {
         let heads = Chain::new(links).heads();
         let of_head = |id: &RecordId| entries.iter().find(|entry| entry.id == *id);
         let says: Vec<_> = heads.iter().filter_map(of_head).collect();
-        let mut living = says.iter().filter_map(|entry| entry.record.body.as_ref());
+        let living = says.iter().filter_map(|entry| entry.record.body.as_ref());
+        let mut living: Vec<_> = living.collect();
+        living.sort_by_key(|body| !body.content.is_settled());
+        let mut living = living.into_iter();
         let shown = living.next()?;
-        let mut others: Vec<F> = Vec::new();
-        for other in living.map(|body| &body.fields) {
-            if *other != shown.fields && !others.contains(other) {
+        let mut others: Vec<Content> = Vec::new();
+        for other in living.map(|body| &body.content) {
+            if *other != shown.content && !others.contains(other) {
                 others.push(other.clone());
             }
         }
         let begun = entries.iter().find(|entry| entry.id == first);
         let begun = begun.or_else(|| entries.first())?;
-        let at = |entry: &Entry<'_, Item<F>>| {
+        let at = |entry: &Entry<'_, Item>| {
             let at = entry.record.at?;
             read_instant(at).ok()
         };
         let day = entries.iter().find_map(|entry| entry.record.day.as_ref());
         Some(Thing {
             id: first,
-            fields: shown.fields.clone(),
+            fields: shown.content.clone(),
             others,
             was_removed: says.iter().any(|entry| entry.record.body.is_none()),
             authors: begun.authors.to_vec(),
@@ -107,10 +147,7 @@ impl Records {
 
 impl Plan {
     /// The items of a kind of the plan, in the order in which they began.
-    pub(crate) fn things<F: Fields>(&self) -> Vec<Thing<F>>
-    where
-        Item<F>: Of,
-    {
+    pub(crate) fn things<F: Fields>(&self) -> Vec<Thing<F>> {
         self.records().things(self.records())
     }
 }
@@ -143,13 +180,13 @@ pub struct ItemView {
     pub needs_newer_app: bool,
 }
 
-impl<F: Fields + Into<Content>> From<Thing<F>> for ItemView {
+impl<F: Into<Content>> From<Thing<F>> for ItemView {
     fn from(thing: Thing<F>) -> Self {
         Self {
             id: thing.id,
+            authors: thing.persons(),
             content: thing.fields.into(),
             others: thing.others.into_iter().map(Into::into).collect(),
-            authors: thing.authors.iter().map(|author| author.person).collect(),
             at: thing.at,
             changed_at: thing.changed_at,
             date: thing.date,

@@ -211,12 +211,20 @@ impl NewCheckIn {
     ) -> Result<NewRecord, InputError> {
         let date = self.checked_date(plan, stamp)?;
         self.check_corrections(date, log)?;
-        self.made(plan, stamp)
+        self.made_on(date, plan, stamp)
     }
 
     /// Makes the record of a correction whose entry is made with it, and so is in no log yet.
     pub(crate) fn made(&self, plan: &Plan, stamp: &Stamp) -> Result<NewRecord, InputError> {
-        let date = self.checked_date(plan, stamp)?;
+        self.made_on(self.checked_date(plan, stamp)?, plan, stamp)
+    }
+
+    fn made_on(
+        &self,
+        date: NaiveDate,
+        plan: &Plan,
+        stamp: &Stamp,
+    ) -> Result<NewRecord, InputError> {
         let tz = zone(&stamp.time_zone)?;
         if let Some(goal) = self.goal {
             let state = plan.goal_state(goal).ok_or(InputError::UnknownGoal(goal))?;
@@ -254,7 +262,7 @@ impl NewCheckIn {
         NOTE.check_opt(self.note.as_deref())?;
         UNIT.check_opt(self.unit.as_deref())?;
         let tz = zone(&stamp.time_zone)?;
-        let today = || local_date(stamp.at, tz, plan.settings().cut_off_hour);
+        let today = || local_date(stamp.at, tz, plan.known_settings().cut_off_hour);
         Ok(self.date.unwrap_or_else(today))
     }
 

@@ -145,6 +145,10 @@ impl Fields for Decision {
         role == Role::Client || self.chosen.is_none()
     }
 
+    fn is_settled(&self) -> bool {
+        self.chosen.is_some()
+    }
+
     #[cfg(test)]
     fn sample(space: &mut crate::model::testing::Space) -> Self {
         let option = |text: &str, pro: &str, con: &str| DecisionOption {
@@ -246,6 +250,36 @@ mod tests {
         let removed = space.forge(therapist(), |p| Kind::Decision.remove(p, None, id, &stamp));
         assert_eq!(space.reason(removed), Some(Reason::OutOfRole));
         assert_eq!(shown(&space), decided.into());
+    }
+
+    /// The client would see that nothing is chosen, because a therapist was still writing on the train.
+    #[test]
+    fn what_the_client_chose_is_shown_before_what_others_write_meanwhile() {
+        let mut shown_first = std::collections::BTreeSet::new();
+        for clock in 1..=16 {
+            let mut space = Space::default();
+            let open = open(&mut space);
+            let id = space.put(client(), |p, s| p.add(&open, None, s));
+            let mut tablet = space.clone();
+            let decided = Decision {
+                chosen: Some(0),
+                ..open.clone()
+            };
+            let edited = Decision {
+                rationale: Some("Both are good".into()),
+                ..open
+            };
+            space.clock += clock;
+            let chosen = space.put(client(), |p, s| p.change(None, id, &decided, s));
+            tablet.clock += 1;
+            let open = tablet.put(therapist(), |p, s| p.change(None, id, &edited, s));
+            space.merge(&tablet);
+            let seen = space.plan().items(Kind::Decision).remove(0);
+            assert_eq!(seen.content, decided.into());
+            assert_eq!(seen.others, [edited.into()]);
+            shown_first.insert(chosen < open);
+        }
+        assert_eq!(shown_first.len(), 2, "whichever has the lower id");
     }
 
     /// An app would show a choice that is none of the options.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::model::codes::codes;
 use crate::model::input::{InputError, NewRecord, Stamp};
-use crate::model::item::{Changes, Fields, Item, Place};
+use crate::model::item::{Changes, Fields, Place};
 use crate::model::kinds::Kind;
 use crate::model::log::Log;
 use crate::model::plan::Plan;
@@ -66,7 +66,7 @@ impl Plan {
         let Some(first) = begun.filter_map(|goal| self.first_in_force(goal)).min() else {
             return Vec::new();
         };
-        let mut short = short_days(stays, now, self.settings().cut_off_hour);
+        let mut short = short_days(stays, now, self.known_settings().cut_off_hour);
         short.retain(|date| first <= *date);
         short
     }
@@ -85,7 +85,7 @@ impl Log {
         stamp: &Stamp,
     ) -> Result<Option<NewRecord>, InputError> {
         let record = plan.add(&SHORT_DAY, Some(date), stamp)?;
-        let known = self.records().get::<Item<Excuse>>(record.id);
+        let known = self.records().item(Excuse::KIND, record.id);
         Ok(known.is_none().then_some(record))
     }
 }

@@ -78,7 +78,7 @@ mod tests {
             assert!(keyed(goal, key).check().is_err(), "{key:?}");
         }
         let item = crate::model::item::Item {
-            kind: Kind::GoalOrder,
+            rules: Kind::GoalOrder.rules().unwrap(),
             at: Some(Space::stamp(client(), 1).at.timestamp_millis()),
             body: Some(crate::model::item::body::Body::of(
                 keyed(goal, &[0]),

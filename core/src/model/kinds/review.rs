@@ -164,7 +164,7 @@ mod tests {
         use crate::model::item::body::{Body, Newer};
         let stamp = Space::stamp(client(), space.clock);
         let item = Item {
-            kind: Kind::Review,
+            rules: Kind::Review.rules().unwrap(),
             at: Some(stamp.at.timestamp_millis()),
             body: Some(Body::of(fields.clone(), Newer::default())),
             of: Some(of),

@@ -139,11 +139,7 @@ impl Schedule {
         if !self.is_within(date) || !meant {
             return DayPlan::NotScheduled;
         }
-        if self
-            .pauses
-            .iter()
-            .any(|pause| (pause.from..=pause.to).contains(&date))
-        {
+        if self.is_paused(date) {
             return DayPlan::Paused;
         }
         if self.planned_rest.contains(&weekday) || self.rest_dates.contains(&date) {
@@ -153,6 +149,16 @@ impl Schedule {
             SchedulePattern::TimesAWeek { .. } => DayPlan::AnyDay,
             _ => DayPlan::Expected,
         }
+    }
+
+    /// Whether a date lies in a time off or behind the end.
+    pub(crate) fn is_set_aside(&self, date: NaiveDate) -> bool {
+        self.is_paused(date) || self.end.is_some_and(|end| end < date)
+    }
+
+    fn is_paused(&self, date: NaiveDate) -> bool {
+        let mut pauses = self.pauses.iter();
+        pauses.any(|pause| (pause.from..=pause.to).contains(&date))
     }
 
     /// Whether a date lies between start and end.

@@ -136,13 +136,14 @@ impl NewSettings {
         let replaces = chain(plan.records()).heads();
         check_count("settings to replace", replaces.len(), LINK_LIMIT)?;
         let known_limit = known.and_then(|known| known.active_limit);
+        let held = plan.known_settings();
         let settings = PlanSettings {
             known: Known {
                 kind: Kind::PlanSettings,
                 at: write_instant(stamp.at)?,
                 replaces,
-                cut_off_hour: Some(self.cut_off_hour.unwrap_or(plan.settings().cut_off_hour)),
-                time_zone: self.time_zone.clone().or(plan.settings().time_zone),
+                cut_off_hour: Some(self.cut_off_hour.unwrap_or(held.cut_off_hour)),
+                time_zone: self.time_zone.clone().or_else(|| held.time_zone.clone()),
                 active_limit: self.active_limit.or(known_limit),
             },
             newer: newer.unwrap_or_default(),

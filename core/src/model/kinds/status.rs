@@ -1,6 +1,6 @@
 //! Where a goal stands: a chain of statuses with the codes of FHIR R4. A goal has no status field.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 
@@ -10,12 +10,13 @@ use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::kinds::Kind;
 use crate::model::kinds::goal::Goal;
+use crate::model::kinds::settings::SettingsView;
 use crate::model::left_out::Reason;
 use crate::model::plan::Plan;
 use crate::model::record::{Home, RecordKind, write};
 use crate::model::records::{Entry, Records};
 use crate::model::text::{STATEMENT_LIMIT, TextField, read_links};
-use crate::model::time::{read_instant, write_instant};
+use crate::model::time::{read_date, read_date_opt, read_instant, write_date, write_instant};
 use crate::model::{json, text};
 use crate::role::Role;
 
@@ -40,6 +41,9 @@ pub(crate) struct GoalStatus {
     pub(crate) reason: Option<String>,
     #[n(6)]
     pub(crate) achievement: Option<u8>,
+    /// The local date as stamped on the device. Versions before this said none.
+    #[n(7)]
+    pub(crate) date: Option<i32>,
 }
 
 impl RecordKind for GoalStatus {
@@ -54,6 +58,7 @@ impl RecordKind for GoalStatus {
         read_instant(self.at)?;
         LifecycleStatus::read(self.to)?;
         self.achievement.map(AchievementStatus::read).transpose()?;
+        read_date_opt(self.date)?;
         read_links(self.replaces.len())?;
         REASON.read_opt(self.reason.as_deref())
     }
@@ -123,6 +128,7 @@ impl NewStatus {
             replaces,
             reason: self.reason.clone(),
             achievement: self.achievement.map(AchievementStatus::code),
+            date: Some(write_date("date", plan.local_date(stamp)?)?),
         };
         write(&status, stamp)
     }
@@ -143,22 +149,72 @@ pub struct StatusView {
     /// When, by the writer's clock.
     #[serde(serialize_with = "json::instant")]
     pub at: DateTime<Utc>,
+    /// The local date from which it counts.
+    #[serde(serialize_with = "json::date")]
+    pub date: NaiveDate,
+    /// The statuses that it took the place of.
+    pub replaces: Vec<RecordId>,
+}
+
+impl GoalStatus {
+    /// The local date from which it counts: as stamped, else by what the plan says of zone and cut-off.
+    pub(crate) fn counts_from(&self, settings: &SettingsView) -> Option<NaiveDate> {
+        let stamped = self.date.and_then(|date| read_date(date).ok());
+        stamped.or_else(|| Some(settings.date_of(read_instant(self.at).ok()?)))
+    }
+}
+
+impl Plan {
+    /// Every status that a goal was given and that counts, in the order of their dates.
+    pub fn status_history(&self, goal: GoalId) -> Vec<StatusView> {
+        let given = self.records().of::<GoalStatus>();
+        let given = given.filter(|entry| entry.record.goal == goal);
+        let mut history: Vec<_> = given.filter_map(|entry| self.status_view(entry)).collect();
+        history.sort_by_key(|status| (status.date, status.at, status.id));
+        history
+    }
+
+    /// A status as an app sees it.
+    pub(crate) fn status_view(&self, entry: Entry<'_, GoalStatus>) -> Option<StatusView> {
+        let status = entry.record;
+        let achievement = status.achievement;
+        Some(StatusView {
+            id: entry.id,
+            status: LifecycleStatus::read(status.to).ok()?,
+            achievement: achievement.and_then(|code| AchievementStatus::read(code).ok()),
+            reason: status.reason.clone(),
+            at: read_instant(status.at).ok()?,
+            date: status.counts_from(self.known_settings())?,
+            replaces: self.records().through(&status.replaces),
+        })
+    }
 }
 
 /// The status of a goal: that of the heads if they agree, otherwise the one they all come from,
 /// in the last resort `proposed`.
 pub(crate) fn current(records: &Records, chain: &Chain) -> LifecycleStatus {
-    of(records, &chain.ancestry(), &chain.heads())
+    let heads = chain.heads();
+    match agreed(records, &heads) {
+        Some(status) => status,
+        None => of(records, &chain.ancestry(), &heads),
+    }
 }
 
 /// The status that heads of a chain say together, whether or not they are its last.
 pub(crate) fn of(records: &Records, ancestry: &Ancestry, heads: &[RecordId]) -> LifecycleStatus {
-    match heads {
-        [] => LifecycleStatus::Proposed,
-        heads if distinct(records, heads).len() == 1 => read(records, heads[0]),
-        heads => ancestry
-            .common(heads)
-            .map_or(LifecycleStatus::Proposed, |id| read(records, id)),
+    agreed(records, heads).unwrap_or_else(|| {
+        let common = ancestry.common(heads);
+        common.map_or(LifecycleStatus::Proposed, |id| read(records, id))
+    })
+}
+
+/// What heads say, unless they contradict each other.
+fn agreed(records: &Records, heads: &[RecordId]) -> Option<LifecycleStatus> {
+    let said = distinct(records, heads);
+    match said.len() {
+        0 => Some(LifecycleStatus::Proposed),
+        1 => said.into_iter().next(),
+        _ => None,
     }
 }
 
@@ -179,20 +235,6 @@ pub(crate) fn conflict(records: &Records, chain: &Chain) -> Vec<RecordId> {
         true => heads,
         false => Vec::new(),
     }
-}
-
-/// A status as an app sees it.
-pub(crate) fn view(entry: Entry<'_, GoalStatus>) -> Option<StatusView> {
-    let status = entry.record;
-    Some(StatusView {
-        id: entry.id,
-        status: LifecycleStatus::read(status.to).ok()?,
-        achievement: status
-            .achievement
-            .and_then(|code| AchievementStatus::read(code).ok()),
-        reason: status.reason.clone(),
-        at: read_instant(status.at).ok()?,
-    })
 }
 
 fn distinct(records: &Records, heads: &[RecordId]) -> std::collections::BTreeSet<LifecycleStatus> {

@@ -20,7 +20,7 @@ use crate::model::ids::{GoalId, RecordId};
 use crate::model::input::{InputError, NewRecord, Stamp};
 use crate::model::item::body::{Body, Newer};
 use crate::model::item::check::DAY_MINUTES;
-use crate::model::item::{Day, Fields, Item};
+use crate::model::item::{Day, Fields, Item, Rules};
 use crate::model::json;
 use crate::model::kinds::Kind;
 use crate::model::kinds::check_in::{CheckIn, NewCheckIn};
@@ -90,7 +90,7 @@ pub fn stop_timer(
 ) -> Result<Vec<NewRecord>, InputError> {
     let mut running = running_timers(plan, &[log], stamp.at).into_iter();
     let found = running.find(|running| running.id == timer);
-    let start = log.records().get::<Item<TimerStart>>(timer);
+    let start = log.records().item(TimerStart::KIND, timer);
     let day = start.as_ref().and_then(|start| start.record.day.as_ref());
     let (found, day) = found.zip(day).ok_or(InputError::UnknownRecord(timer))?;
     let practice = NewPractice {
@@ -162,8 +162,9 @@ impl Begun<'_> {
             minutes: 0,
             ..practice
         };
+        const RULES: &Rules = &Rules::of::<Reading>();
         let item = Item {
-            kind: Reading::KIND,
+            rules: RULES,
             at: Some(self.at),
             body: Some(Body::of(nothing.reading(), Newer::default())),
             of: None,
@@ -176,7 +177,7 @@ impl Begun<'_> {
             body: Some(Body::of(said, Newer::default())),
             of: Some(nothing.id),
             replaces: vec![nothing.id],
-            day: plan.day_of::<Reading>(Some(self.date), self.stamp)?,
+            day: RULES.day(plan, Some(self.date), self.stamp)?,
             ..item
         };
         Ok([nothing, write(&correction, self.stamp)?])

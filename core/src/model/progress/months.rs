@@ -40,7 +40,7 @@ impl<Made: PartialEq> GoalMonths<Made> {
         let basis = plan.basis(goal).ok_or(InputError::UnknownGoal(goal))?;
         Ok(Self {
             goal,
-            course: Course::of(plan, &basis),
+            course: Course::of(plan, &basis.timeline, &basis.off),
             basis,
             months: BTreeMap::new(),
             unit: ProgressUnit::Day,
@@ -174,7 +174,7 @@ impl<Made: PartialEq> GoalMonths<Made> {
             expected: recent.expected,
             strength: tally.strength,
             total: walk.total(),
-            message: tally.message(walk),
+            message: tally.message(walk, self.course.rests(today)),
         })
     }
 

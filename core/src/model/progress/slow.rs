@@ -135,7 +135,7 @@ impl<'s> Story<'s> {
         }
     }
 
-    /// What was done is begun; what was done after the miss that ended the streak goes on.
+    /// A goal that is on hold or over, or in a time off, rests. What was done is begun; what was done after the miss that ended the streak goes on.
     fn message(
         &self,
         kind: ProgressUnit,
@@ -155,7 +155,18 @@ impl<'s> Story<'s> {
             .chain(units.map(|unit| unit.date))
             .collect();
         let border = border.map(|date| end(kind, date));
-        if done.is_empty() {
+        let agreed = self.on(self.today);
+        let is_aside = |schedule: &Schedule| {
+            let mut pauses = schedule.pauses.iter();
+            pauses.any(|p| p.from <= self.today && self.today <= p.to)
+                || schedule.end.is_some_and(|end| end < self.today)
+        };
+        let rests = |agreed: &Agreed| {
+            !self.ran(self.today) || agreed.schedule.as_ref().is_some_and(is_aside)
+        };
+        if agreed.is_some_and(rests) {
+            ProgressMessage::Resting
+        } else if done.is_empty() {
             ProgressMessage::NotBegun
         } else if done
             .iter()

@@ -10,7 +10,6 @@ use crate::model::progress::course::Course;
 use crate::model::progress::streak::Walk;
 use crate::model::progress::units::{Recent, Told, Unit};
 use crate::model::progress::{ProgressMessage, ProgressUnit, strength};
-use crate::model::said::Said;
 
 /// Days over which consistency is told: those of four weeks, and more units than four months have.
 const RECENT_DAYS: u8 = 28;
@@ -45,13 +44,8 @@ impl Tally {
     /// Takes the next day: one that is over, or else the last.
     pub(super) fn day(&mut self, course: &Course, unit: ProgressUnit, told: Told, is_over: bool) {
         self.days += u32::from(course.is_done(told.0, told.1));
-        let period = match unit {
-            ProgressUnit::Day => {
-                let (date, said): (NaiveDate, Said) = told;
-                return self.add(course.day(date, said, is_over));
-            }
-            ProgressUnit::Week => Period::Week,
-            ProgressUnit::Month => Period::Month,
+        let Some(period) = unit.period() else {
+            return self.add(course.day(told.0, told.1, is_over));
         };
         self.running.push(told);
         let is_last = bounds(period, told.0).is_some_and(|(_, to)| to == told.0);
@@ -77,9 +71,12 @@ impl Tally {
         }
     }
 
-    /// What is to be said about a walk. A person whose first week is running has begun as soon as one
-    /// day of it is done.
-    pub(super) const fn message(&self, walk: &Walk) -> ProgressMessage {
+    /// What is to be said about a walk, and of a goal that rests. A person whose first week is running
+    /// has begun as soon as one day of it is done.
+    pub(super) const fn message(&self, walk: &Walk, rests: bool) -> ProgressMessage {
+        if rests {
+            return ProgressMessage::Resting;
+        }
         match (walk.total() + self.days, walk.now() + walk.days(self.days)) {
             (0, _) => ProgressMessage::NotBegun,
             (_, 0) => ProgressMessage::Restart,

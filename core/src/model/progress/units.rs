@@ -8,7 +8,7 @@ use crate::model::kinds::schedule::{Schedule, SchedulePattern};
 use crate::model::kinds::target::Aim;
 use crate::model::period::bounds;
 use crate::model::progress::course::{Course, Step};
-use crate::model::said::Said;
+use crate::model::said::{Said, SaidDays};
 
 /// Expected units a day where weeks or months are counted.
 const A_WEEK: f64 = 1.0 / 7.0;
@@ -61,7 +61,7 @@ impl Recent {
 }
 
 /// A day of a week or month that is being counted, and what was said about it.
-pub(super) type Told = (NaiveDate, Said);
+pub(crate) type Told = (NaiveDate, Said);
 
 impl Course {
     /// A day, if it is a unit: what is rest or excused is none, and neither is today before it is done.
@@ -91,9 +91,31 @@ impl Course {
     /// last of them decides.
     pub(super) fn span(&self, period: Period, days: &[Told], is_over: bool) -> Option<Unit> {
         let (last, _) = *days.last()?;
-        let (step, (from, to)) = (self.on(last)?, bounds(period, last)?);
+        self.span_by(self.on(last)?, period, days, is_over)
+    }
+
+    /// Whether a week or month in which a date lies is done, as a wording says and whatever comes yet.
+    pub(super) fn has_done(
+        &self,
+        step: &Step,
+        period: Period,
+        date: NaiveDate,
+        said: &SaidDays,
+    ) -> bool {
+        let days = bounds(period, date).into_iter().flat_map(|(from, to)| {
+            let days = from.iter_days();
+            days.take_while(move |date| *date <= to)
+        });
+        let told = |date| (date, said.get(&date).copied().unwrap_or_default());
+        let days: Vec<Told> = days.map(told).collect();
+        let unit = self.span_by(step, period, &days, false);
+        unit.is_some_and(|unit| unit.judged.state == State::Done)
+    }
+
+    fn span_by(&self, step: &Step, period: Period, days: &[Told], is_over: bool) -> Option<Unit> {
+        let (from, to) = bounds(period, days.last()?.0)?;
         let free = self.free(step, days, to);
-        let counted = days.iter().filter(|(date, _)| step.holds(*date));
+        let counted = days.iter().filter(|(date, _)| self.counts(step, *date));
         let judged = match step.aim.filter(|aim| aim.period == period) {
             Some(aim) => {
                 let said = counted.map(|(_, said)| *said);
@@ -125,13 +147,7 @@ impl Course {
 
     /// How many days of a week or month are left to do something on, those to come included.
     fn free(&self, step: &Step, days: &[Told], to: NaiveDate) -> u32 {
-        let is_off = |(date, said): &Told| {
-            let outcome = self.on(*date).and_then(|step| step.outcome(*said));
-            matches!(outcome, Some(Outcome::Excused | Outcome::Rest))
-        };
-        let seen = days
-            .iter()
-            .filter(|told| step.takes(told.0) && !is_off(told));
+        let seen = days.iter().filter(|told| self.leaves(step, **told));
         let to_come = days.last().into_iter().flat_map(|(last, _)| {
             let later = last.iter_days().skip(1);
             later.take_while(|date| *date <= to)

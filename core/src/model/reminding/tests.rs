@@ -6,8 +6,8 @@ use super::*;
 use crate::model::testing::{Space, client, day, minutes, per_day, revision, therapist};
 use crate::model::time::zone;
 use crate::model::{
-    HabitPlace, MeasureId, NewCheckIn, NewRevision, NewStatus, Observance, Pause, ReminderText,
-    Schedule, Target, Verdict, Weekday,
+    Comparison, HabitPlace, MeasureId, NewRevision, Observance, Outcome, Pause, Period,
+    ReminderText, Schedule, SchedulePattern, Target, Verdict, Weekday,
 };
 
 fn utc(text: &str) -> DateTime<Utc> {
@@ -19,23 +19,12 @@ fn add(space: &mut Space, reminder: &Reminder) -> RecordId {
     space.put(client(), |plan, stamp| plan.add(reminder, None, stamp))
 }
 
-fn activate(space: &mut Space, goal: GoalId, to: LifecycleStatus) {
-    space.clock += 1;
-    let status = NewStatus {
-        goal,
-        to,
-        achievement: None,
-        reason: None,
-    };
-    space.put(client(), |plan, stamp| status.record(plan, stamp));
-}
-
 /// An active goal in force from the 1st of May 2026, a Friday, with a reminder at nine.
 fn begun(wording: impl FnOnce(GoalId) -> NewRevision) -> (Space, GoalId) {
     let mut space = Space::default();
     let goal = space.goal(client());
     space.propose(client(), wording(goal), 1);
-    activate(&mut space, goal, LifecycleStatus::Active);
+    space.stand(goal, LifecycleStatus::Active);
     let reminder = Reminder {
         about: Some(goal.record()),
         ..Reminder::at(9, 0)
@@ -49,15 +38,6 @@ fn with_schedule(schedule: Schedule) -> (Space, GoalId) {
         schedule: Some(schedule),
         ..revision(goal)
     })
-}
-
-fn say(space: &mut Space, goal: GoalId, on: u32, outcome: Outcome) {
-    space.clock += 1;
-    let check_in = NewCheckIn {
-        date: Some(day(on)),
-        ..NewCheckIn::new(goal, outcome)
-    };
-    space.put(client(), |plan, stamp| check_in.record(plan, None, stamp));
 }
 
 fn next_in(space: &Space, from: &str, until: &str, name: &str) -> Vec<NextReminder> {
@@ -232,8 +212,8 @@ fn nothing_rings_on_a_day_that_asks_nothing() {
     };
     let (mut space, goal) = with_schedule(schedule);
     assert_eq!(rings(&space, 1..=20), [2, 5, 8, 9, 11, 12, 13, 14]);
-    say(&mut space, goal, 8, Outcome::Excused);
-    say(&mut space, goal, 9, Outcome::Rest);
+    space.say(goal, Outcome::Excused, 8);
+    space.say(goal, Outcome::Rest, 9);
     space.clock += 1;
     let observed = Observance {
         dates: vec![day(11)],
@@ -259,14 +239,14 @@ fn only_an_active_goal_with_a_wording_in_force_rings() {
     let (mut space, goal) = with_schedule(Schedule::daily());
     assert_eq!(rings(&space, 1..=2), [1, 2]);
     for status in LifecycleStatus::ALL {
-        activate(&mut space, goal, *status);
+        space.stand(goal, *status);
         let is_active = *status == LifecycleStatus::Active;
         assert_eq!(!rings(&space, 1..=2).is_empty(), is_active, "{status:?}");
     }
     let mut space = Space::default();
     let goal = space.goal(therapist());
     let proposed = space.propose(therapist(), revision(goal), 1);
-    activate(&mut space, goal, LifecycleStatus::Active);
+    space.stand(goal, LifecycleStatus::Active);
     let reminder = Reminder {
         about: Some(goal.record()),
         ..Reminder::at(9, 0)
@@ -281,9 +261,9 @@ fn only_an_active_goal_with_a_wording_in_force_rings() {
 #[test]
 fn what_is_done_rings_no_more() {
     let (mut space, goal) = with_schedule(Schedule::daily());
-    say(&mut space, goal, 4, Outcome::Done);
-    say(&mut space, goal, 5, Outcome::Partial);
-    say(&mut space, goal, 6, Outcome::NoteOnly);
+    space.say(goal, Outcome::Done, 4);
+    space.say(goal, Outcome::Partial, 5);
+    space.say(goal, Outcome::NoteOnly, 6);
     assert_eq!(rings(&space, 4..=6), [5, 6]);
 
     let pattern = SchedulePattern::TimesAWeek { times: 2 };
@@ -292,9 +272,9 @@ fn what_is_done_rings_no_more() {
         ..Schedule::daily()
     };
     let (mut space, goal) = with_schedule(twice);
-    say(&mut space, goal, 4, Outcome::Done);
+    space.say(goal, Outcome::Done, 4);
     assert_eq!(rings(&space, 4..=12), [5, 6, 7, 8, 9, 10, 11, 12]);
-    say(&mut space, goal, 6, Outcome::Done);
+    space.say(goal, Outcome::Done, 6);
     assert_eq!(
         rings(&space, 4..=12),
         [11, 12],
@@ -315,7 +295,7 @@ fn a_target_of_a_week_rings_until_it_is_reached_and_a_limit_to_the_end() {
         });
         let wording = revision(goal);
         space.propose(client(), NewRevision { target, ..wording }, 1);
-        activate(&mut space, goal, LifecycleStatus::Active);
+        space.stand(goal, LifecycleStatus::Active);
         let about = Some(goal.record());
         add(
             &mut space,
@@ -326,13 +306,7 @@ fn a_target_of_a_week_rings_until_it_is_reached_and_a_limit_to_the_end() {
         );
         let amounts = [(4, 20.0), (5, 10.0)];
         for (on, amount) in amounts {
-            space.clock += 1;
-            let check_in = NewCheckIn {
-                date: Some(day(on)),
-                quantity: Some(amount),
-                ..NewCheckIn::new(goal, Outcome::Partial)
-            };
-            space.put(client(), |plan, stamp| check_in.record(plan, None, stamp));
+            space.say_amount(goal, Outcome::Partial, amount, on);
         }
         space
     };
@@ -352,6 +326,70 @@ fn a_target_of_a_week_rings_until_it_is_reached_and_a_limit_to_the_end() {
         [4, 5],
         "twenty and ten are not thirty"
     );
+}
+
+/// A goal that starts on a Wednesday would be silent all week for what was done on the Monday before,
+/// and one that ends midweek for what came after.
+#[test]
+fn what_was_done_before_a_goal_or_outside_of_its_start_and_end_silences_nothing() {
+    let twice = Schedule {
+        pattern: SchedulePattern::TimesAWeek { times: 2 },
+        start: Some(day(6)),
+        end: Some(day(14)),
+        ..Schedule::daily()
+    };
+    let (mut space, goal) = with_schedule(twice);
+    for on in [4, 5, 15, 16] {
+        space.say(goal, Outcome::Done, on);
+    }
+    let all = [6, 7, 8, 9, 10, 11, 12, 13, 14];
+    assert_eq!(rings(&space, 4..=20), all);
+    space.say(goal, Outcome::Done, 6);
+    space.say(goal, Outcome::Done, 7);
+    assert_eq!(rings(&space, 4..=20), [11, 12, 13, 14]);
+
+    // So it is with an amount, here before anything was in force.
+    let mut space = Space::default();
+    let measure = space.put(client(), |p, s| minutes().record(p, s));
+    let goal = space.goal(client());
+    let weekly = Target {
+        period: Period::Week,
+        ..per_day(30.0, measure.into())
+    };
+    let wording = NewRevision {
+        target: Some(weekly),
+        ..revision(goal)
+    };
+    space.propose(client(), wording, 6);
+    space.stand(goal, LifecycleStatus::Active);
+    let about = Some(goal.record());
+    let reminder = Reminder::at(9, 0);
+    add(&mut space, &Reminder { about, ..reminder });
+    for on in [4, 6] {
+        space.say_amount(goal, Outcome::Partial, 20.0, on);
+    }
+    assert_eq!(rings(&space, 4..=10), [6, 7, 8, 9, 10]);
+}
+
+/// A goal without a schedule that two devices set aside at odds would ring through its days off.
+#[test]
+fn a_goal_without_a_schedule_rings_on_no_day_on_which_it_rests() {
+    let (space, goal) = begun(|goal| NewRevision {
+        schedule: None,
+        ..revision(goal)
+    });
+    let (mut phone, mut tablet) = (space.clone(), space);
+    for (device, to, on) in [
+        (&mut phone, LifecycleStatus::OnHold, 5),
+        (&mut tablet, LifecycleStatus::Cancelled, 8),
+    ] {
+        device.clock = (on - 1) * 86_400_000;
+        device.stand(goal, to);
+    }
+    phone.merge(&tablet);
+    // Both come from an active goal, which it is until somebody chooses, and from the 8th on again.
+    assert_eq!(phone.plan().status(goal), Some(LifecycleStatus::Active));
+    assert_eq!(rings(&phone, 3..=9), [3, 4, 8, 9]);
 }
 
 /// Who wants it on some mornings only would be woken on all.

@@ -15,7 +15,7 @@ impl Space {
     /// out of them.
     pub(in crate::space) fn holds_the_log(&self) -> bool {
         self.state.cursor.seq > 0
-            && self.state.opened == self.state.cursor.seq
+            && self.has_opened_all()
             && self.state.kind != SpaceKind::Beacon
             && !self.reads_again()
             && !self.is_enrolling()

@@ -15,6 +15,9 @@ impl Space {
         name: DocumentName,
     ) -> Result<Vec<ChangeHash>, SpaceError> {
         self.refresh(store)?;
+        if let Some(former) = self.former(store, name)? {
+            return Ok(former.heads());
+        }
         self.is_here(name)?;
         let actor = self.actor();
         self.documents.heads(store, name, actor)

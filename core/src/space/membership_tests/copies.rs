@@ -5,6 +5,7 @@ use waymark_wire::membership::Rights;
 
 use super::device::{Device, Pushed};
 use super::fleet::Fleet;
+use super::forgetting::TEXT;
 use super::relay::Relay;
 use crate::crypto::SeededEntropy;
 use crate::space::SpaceError;
@@ -24,6 +25,10 @@ fn read(device: &mut Device, relay: &Relay) -> Result<(), SpaceError> {
 pub(super) fn give_up(device: &mut Device, relay: &Relay) {
     let found = read(device, relay);
     assert!(matches!(found, Err(SpaceError::Restored { .. })));
+    renounce(device);
+}
+
+fn renounce(device: &mut Device) {
     let given_up = device.step(|space, store, entropy| {
         let mut transaction = Transaction::new();
         space.renounce(store, &mut transaction, entropy)?;
@@ -99,4 +104,59 @@ fn a_copy_from_before_it_read_anything_comes_in() {
     let [first, second] = names.map(Option::unwrap);
     assert_ne!(first.device, second.device);
     assert_eq!((first.name, first.role), (second.name, second.role));
+}
+
+/// A note would be lost with all that is written after it, where it was on its way under the number under
+/// which a copy of its phone became a device of its own, and the phone gives up its keys right then.
+#[test]
+fn what_is_on_its_way_under_a_number_that_a_copy_has_used_is_written_again() {
+    let mut fleet = Fleet::of(&[(2, WRITE)]);
+    fleet.devices[1].note("sent");
+    fleet.settle();
+    let mut copy = fleet.devices[1].copy();
+    fleet.devices[1].note("of the first");
+    fleet.settle();
+    fleet.devices[1].note("on its way");
+    fleet.devices[1].prepare();
+    copy.note("of the copy");
+    give_up(&mut copy, &fleet.relay);
+    become_a_member(&mut copy, &mut fleet.relay);
+    let Fleet { relay, devices } = &mut fleet;
+    let first = &mut devices[1];
+    first.pull_all(relay);
+    // In another space it has found out that it is a copy, too.
+    renounce(first);
+    become_a_member(first, relay);
+    first.note("after it");
+    fleet.settle();
+    fleet.assert_agree();
+    let records = fleet.devices[0].records();
+    for text in ["on its way", "after it", "of the copy"] {
+        assert!(records.contains(text.as_bytes()), "{text}");
+    }
+}
+
+/// Words would stand there twice where a phone finds out that it is a copy while they are on their way, and
+/// a relay gets them only after it has read the log to its end.
+#[test]
+fn what_arrives_late_under_keys_that_were_given_up_is_said_once() {
+    let mut fleet = Fleet::of(&[(2, WRITE)]);
+    fleet.devices[0].write_text(TEXT, "one");
+    fleet.settle();
+    let Fleet { relay, devices } = &mut fleet;
+    let phone = &mut devices[1];
+    phone.type_at(TEXT, 0, "two ");
+    phone.prepare();
+    let sent = phone.space.to_send(phone.store()).unwrap().into_iter();
+    let sent: Vec<_> = sent.map(|sealed| sealed.entry).collect();
+    renounce(phone);
+    read(phone, relay).unwrap();
+    phone.type_at(TEXT, 0, "three ");
+    assert!(relay.append(&sent, &[]).is_ok());
+    become_a_member(phone, relay);
+    fleet.settle();
+    fleet.assert_agree();
+    for device in &mut fleet.devices {
+        assert_eq!(device.text(TEXT).as_deref(), Some("three two one"));
+    }
 }

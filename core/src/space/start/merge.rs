@@ -293,12 +293,7 @@ impl Space {
         for id in &wanted.pieces {
             transaction.delete(Table::Attachment, keys::piece(self.number, id));
         }
-        if let Some(number) = self.documents.number_of(name)
-            && let Some(unsettled) = self.unsettled.get(&name)
-        {
-            let place = keys::unsettled(self.number, number);
-            transaction.put(Table::Outbox, place, unsettled.to_bytes());
-        }
+        self.keep_unsettled(transaction, name);
         if let Some(start) = &mut self.start {
             start.wanted.remove(&name);
             start.changed.documents.insert(name);

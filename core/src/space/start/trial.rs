@@ -66,6 +66,7 @@ impl Space {
         self.settle_own(store, page)?;
         self.state.rests_on_one = !told.is_agreed || told.accused_by.is_some();
         self.state.accepts_unconfirmed = false;
+        self.empty_given_up(store, &mut page.transaction)?;
         self.start_behind(store, page, &places)?;
         page.lets_go = true;
         if let Some(start) = &mut self.start {

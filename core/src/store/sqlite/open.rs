@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
 use super::failure::{damaged, in_directory, in_file};
-use super::salvage;
+use super::{aside, salvage};
 use crate::crypto::{DATABASE_SALT_LEN, Entropy, StorageKey};
 use crate::store::{StoreError, Table};
 
@@ -67,6 +67,7 @@ pub(super) fn database(
 pub(super) fn remove(directory: &Path) -> Result<(), StoreError> {
     let path = directory.join(FILE);
     salvage::remove_all(directory)?;
+    aside::remove_all(directory)?;
     // The log first: a log without its file would be taken for damage.
     for file in [beside(&path, "-wal"), beside(&path, "-shm"), path] {
         if file.try_exists().map_err(in_directory)? {
@@ -168,7 +169,7 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Store
 }
 
 /// Whether the file is a Waymark database that this version may write, and its format.
-fn recognise(connection: &Connection) -> Result<u32, StoreError> {
+pub(super) fn recognise(connection: &Connection) -> Result<u32, StoreError> {
     let application: i64 = read_pragma(connection, "application_id")?;
     if application != i64::from(APPLICATION_ID) {
         return Err(damaged(None, "it is not a Waymark database"));
@@ -184,7 +185,10 @@ fn recognise(connection: &Connection) -> Result<u32, StoreError> {
 
 /// The key of the database, if `storage_key` is the one that it was made under. A checksum over the
 /// check value tells damage from a key that does not fit.
-fn unlock(connection: &Connection, storage_key: &[u8; 32]) -> Result<StorageKey, StoreError> {
+pub(super) fn unlock(
+    connection: &Connection,
+    storage_key: &[u8; 32],
+) -> Result<StorageKey, StoreError> {
     let (salt, check, stated): ([u8; DATABASE_SALT_LEN], [u8; 32], [u8; 32]) = connection
         .query_row(
             "SELECT salt, key_check, checksum FROM keyring WHERE id = 1",

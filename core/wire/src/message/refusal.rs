@@ -59,6 +59,12 @@ pub enum RefusalCode {
     /// What stands after the reader's place is not kept any more: start at a checkpoint.
     #[n(16)]
     Dropped,
+    /// The space holds as much as it may.
+    #[n(17)]
+    Quota,
+    /// Too much in too short a time: try again when the relay says.
+    #[n(18)]
+    TooOften,
 }
 
 impl RefusalCode {
@@ -82,6 +88,8 @@ impl RefusalCode {
             Self::Closed => "closed",
             Self::MailboxTaken => "mailbox_taken",
             Self::Dropped => "dropped",
+            Self::Quota => "quota",
+            Self::TooOften => "too_often",
         }
     }
 
@@ -102,7 +110,9 @@ impl RefusalCode {
             | Self::Dropped => 409,
             Self::TooLarge => 413,
             Self::Unsupported => 422,
+            Self::TooOften => 429,
             Self::Unavailable => 503,
+            Self::Quota => 507,
         }
     }
 }
@@ -160,11 +170,13 @@ mod tests {
             (RefusalCode::Closed, 14, "closed", 409),
             (RefusalCode::MailboxTaken, 15, "mailbox_taken", 409),
             (RefusalCode::Dropped, 16, "dropped", 409),
+            (RefusalCode::Quota, 17, "quota", 507),
+            (RefusalCode::TooOften, 18, "too_often", 429),
         ] {
             assert_eq!(codec::encode(&code), [number], "{name}");
             assert_eq!(codec::decode(&[number], 1), Ok(code));
             assert_eq!((code.name(), code.status()), (name, status));
         }
-        assert!(codec::decode::<RefusalCode>(&[17], 1).is_err());
+        assert!(codec::decode::<RefusalCode>(&[19], 1).is_err());
     }
 }

@@ -3,12 +3,13 @@ use std::sync::Mutex;
 use tokio::sync::watch;
 use waymark_wire::ids::{AttachmentHash, EntryId, Generation};
 use waymark_wire::membership::Membership;
+use waymark_wire::message::RefusalAnswer;
 use waymark_wire::signature::SigningKey;
 
 use super::*;
 use crate::bus::LocalBus;
 use crate::config::Limits;
-use crate::log::{Append, AppendOutcome, Fetched, SqliteLog, Start, Usage};
+use crate::log::{Append, AppendOutcome, Day, Fetched, SqliteLog, Start, Usage, Writing};
 use crate::testing::{Change, Space};
 
 /// A log in which something is appended just before the next page is read.
@@ -70,8 +71,41 @@ impl Log for Racing {
         self.log.drop_due(now).await
     }
 
-    fn generation(&self) -> Generation {
-        self.log.generation()
+    async fn touch(&self, space: SpaceId, day: Day) -> Result<(), LogError> {
+        self.log.touch(space, day).await
+    }
+
+    async fn runs(&self, today: Day) -> Result<(), LogError> {
+        self.log.runs(today).await
+    }
+
+    async fn retire(&self, today: Day, since: Day) -> Result<bool, LogError> {
+        self.log.retire(today, since).await
+    }
+
+    async fn set_wake(
+        &self,
+        space: SpaceId,
+        device: DeviceNumber,
+        token: Option<Vec<u8>>,
+    ) -> Result<(), LogError> {
+        self.log.set_wake(space, device, token).await
+    }
+
+    async fn wakes(&self, space: SpaceId) -> Result<Vec<(DeviceNumber, Vec<u8>)>, LogError> {
+        self.log.wakes(space).await
+    }
+
+    fn generation(&self, space: &SpaceId) -> Generation {
+        self.log.generation(space)
+    }
+
+    async fn size(&self) -> Result<u64, LogError> {
+        self.log.size().await
+    }
+
+    fn writing(&self) -> &Writing {
+        self.log.writing()
     }
 
     async fn health(&self) -> Result<(), LogError> {
@@ -98,20 +132,7 @@ async fn a_removal_that_comes_before_the_page_ends_it() {
     let second = space.accept(0, &addition, key);
     let removal = space.remove(0, second);
     let removal = request(&space, &removal);
-    let (_stop, stopping) = watch::channel(false);
-    let node = Node::new(
-        (
-            Racing {
-                log,
-                first: Mutex::new(None),
-            },
-            LocalBus::default(),
-        ),
-        (Limits::default(), None),
-        SigningKey::from_seed(&[1; 32]).unwrap(),
-        &[2; 32],
-        stopping,
-    );
+    let node = node(log, Limits::default());
     let reader = |by: usize| Reader {
         space: space.id,
         device: space.devices[by].number,
@@ -128,6 +149,59 @@ async fn a_removal_that_comes_before_the_page_ends_it() {
     assert_eq!(after.head, 3);
 }
 
+/// Whoever floods from somewhere is told when to come back, whatever is asked, and nobody else is.
+#[tokio::test]
+async fn an_address_may_ask_so_often() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = SqliteLog::open(directory.path(), Generation([1; 16]), 16).unwrap();
+    let mut limits = Limits::default();
+    limits.rates.address = Some(1);
+    let node = Arc::new(node(log, limits));
+    let ask = async |address: &str| {
+        let caller = node.rates.caller(address.parse().unwrap());
+        let body = codec::encode(&PullRequest::default());
+        let request = Request::new(Body::from(body));
+        pull(
+            State(node.clone()),
+            ConnectInfo(InFlight::of(caller)),
+            request,
+        )
+        .await
+    };
+    let mut granted = 0;
+    let refused = loop {
+        let answer = ask("192.0.2.1").await;
+        if answer.status() != 200 {
+            break answer;
+        }
+        granted += 1;
+    };
+    assert_eq!(refused.status(), 429);
+    // Ten at once, and as many as seconds may have gone by.
+    assert!((10..=20).contains(&granted), "{granted}");
+    let after = refused.headers()["retry-after"].to_str().unwrap();
+    assert_eq!(after, "1");
+    let body = axum::body::to_bytes(refused.into_body(), 1_000)
+        .await
+        .unwrap();
+    let refusal: RefusalAnswer = codec::decode(&body, 1_000).unwrap();
+    assert_eq!(refusal.code, RefusalCode::TooOften);
+    assert_eq!(ask("192.0.2.2").await.status(), 200);
+}
+
+fn node(log: SqliteLog, limits: Limits) -> Node<Racing, LocalBus> {
+    // Whoever holds the other end may stop it, and nobody does.
+    let (_, stopping) = watch::channel(false);
+    let first = Mutex::new(None);
+    Node::new(
+        (Racing { log, first }, LocalBus::default()),
+        (limits, None),
+        SigningKey::from_seed(&[1; 32]).unwrap(),
+        &[2; 32],
+        stopping,
+    )
+}
+
 fn request(space: &Space, change: &Change) -> Append {
     Append {
         heals: false,
@@ -135,6 +209,7 @@ fn request(space: &Space, change: &Change) -> Append {
         entries: vec![change.entry.clone()],
         attachments: change.attachments.clone(),
         may_create: true,
+        terms: crate::log::Terms::default(),
         now: 0,
     }
 }

@@ -25,6 +25,7 @@ pub(super) async fn at(log: &impl Log, space: &Space, now: i64, entry: Vec<u8>) 
         entries,
         attachments: Vec::new(),
         may_create: false,
+        terms: crate::log::Terms::default(),
         now,
     };
     log.append(append).await.unwrap()

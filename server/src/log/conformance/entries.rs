@@ -122,6 +122,7 @@ pub(crate) async fn strangers_learn_nothing(log: impl Log) {
         detail: "not found".into(),
         head: None,
         membership: Vec::new(),
+        after: None,
     };
     let foreign = stranger.batch(0);
     let mut unknown = Space::found(3);
@@ -201,7 +202,7 @@ pub(crate) async fn whoever_is_a_member_may_say_what_it_lacks(log: impl Log) {
     for (counter, height, bytes, why) in [
         (1, 1, 256, RefusalCode::Counter),
         (3, 1, 256, RefusalCode::Counter),
-        (2, 2, 256, RefusalCode::StaleMembership),
+        (2, 2, 256, RefusalCode::NotFound),
         (2, 1, 257, RefusalCode::BadRequest),
         (2, 1, limits::ACK + 64, RefusalCode::TooLarge),
     ] {
@@ -274,6 +275,7 @@ pub(crate) async fn many_devices_at_once_leave_no_hole(log: impl Log) {
                         entries: vec![entry],
                         attachments: Vec::new(),
                         may_create: false,
+                        terms: crate::log::Terms::default(),
                         now: 0,
                     };
                     let taken = log.append(append).await.unwrap();

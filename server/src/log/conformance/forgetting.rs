@@ -122,6 +122,28 @@ pub(crate) async fn whoever_is_silent_keeps_it_for_thirty_days(log: impl Log) {
     assert_eq!(oldest(&log, &space).await, 9);
 }
 
+/// What was to be gone would lie with the relay for ever where the plan was closed after it, and whoever
+/// comes later would be sent to a place from which nobody can go on.
+pub(crate) async fn a_closed_space_lets_go_of_that_and_of_nothing_else(log: impl Log) {
+    let (mut space, _) = forgotten(&log).await;
+    let public = behind(&log, &space).await;
+    let id = publish(&log, &mut space, 0, &public).await;
+    let later = space.snapshot(0);
+    taken(&log, &space, NOW, later).await;
+    let end = read(&log, &space, 0).await.len() as u64;
+    let mut later = checkpoint(&log, &space, end).await;
+    later.snapshots = public.snapshots.clone();
+    publish(&log, &mut space, 0, &later).await;
+    let close = space.act(0, vec![Op::Close(None)], vec![]);
+    assert_eq!(make(&log, &space, &close).await.refused, None);
+    drop_all(&log, NOW + REST - 1).await;
+    assert_eq!(oldest(&log, &space).await, 1);
+    drop_all(&log, NOW + 10 * SILENCE).await;
+    assert_eq!(oldest(&log, &space).await, 9);
+    let start = log.start(space.id).await.unwrap().unwrap();
+    assert_eq!(start.checkpoint.id, id);
+}
+
 /// Where somebody has found that something is missing, nothing may go for it.
 pub(crate) async fn a_bad_stops_that_too(log: impl Log) {
     let (mut space, second) = forgotten(&log).await;

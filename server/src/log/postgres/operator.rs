@@ -1,12 +1,14 @@
 //! What an operator asks, over a connection that only reads.
 
-use tokio_postgres::{Config, Row};
+use tokio_postgres::Row;
 use waymark_wire::ids::SpaceId;
 
+use super::StoreAddress;
 use super::rows::{bound, fixed, unsigned};
 use super::schema::{self, PostgresError};
 use super::transaction::PostgresRows;
-use crate::log::looking::{Doubled, Look, OperatorRows, Totals};
+use crate::log::Day;
+use crate::log::looking::{Doubled, Look, OperatorRows, Totals, Unused};
 use crate::log::rows::{Fault, SpaceNumber};
 
 /// A connection beside those of the nodes.
@@ -17,9 +19,9 @@ impl PostgresLook {
     ///
     /// # Errors
     /// [`PostgresError`] where it cannot be reached, holds no relay or one of another version.
-    pub(crate) fn open(config: &Config) -> Result<Self, PostgresError> {
-        schema::refuse_other(config)?;
-        super::connect(config)
+    pub(crate) fn open(address: &StoreAddress) -> Result<Self, PostgresError> {
+        schema::refuse_other(address)?;
+        super::connect(address)
             .map(Self)
             .map_err(|why| PostgresError::Lost(why.to_string()))
     }
@@ -53,7 +55,7 @@ impl OperatorRows for PostgresRows {
         // The empty text stands before every id.
         let after = after.map_or(&[][..], |space| &space.0[..]);
         let spaces = self.query(
-            "SELECT id, number FROM space WHERE id > $1 ORDER BY id LIMIT $2",
+            "SELECT id, number FROM space WHERE id > $1 AND used >= 0 ORDER BY id LIMIT $2",
             &[&after, &bound(most)],
         )?;
         spaces.iter().map(space).collect()
@@ -77,8 +79,8 @@ impl OperatorRows for PostgresRows {
     fn totals(&self) -> Result<Totals, Fault> {
         // A sum of `bigint` is a `numeric`, which is not read here.
         let row = self.row(
-            "SELECT (SELECT count(*) FROM space),
-                    (SELECT coalesce(sum(head), 0)::bigint FROM space),
+            "SELECT (SELECT count(*) FROM space WHERE used >= 0),
+                    (SELECT coalesce(sum(head), 0)::bigint FROM space WHERE used >= 0),
                     (SELECT coalesce(sum(bytes), 0)::bigint FROM space),
                     (SELECT count(*) FROM mailbox),
                     (SELECT coalesce(sum(octet_length(bytes)), 0)::bigint FROM mail),
@@ -101,10 +103,37 @@ impl OperatorRows for PostgresRows {
 
     fn largest(&self, most: usize) -> Result<Vec<(SpaceId, SpaceNumber)>, Fault> {
         let spaces = self.query(
-            "SELECT id, number FROM space ORDER BY bytes DESC, id LIMIT $1",
+            "SELECT id, number FROM space WHERE used >= 0 ORDER BY bytes DESC, id LIMIT $1",
             &[&bound(most)],
         )?;
         spaces.iter().map(space).collect()
+    }
+
+    fn due_now(&self, now: i64) -> Result<(u64, u64), Fault> {
+        let row = self.row(
+            "SELECT (SELECT count(*) FROM mailbox WHERE ends <= $1),
+                    (SELECT count(*) FROM checkpoint WHERE due <= $1)",
+            &[&now],
+        )?;
+        let row = row.ok_or(Fault::Damaged("nothing can be counted"))?;
+        Ok((unsigned(row.try_get(0)?)?, unsigned(row.try_get(1)?)?))
+    }
+
+    fn unused_since(&self, since: Day) -> Result<Unused, Fault> {
+        let row = self.row(
+            "SELECT count(*) FILTER (WHERE used > 0 AND used < $1),
+                    coalesce(sum(bytes) FILTER (WHERE used > 0 AND used < $1), 0)::bigint,
+                    count(*) FILTER (WHERE used = 0)
+             FROM space",
+            &[&i64::from(since.0)],
+        )?;
+        let row = row.ok_or(Fault::Damaged("nothing can be counted"))?;
+        let count = |column: usize| unsigned(row.try_get(column)?);
+        Ok(Unused {
+            spaces: count(0)?,
+            bytes: count(1)?,
+            unknown: count(2)?,
+        })
     }
 }
 

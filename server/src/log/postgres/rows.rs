@@ -53,11 +53,17 @@ impl EntryRows for PostgresRows {
     }
 
     fn bytes(&self, number: SpaceNumber) -> Result<u64, Fault> {
+        if let Some(held) = self.held_by(number) {
+            return Ok(held.bytes);
+        }
         let found = self.row("SELECT bytes FROM space WHERE number = $1", &[&number.0])?;
         of_space(found)
     }
 
     fn dropped(&self, number: SpaceNumber) -> Result<u64, Fault> {
+        if let Some(held) = self.held_by(number) {
+            return Ok(held.dropped);
+        }
         let found = self.row("SELECT dropped FROM space WHERE number = $1", &[&number.0])?;
         of_space(found)
     }
@@ -67,6 +73,7 @@ impl EntryRows for PostgresRows {
             "UPDATE space SET dropped = $2 WHERE number = $1",
             &[&number.0, &bound(seq)],
         )?;
+        self.note_dropped(number, seq);
         Ok(())
     }
 
@@ -304,6 +311,12 @@ impl EntryRows for PostgresRows {
             bytes += i64::from(row.try_get::<_, i32>(0)?);
         }
         Ok(bytes)
+    }
+
+    fn size(&self) -> Result<u64, Fault> {
+        let row = self.row("SELECT pg_database_size(current_database())", &[])?;
+        let bytes = row.map(|row| row.try_get::<_, i64>(0)).transpose()?;
+        Ok(u64::try_from(bytes.unwrap_or(0)).unwrap_or(0))
     }
 
     fn health(&self) -> Result<(), Fault> {

@@ -1,17 +1,23 @@
 //! Making the database's tables, bringing older ones up to date, and finding out whether it is this
 //! relay's.
 
+use std::ops::Range;
 use std::thread;
 use std::time::Duration;
 
-use tokio_postgres::{Client, Config, NoTls, Transaction};
+use tokio_postgres::{Client, Transaction};
 use waymark_wire::ids::Generation;
 use waymark_wire::signature::VerifyingKey;
 
-use super::session::patient;
+use super::StoreAddress;
 
 /// Each step from one version to the next; a step is never altered once released.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/0001.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("../../../migrations/postgres/0001.sql"),
+    include_str!("../../../migrations/postgres/0002.sql"),
+    include_str!("../../../migrations/postgres/0003.sql"),
+    include_str!("../../../migrations/postgres/0004.sql"),
+];
 
 /// How often a node tries anew where another one makes the tables at the same moment.
 const TRIES: u32 = 5;
@@ -52,6 +58,12 @@ pub enum PostgresError {
          directory, or devices will refuse this node"
     )]
     OtherKey,
+    /// It holds spaces of shards that are said to be in another.
+    #[error(
+        "the database holds spaces that the shards of the file say are in another: move them, or say \
+         where they are, or nobody finds them"
+    )]
+    OtherShards,
     /// It cannot be reached, or says so itself.
     #[error("the database cannot be used: {0}")]
     Engine(#[from] tokio_postgres::Error),
@@ -73,8 +85,8 @@ pub(crate) struct Identity {
 }
 
 /// Whose the database is; `None` where it holds no relay yet.
-pub(crate) fn identity(config: &Config) -> Result<Option<Identity>, PostgresError> {
-    with_client(config, async |client| {
+pub(crate) fn identity(address: &StoreAddress) -> Result<Option<Identity>, PostgresError> {
+    with_client(address, async |client| {
         let transaction = client.transaction().await?;
         Ok(found(&transaction).await?.map(|(_, identity)| identity))
     })
@@ -82,11 +94,11 @@ pub(crate) fn identity(config: &Config) -> Result<Option<Identity>, PostgresErro
 
 /// Brings the database to the newest version, and tells its generation, which is `new`'s where the
 /// database is new.
-pub(super) fn migrate(config: &Config, new: Identity) -> Result<Generation, PostgresError> {
+pub(super) fn migrate(address: &StoreAddress, new: Identity) -> Result<Generation, PostgresError> {
     let mut left = TRIES;
     loop {
         left -= 1;
-        let migrated = with_client(config, async |client| migrate_with(client, new).await);
+        let migrated = with_client(address, async |client| migrate_with(client, new).await);
         match migrated {
             // Another node may have made the same tables meanwhile.
             Err(PostgresError::Engine(error)) if error.as_db_error().is_some() && left > 0 => {
@@ -98,8 +110,8 @@ pub(super) fn migrate(config: &Config, new: Identity) -> Result<Generation, Post
 }
 
 /// Refuses a database of another version than the newest, for whoever does not bring it up to date.
-pub(super) fn refuse_other(config: &Config) -> Result<(), PostgresError> {
-    with_client(config, async |client| {
+pub(super) fn refuse_other(address: &StoreAddress) -> Result<(), PostgresError> {
+    with_client(address, async |client| {
         let transaction = client.transaction().await?;
         let Some((version, _)) = found(&transaction).await? else {
             return Err(PostgresError::Damaged(NO_RELAY));
@@ -112,9 +124,35 @@ pub(super) fn refuse_other(config: &Config) -> Result<(), PostgresError> {
     })
 }
 
+/// Refuses a database with spaces in these shards, which are in another.
+pub(crate) fn refuse_strays(
+    address: &StoreAddress,
+    shards: &[Range<u16>],
+) -> Result<(), PostgresError> {
+    if shards.is_empty() {
+        return Ok(());
+    }
+    // The first id of a shard, or one behind all.
+    let first = |shard: u16| match shard.checked_mul(16) {
+        Some(bits) => bits.to_be_bytes().to_vec(),
+        None => vec![0xff; 33],
+    };
+    with_client(address, async |client| {
+        for shards in shards {
+            let stray = "SELECT EXISTS
+                (SELECT 1 FROM space WHERE id >= $1 AND id < $2 AND used >= 0)";
+            let (from, to) = (first(shards.start), first(shards.end));
+            if client.query_one(stray, &[&from, &to]).await?.try_get(0)? {
+                return Err(PostgresError::OtherShards);
+            }
+        }
+        Ok(())
+    })
+}
+
 /// Gives the database another generation: it was brought back from a backup.
-pub(super) fn renew(config: &Config, new: Generation) -> Result<(u64, u64), PostgresError> {
-    with_client(config, async |client| {
+pub(super) fn renew(address: &StoreAddress, new: Generation) -> Result<(u64, u64), PostgresError> {
+    with_client(address, async |client| {
         let transaction = client.transaction().await?;
         let Some((version, _)) = found(&transaction).await? else {
             return Err(PostgresError::Damaged(NO_RELAY));
@@ -205,15 +243,14 @@ fn refuse_newer(found: i64) -> Result<(), PostgresError> {
 
 /// Runs `f` with a connection of its own, on a thread that may block.
 fn with_client<T>(
-    config: &Config,
+    address: &StoreAddress,
     f: impl AsyncFnOnce(&mut Client) -> Result<T, PostgresError>,
 ) -> Result<T, PostgresError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let (mut client, connection) = patient(config).connect(NoTls).await?;
-        tokio::spawn(connection);
+        let mut client = address.connect().await?;
         f(&mut client).await
     })
 }

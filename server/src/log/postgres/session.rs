@@ -2,12 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::time::Duration;
 
+use futures_util::future::{join, join_all};
 use tokio::runtime::Runtime;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row, Statement};
+use tokio_postgres::{Client, Row, Statement};
 
+use super::StoreAddress;
 use crate::log::rows::Fault;
 
 /// How long a statement may take, wait for another's lock, or leave its transaction idle, in
@@ -20,22 +21,8 @@ const PATIENCE: &str = "\
 const DURABLE: &str = "SELECT set_config('synchronous_commit', 'on', false) \
     WHERE current_setting('synchronous_commit') = 'off'";
 
-/// How long a silent network is waited for.
-const SILENCE: Duration = Duration::from_secs(10);
-
 /// What is bound to a statement.
 pub(super) type Bound<'a> = [&'a (dyn ToSql + Sync)];
-
-/// How a relay connects: it does not wait for ever for a machine that is gone.
-pub(super) fn patient(config: &Config) -> Config {
-    let mut config = config.clone();
-    config
-        .application_name("waymark-server")
-        .connect_timeout(SILENCE)
-        .keepalives_idle(SILENCE)
-        .tcp_user_timeout(SILENCE);
-    config
-}
 
 /// A connection with its statements.
 #[derive(Debug)]
@@ -49,16 +36,13 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects, on a thread that may block.
-    pub(super) fn open(config: &Config) -> Result<Self, Fault> {
-        let config = patient(config);
+    pub(super) fn open(address: &StoreAddress) -> Result<Self, Fault> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| Fault::Engine(error.into()))?;
         let client = runtime.block_on(async {
-            let (client, connection) = config.connect(NoTls).await?;
-            // Ends with the client, or tells it that the server is gone.
-            tokio::spawn(connection);
+            let client = address.connect().await?;
             client.batch_execute(PATIENCE).await?;
             client.batch_execute(DURABLE).await?;
             Ok::<_, tokio_postgres::Error>(client)
@@ -97,6 +81,39 @@ impl Session {
     pub(super) fn execute(&self, sql: &'static str, bound: &Bound<'_>) -> Result<u64, Fault> {
         let statement = self.prepared(sql)?;
         self.wait(self.client.execute(&statement, bound))
+    }
+
+    /// Begins a transaction with the rows of a statement, without waiting in between.
+    pub(super) fn begin_with(
+        &self,
+        begin: &str,
+        (sql, bound): (&'static str, &Bound<'_>),
+    ) -> Result<Vec<Row>, Fault> {
+        let statement = self.prepared(sql)?;
+        self.wait(async {
+            let begun = self.client.batch_execute(begin);
+            let (begun, rows) = join(begun, self.client.query(&statement, bound)).await;
+            begun?;
+            rows
+        })
+    }
+
+    /// Runs statements and commits, without waiting in between. Where one fails nothing is committed:
+    /// PostgreSQL makes of the end of a transaction that has failed its undoing.
+    pub(super) fn commit_with(
+        &self,
+        statements: &[(&'static str, &Bound<'_>)],
+    ) -> Result<(), Fault> {
+        let prepared = statements.iter().map(|(sql, _)| self.prepared(sql));
+        let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
+        self.wait(async {
+            let sent = prepared.iter().zip(statements);
+            let sent = sent.map(|(statement, (_, bound))| self.client.execute(statement, bound));
+            let commit = self.client.batch_execute("COMMIT");
+            let (done, committed) = join(join_all(sent), commit).await;
+            done.into_iter().collect::<Result<Vec<_>, _>>()?;
+            committed
+        })
     }
 
     fn prepared(&self, sql: &'static str) -> Result<Statement, Fault> {

@@ -5,11 +5,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use waymark_wire::chain::{Chain, Cursor};
 use waymark_wire::entry::Entry;
 use waymark_wire::ids::{EntryId, SpaceId};
 
-use super::rows::{bound, cursor, first, fixed};
+use super::rows::{bound, cursor, first, fixed, unsigned};
 use super::session::{Bound, Session};
 use crate::log::rows::{Fault, SpaceNumber};
 
@@ -33,21 +34,42 @@ struct Turn {
 #[derive(Debug)]
 struct End {
     at: Cursor,
+    held: Held,
     /// What the space takes more since the transaction began, or less.
     bytes: i64,
     has_moved: bool,
 }
 
 impl End {
-    const fn at(at: Cursor) -> Self {
+    const fn at(at: Cursor, held: Held) -> Self {
         Self {
             at,
+            held,
             bytes: 0,
             has_moved: false,
         }
     }
 }
 
+/// What the row of a locked space says of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Held {
+    /// What it took when it was locked.
+    pub(super) bytes: u64,
+    /// Up to where entries may be gone.
+    pub(super) dropped: u64,
+}
+
+const LOCK: &str = "SELECT id, number, head, chain, bytes, dropped FROM space
+     WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+const PUT: &str = "INSERT INTO entry (space, seq, device, counter, id, chain, bytes)
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[],
+                          $5::bytea[], $6::bytea[], $7::bytea[])";
+const MOVE: &str =
+    "UPDATE space SET head = new.head, chain = new.chain, bytes = space.bytes + new.bytes
+     FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[])
+          AS new (number, head, chain, bytes)
+     WHERE space.number = new.number";
 const NOT_LOCKED: Fault = Fault::Damaged("a space is written to that is not locked");
 
 /// An entry that is not sent yet.
@@ -60,6 +82,38 @@ struct Unsent {
     id: EntryId,
     chain: Chain,
     bytes: Vec<u8>,
+}
+
+/// Entries by column, as a statement takes them.
+struct Columns<'e> {
+    numbers: [Vec<i64>; 4],
+    bytes: [Vec<&'e [u8]>; 3],
+}
+
+impl<'e> Columns<'e> {
+    fn of(entries: &'e [Unsent]) -> Self {
+        let numbers = |of: fn(&Unsent) -> i64| entries.iter().map(of).collect();
+        let bytes = |of: fn(&Unsent) -> &[u8]| entries.iter().map(of).collect();
+        Self {
+            numbers: [
+                numbers(|entry| entry.space),
+                numbers(|entry| entry.seq),
+                numbers(|entry| entry.device),
+                numbers(|entry| entry.counter),
+            ],
+            bytes: [
+                bytes(|entry| &entry.id.0[..]),
+                bytes(|entry| &entry.chain.0[..]),
+                bytes(|entry| &entry.bytes[..]),
+            ],
+        }
+    }
+
+    fn bound(&self) -> [&(dyn ToSql + Sync); 7] {
+        let [space, seq, device, counter] = &self.numbers;
+        let [id, chain, bytes] = &self.bytes;
+        [space, seq, device, counter, id, chain, bytes]
+    }
 }
 
 impl PostgresRows {
@@ -86,33 +140,37 @@ impl PostgresRows {
     /// statement sees what was committed before it began: after a lock, all that its holder wrote.
     pub(super) fn begin_writing(&self, spaces: &[SpaceId]) -> Result<(), Fault> {
         *self.turn.borrow_mut() = Turn::default();
-        self.session.batch("BEGIN ISOLATION LEVEL READ COMMITTED")?;
-        self.lock_all(spaces)
+        let begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
+        if spaces.is_empty() {
+            return self.session.batch(begin);
+        }
+        let ids: Vec<&[u8]> = spaces.iter().map(|space| &space.0[..]).collect();
+        let found = self.session.begin_with(begin, (LOCK, &[&ids]))?;
+        self.hold_all(spaces, &found)
     }
 
     /// Sends what was not sent, and commits.
     pub(super) fn commit(&self) -> Result<(), Fault> {
-        self.send_entries()?;
         let turn = std::mem::take(&mut *self.turn.borrow_mut());
-        let moved: Vec<_> = turn
-            .ends
-            .iter()
+        let entries = Columns::of(&turn.entries);
+        let entries = entries.bound();
+        let moved = turn.ends.iter();
+        let moved: Vec<_> = moved
             .filter(|(_, end)| end.has_moved || end.bytes != 0)
             .collect();
-        if !moved.is_empty() {
-            let numbers: Vec<i64> = moved.iter().map(|(number, _)| number.0).collect();
-            let heads: Vec<i64> = moved.iter().map(|(_, end)| bound(end.at.seq)).collect();
-            let chains: Vec<&[u8]> = moved.iter().map(|(_, end)| &end.at.chain.0[..]).collect();
-            let bytes: Vec<i64> = moved.iter().map(|(_, end)| end.bytes).collect();
-            self.session.execute(
-                "UPDATE space SET head = new.head, chain = new.chain, bytes = space.bytes + new.bytes
-                 FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bigint[])
-                      AS new (number, head, chain, bytes)
-                 WHERE space.number = new.number",
-                &[&numbers, &heads, &chains, &bytes],
-            )?;
+        let numbers: Vec<i64> = moved.iter().map(|(number, _)| number.0).collect();
+        let heads: Vec<i64> = moved.iter().map(|(_, end)| bound(end.at.seq)).collect();
+        let chains: Vec<&[u8]> = moved.iter().map(|(_, end)| &end.at.chain.0[..]).collect();
+        let bytes: Vec<i64> = moved.iter().map(|(_, end)| end.bytes).collect();
+        let ends: &Bound<'_> = &[&numbers, &heads, &chains, &bytes];
+        let mut statements: Vec<(&'static str, &Bound<'_>)> = Vec::new();
+        if !turn.entries.is_empty() {
+            statements.push((PUT, &entries));
         }
-        self.session.batch("COMMIT")
+        if !moved.is_empty() {
+            statements.push((MOVE, ends));
+        }
+        self.session.commit_with(&statements)
     }
 
     /// Ends a transaction that came to nothing, or has only read.
@@ -146,10 +204,12 @@ impl PostgresRows {
             return Ok(());
         }
         let ids: Vec<&[u8]> = spaces.iter().map(|space| &space.0[..]).collect();
-        let found = self.query(
-            "SELECT id, number, head, chain FROM space WHERE id = ANY($1) ORDER BY id FOR UPDATE",
-            &[&ids],
-        )?;
+        let found = self.query(LOCK, &[&ids])?;
+        self.hold_all(spaces, &found)
+    }
+
+    /// Takes what was asked for and what was found and locked of it.
+    fn hold_all(&self, spaces: &[SpaceId], found: &[Row]) -> Result<(), Fault> {
         let mut turn = self.turn.borrow_mut();
         turn.locked
             .extend(spaces.iter().map(|space| (*space, None)));
@@ -157,7 +217,11 @@ impl PostgresRows {
             let number = SpaceNumber(row.try_get(1)?);
             turn.locked
                 .insert(SpaceId(fixed(row.try_get(0)?)?), Some(number));
-            turn.ends.insert(number, End::at(cursor(&row, 2)?));
+            let held = Held {
+                bytes: unsigned(row.try_get(4)?)?,
+                dropped: unsigned(row.try_get(5)?)?,
+            };
+            turn.ends.insert(number, End::at(cursor(row, 2)?, held));
         }
         Ok(())
     }
@@ -185,24 +249,7 @@ impl PostgresRows {
         if unsent.is_empty() {
             return Ok(());
         }
-        let numbers = |of: fn(&Unsent) -> i64| unsent.iter().map(of).collect::<Vec<i64>>();
-        let ids: Vec<&[u8]> = unsent.iter().map(|entry| &entry.id.0[..]).collect();
-        let chains: Vec<&[u8]> = unsent.iter().map(|entry| &entry.chain.0[..]).collect();
-        let bytes: Vec<&[u8]> = unsent.iter().map(|entry| &entry.bytes[..]).collect();
-        self.session.execute(
-            "INSERT INTO entry (space, seq, device, counter, id, chain, bytes)
-             SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[],
-                                  $5::bytea[], $6::bytea[], $7::bytea[])",
-            &[
-                &numbers(|entry| entry.space),
-                &numbers(|entry| entry.seq),
-                &numbers(|entry| entry.device),
-                &numbers(|entry| entry.counter),
-                &ids,
-                &chains,
-                &bytes,
-            ],
-        )?;
+        self.session.execute(PUT, &Columns::of(&unsent).bound())?;
         Ok(())
     }
 
@@ -216,11 +263,23 @@ impl PostgresRows {
         self.turn.borrow().ends.get(&number).map(|end| end.at)
     }
 
+    /// What a locked space held when it was locked.
+    pub(super) fn held_by(&self, number: SpaceNumber) -> Option<Held> {
+        self.turn.borrow().ends.get(&number).map(|end| end.held)
+    }
+
+    /// Notes up to where entries of a locked space may be gone from now on.
+    pub(super) fn note_dropped(&self, number: SpaceNumber, seq: u64) {
+        if let Some(end) = self.turn.borrow_mut().ends.get_mut(&number) {
+            end.held.dropped = seq;
+        }
+    }
+
     /// Holds a space that this transaction has made.
     pub(super) fn hold(&self, space: &SpaceId, number: SpaceNumber, at: Cursor) {
         let mut turn = self.turn.borrow_mut();
         turn.locked.insert(*space, Some(number));
-        turn.ends.insert(number, End::at(at));
+        turn.ends.insert(number, End::at(at, Held::default()));
     }
 
     /// Has a locked space take more bytes, or less.

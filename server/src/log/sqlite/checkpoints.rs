@@ -218,14 +218,30 @@ impl CheckpointRows for Connection {
     }
 
     fn empty(&self, number: SpaceNumber, seq: u64) -> Result<(), Fault> {
+        let place = number.place(seq);
+        // SQLite puts pages together where a row goes, and not where one becomes shorter.
+        let kept = self
+            .prepare_cached(
+                "DELETE FROM entry WHERE place = ?1 RETURNING signer, counter, id, chain",
+            )?
+            .query_row([place], |row| {
+                let hashes: ([u8; 32], [u8; 32]) = (row.get(2)?, row.get(3)?);
+                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, hashes))
+            })
+            .optional()?;
+        if let Some((signer, counter, (id, chain))) = kept {
+            self.prepare_cached(
+                "INSERT INTO entry (place, signer, counter, id, chain, bytes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, x'')",
+            )?
+            .execute(params![place, signer, counter, id, chain])?;
+        }
         for statement in [
-            "UPDATE entry SET bytes = x'' WHERE place = ?1",
             "DELETE FROM snapshot WHERE place = ?1",
             "DELETE FROM confirmation WHERE place = ?1 OR checkpoint = ?1",
             "DELETE FROM checkpoint WHERE place = ?1",
         ] {
-            self.prepare_cached(statement)?
-                .execute([number.place(seq)])?;
+            self.prepare_cached(statement)?.execute([place])?;
         }
         Ok(())
     }

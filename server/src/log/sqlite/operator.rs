@@ -8,7 +8,8 @@ use waymark_wire::ids::SpaceId;
 use super::readers;
 use super::rows::{bound, seq};
 use super::schema::{self, DATABASE, SchemaError};
-use crate::log::looking::{Doubled, Look, OperatorRows, Totals};
+use crate::log::Day;
+use crate::log::looking::{Doubled, Look, OperatorRows, Totals, Unused};
 use crate::log::rows::{Fault, SpaceNumber};
 
 /// How many of its findings SQLite tells.
@@ -94,8 +95,9 @@ impl OperatorRows for Connection {
     ) -> Result<Vec<(SpaceId, SpaceNumber)>, Fault> {
         // The empty text stands before every id.
         let after = after.map_or(&[][..], |space| &space.0[..]);
-        let mut statement =
-            self.prepare_cached("SELECT id, number FROM space WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+        let mut statement = self.prepare_cached(
+            "SELECT id, number FROM space WHERE id > ?1 AND used >= 0 ORDER BY id LIMIT ?2",
+        )?;
         let spaces = statement.query_map(params![after, bound(most)], space)?;
         Ok(spaces.collect::<Result<_, _>>()?)
     }
@@ -122,7 +124,7 @@ impl OperatorRows for Connection {
         };
         let moment = |sql: &str| self.query_row(sql, [], |row| row.get(0));
         Ok(Totals {
-            spaces: count("SELECT count(*) FROM space")?,
+            spaces: count("SELECT count(*) FROM space WHERE used >= 0")?,
             entries: count("SELECT count(*) FROM entry")?,
             bytes: count("SELECT coalesce(sum(bytes), 0) FROM space")?,
             mailboxes: count("SELECT count(*) FROM mailbox")?,
@@ -133,10 +135,40 @@ impl OperatorRows for Connection {
     }
 
     fn largest(&self, most: usize) -> Result<Vec<(SpaceId, SpaceNumber)>, Fault> {
-        let mut statement =
-            self.prepare_cached("SELECT id, number FROM space ORDER BY bytes DESC, id LIMIT ?1")?;
+        let mut statement = self.prepare_cached(
+            "SELECT id, number FROM space WHERE used >= 0 ORDER BY bytes DESC, id LIMIT ?1",
+        )?;
         let spaces = statement.query_map([bound(most)], space)?;
         Ok(spaces.collect::<Result<_, _>>()?)
+    }
+
+    fn due_now(&self, now: i64) -> Result<(u64, u64), Fault> {
+        let count = |sql: &str| -> rusqlite::Result<u64> {
+            self.query_row(sql, [now], |row| row.get::<_, i64>(0))
+                .map(i64::unsigned_abs)
+        };
+        Ok((
+            count("SELECT count(*) FROM mailbox WHERE ends <= ?1")?,
+            count("SELECT count(*) FROM checkpoint WHERE due <= ?1")?,
+        ))
+    }
+
+    fn unused_since(&self, since: Day) -> Result<Unused, Fault> {
+        let unused = self.query_row(
+            "SELECT count(*) FILTER (WHERE used BETWEEN 1 AND ?1 - 1),
+                    coalesce(sum(bytes) FILTER (WHERE used BETWEEN 1 AND ?1 - 1), 0),
+                    count(*) FILTER (WHERE used = 0)
+             FROM space",
+            [since.0],
+            |row| {
+                Ok(Unused {
+                    spaces: row.get::<_, i64>(0)?.unsigned_abs(),
+                    bytes: row.get::<_, i64>(1)?.unsigned_abs(),
+                    unknown: row.get::<_, i64>(2)?.unsigned_abs(),
+                })
+            },
+        )?;
+        Ok(unused)
     }
 }
 

@@ -18,7 +18,7 @@ const CONNECTIONS: usize = 4;
 pub(super) struct Readers {
     path: Arc<PathBuf>,
     idle: Arc<Mutex<Vec<Connection>>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Readers {
@@ -27,7 +27,7 @@ impl Readers {
         Self {
             path: Arc::new(path),
             idle: Arc::default(),
-            permits: Semaphore::new(CONNECTIONS),
+            permits: Arc::new(Semaphore::new(CONNECTIONS)),
         }
     }
 
@@ -49,9 +49,12 @@ impl Readers {
         f: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, LogError> {
         let engine = |error: &dyn std::fmt::Display| LogError::Engine(error.to_string());
-        let _permit = self.permits.acquire().await.map_err(|e| engine(&e))?;
+        let permit = self.permits.clone().acquire_owned();
+        let permit = permit.await.map_err(|e| engine(&e))?;
         let (path, idle) = (self.path.clone(), self.idle.clone());
         let task = tokio::task::spawn_blocking(move || {
+            // Whoever asked may go away meanwhile; what reads for it is one of so many all the same.
+            let _permit = permit;
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let db = match taken {
                 Some(db) => db,

@@ -29,7 +29,7 @@ impl SpaceNumber {
         self.place(u64::from(height.0))
     }
 
-    fn signer(self, device: DeviceNumber) -> i64 {
+    pub(super) fn signer(self, device: DeviceNumber) -> i64 {
         self.0 << 16 | i64::from(device.0)
     }
 
@@ -348,6 +348,18 @@ impl EntryRows for Connection {
             bytes += size?;
         }
         Ok(bytes)
+    }
+
+    fn size(&self) -> Result<u64, Fault> {
+        let pages = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let bytes: i64 = self
+            .prepare_cached(pages)?
+            .query_row([], |row| row.get(0))?;
+        // Without a journal there is nothing to add.
+        let journal = self.path().map(|path| format!("{path}-wal"));
+        let journal = journal.and_then(|path| std::fs::metadata(path).ok());
+        let journal = journal.map_or(0, |journal| journal.len());
+        Ok(u64::try_from(bytes).unwrap_or(0).saturating_add(journal))
     }
 
     fn health(&self) -> Result<(), Fault> {

@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 /// What two things took, each the median of its rounds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pair {
+pub struct Pair {
     /// Waymark.
-    pub(crate) ours: Duration,
+    pub ours: Duration,
     /// What it is held against.
-    pub(crate) baseline: Duration,
+    pub baseline: Duration,
 }
 
 /// Runs both `rounds` times after a warm-up round each, in turn.
-pub(crate) fn in_turn(
+pub fn in_turn(
     rounds: usize,
     mut ours: impl FnMut() -> Duration,
     mut baseline: impl FnMut() -> Duration,
@@ -31,19 +31,19 @@ pub(crate) fn in_turn(
 }
 
 /// The middle one; zero of none.
-pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
+pub fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 /// How long something takes.
-pub(crate) fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+pub fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let start = Instant::now();
     let result = work();
     (start.elapsed(), result)
 }
 
 /// How long one of `count` took on average.
-pub(crate) fn each(whole: Duration, count: usize) -> Duration {
+pub fn each(whole: Duration, count: usize) -> Duration {
     whole / u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -4,24 +4,24 @@ use std::time::Duration;
 
 /// One line of the table.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub struct Row {
     /// What was measured.
-    pub(crate) measure: String,
+    pub measure: String,
     /// What it took.
-    pub(crate) ours: String,
+    pub ours: String,
     /// What the baseline took.
-    pub(crate) baseline: String,
+    pub baseline: String,
     /// How the two compare.
-    pub(crate) ratio: String,
+    pub ratio: String,
     /// What is asked for.
-    pub(crate) target: String,
+    pub target: String,
     /// Whether it is reached; `None` for lines that are there for orientation.
-    pub(crate) met: Option<bool>,
+    pub met: Option<bool>,
 }
 
 impl Row {
     /// A line without a target.
-    pub(crate) fn note(measure: &str, ours: String, baseline: String) -> Self {
+    pub fn note(measure: &str, ours: String, baseline: String) -> Self {
         Self {
             measure: measure.into(),
             ours,
@@ -33,7 +33,7 @@ impl Row {
     }
 
     /// Two times without a target.
-    pub(crate) fn compared(measure: &str, ours: Duration, baseline: Duration) -> Self {
+    pub fn compared(measure: &str, ours: Duration, baseline: Duration) -> Self {
         let ratio = ours.as_secs_f64() / baseline.as_secs_f64();
         Self {
             ratio: format!("{ratio:.2}×"),
@@ -42,12 +42,7 @@ impl Row {
     }
 
     /// A time that may be at most so many times the baseline's.
-    pub(crate) fn at_most_times(
-        measure: &str,
-        ours: Duration,
-        baseline: Duration,
-        most: f64,
-    ) -> Self {
+    pub fn at_most_times(measure: &str, ours: Duration, baseline: Duration, most: f64) -> Self {
         let ratio = ours.as_secs_f64() / baseline.as_secs_f64();
         Self {
             measure: measure.into(),
@@ -60,7 +55,7 @@ impl Row {
     }
 
     /// A time that may be at most so long, whatever the baseline takes.
-    pub(crate) fn at_most(
+    pub fn at_most(
         measure: &str,
         ours: Duration,
         baseline: Option<Duration>,
@@ -78,7 +73,7 @@ impl Row {
     }
 
     /// Bytes, of which there may be so many.
-    pub(crate) fn bytes(measure: &str, ours: u64, baseline: Option<u64>, most: u64) -> Self {
+    pub fn bytes(measure: &str, ours: u64, baseline: Option<u64>, most: u64) -> Self {
         let ratio = baseline.map(|b| format!("{:.2}×", as_f64(ours) / as_f64(b)));
         Self {
             measure: measure.into(),
@@ -92,7 +87,7 @@ impl Row {
 }
 
 /// Prints the table.
-pub(crate) fn show(rows: &[Row]) {
+pub fn show(rows: &[Row]) {
     let verdict = |row: &Row| match row.met {
         Some(true) => "met",
         Some(false) => "MISSED",
@@ -130,7 +125,7 @@ pub(crate) fn show(rows: &[Row]) {
 }
 
 /// A time with three digits that count.
-pub(crate) fn time(time: Duration) -> String {
+pub fn time(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     let (value, unit) = if seconds < 1e-3 {
         (seconds * 1e6, "µs")
@@ -148,7 +143,7 @@ pub(crate) fn time(time: Duration) -> String {
 }
 
 /// Bytes; from 10,000 on in thousands.
-pub(crate) fn bytes(bytes: u64) -> String {
+pub fn bytes(bytes: u64) -> String {
     if bytes < 10_000 {
         format!("{bytes} B")
     } else if bytes < 10_000_000 {
@@ -160,6 +155,6 @@ pub(crate) fn bytes(bytes: u64) -> String {
 
 /// Exact up to 2⁵³.
 #[expect(clippy::cast_precision_loss, reason = "nothing here counts so far")]
-pub(crate) const fn as_f64(number: u64) -> f64 {
+pub const fn as_f64(number: u64) -> f64 {
     number as f64
 }
