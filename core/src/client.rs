@@ -85,6 +85,7 @@ mod write;
 mod zones;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use waymark_wire::codec;
@@ -187,6 +188,8 @@ pub(crate) struct Inner {
     config: Config,
     /// Known where the client was opened with a storage key and a place.
     dropped: OnceLock<Dropped>,
+    /// Closed or erased for good: what is in its place has no spaces.
+    is_over: AtomicBool,
 }
 
 impl Client {
@@ -271,6 +274,7 @@ impl Client {
             here,
             config,
             dropped: OnceLock::new(),
+            is_over: AtomicBool::new(false),
         };
         inner.arrive();
         Ok(Self {

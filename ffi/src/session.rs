@@ -79,12 +79,13 @@ impl Session {
         let mut turn = self.turn()?;
         let work = work(turn.client.clone());
         let work = async move {
-            tokio::select! {
-                // What ends because the client was closed under it is cut off, and not done.
+            let done = tokio::select! {
                 biased;
-                phase = turn.over() => Err(closed(phase)),
+                phase = turn.over() => return Err(closed(phase)),
                 done = work => done,
-            }
+            };
+            // What fails because the client was closed under it is cut off, whatever it says.
+            done.map_err(|error| turn.is_over().map_or(error, closed))
         };
         let done = runtime()?.spawn(work).await;
         done.unwrap_or_else(|_| {
@@ -207,6 +208,12 @@ impl Turn {
         let begun = self.begun;
         let over = self.phase.wait_for(|now| *now != begun).await;
         over.map_or(Phase::Locked, |now| *now)
+    }
+
+    /// What it is now, where it was closed.
+    fn is_over(&self) -> Option<Phase> {
+        let now = *self.phase.borrow();
+        (now != self.begun).then_some(now)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Everything, for the person whose it is.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::{Value, json};
 use waymark_wire::ids::SpaceId;
 
@@ -102,6 +104,7 @@ impl Inner {
         let empty = Engine::open(Box::new(store), Box::new(entropy))?;
         shares.machine = Machine::new();
         self.views.clear();
+        self.is_over.store(true, Ordering::Relaxed);
         Ok(std::mem::replace(&mut shares.engine, empty))
     }
 }

@@ -1,6 +1,7 @@
 //! The relay: bringing everything up to date, once or all the time.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::{Inner, WaymarkError};
 use crate::driver::Shares;
@@ -16,7 +17,8 @@ impl Sync<'_> {
     ///
     /// # Errors
     /// `offline`, `relay_busy`, `relay_untrusted`, `not_allowed`, or the storage's: the first
-    /// problem of any space. The others were brought up to date, and nothing is lost.
+    /// problem of any space. The others were brought up to date, and nothing is lost. `locked` where
+    /// the client was closed before the end.
     pub async fn now(&self) -> Result<(), WaymarkError> {
         self.0.look_at_the_date();
         let mut synced = self.0.driver.sync().await;
@@ -26,6 +28,12 @@ impl Sync<'_> {
         }
         self.0.remember_synced();
         self.0.keep_summaries();
+        // An empty device took its place, which has nothing to do: that is not to be up to date.
+        if self.0.is_over.load(Ordering::Relaxed) {
+            return Err(WaymarkError::Locked {
+                reason: "this client was closed; open it again".into(),
+            });
+        }
         Ok(synced?)
     }
 
@@ -159,5 +167,17 @@ mod tests {
         phone.client.sync().network_is_back();
         assert!(refused(&phone, now) > 0);
         assert_eq!(refused(&phone, now), 0, "it waits again");
+    }
+
+    /// A suspended phone would say that all is sent while everything waits on it.
+    #[tokio::test]
+    async fn a_sync_whose_client_is_closed_under_it_is_not_done() {
+        let phone = Phone::new();
+        let client = phone.client.clone();
+        let synced = tokio::spawn(async move { client.sync().now().await });
+        // Closed before the spawned sync has its first turn: nothing is left to be asked.
+        phone.client.clone().close().unwrap();
+        let error = synced.await.unwrap().unwrap_err();
+        assert_eq!(error.code(), "locked");
     }
 }
