@@ -197,8 +197,8 @@ impl Space {
     }
 
     /// Whether this device is to publish what is left after something was forgotten: nobody has, and it is
-    /// the one that wanted it, or has waited for that one long enough. `now` are milliseconds since the
-    /// Unix epoch.
+    /// the one that wanted it, or has waited for that one long enough, or is about to end the space or its
+    /// own part in it. `now` are milliseconds since the Unix epoch.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails or is damaged.
@@ -212,7 +212,8 @@ impl Space {
             return Ok(false);
         }
         let entry = self.membership_entry(store, height)?;
-        if entry.is_some_and(|entry| self.is_own(entry.header().device)) {
+        let is_own = entry.is_some_and(|entry| self.is_own(entry.header().device));
+        if is_own || self.is_to_end(store)? {
             return Ok(true);
         }
         // A clock that was set back begins anew.

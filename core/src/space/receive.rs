@@ -217,7 +217,7 @@ impl Space {
             self.end_again(store, &mut page)?;
             self.settle_all(store, &mut page)?;
         }
-        page.received.wrote = !page.local.is_empty();
+        page.received.wrote |= !page.local.is_empty();
         self.save(&mut page.transaction);
         if page.received.forgot {
             store.commit(page.transaction.into())?;

@@ -393,6 +393,8 @@ impl Space {
         }
         for name in self.unsettled.keys().copied().collect::<Vec<_>>() {
             self.settle(store, &mut page.transaction, name)?;
+            // Where its keys have come meanwhile, nothing else may call for the next push.
+            page.received.wrote = true;
         }
         Ok(())
     }

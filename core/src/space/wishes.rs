@@ -80,6 +80,24 @@ impl Space {
             .collect()
     }
 
+    /// Whether this device says nothing more here once this is done.
+    fn is_last(&self, wish: &Wish) -> bool {
+        match wish {
+            Wish::Leave | Wish::Close(_) => true,
+            Wish::Remove(device) => Some(*device) == self.state.device,
+            _ => false,
+        }
+    }
+
+    /// Whether something is wanted after which this device says nothing more here.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn is_to_end(&self, store: &dyn Store) -> Result<bool, SpaceError> {
+        let wishes = self.wishes(store)?;
+        Ok(wishes.iter().any(|wish| self.is_last(wish)))
+    }
+
     /// This device's person, and its rights here.
     ///
     /// # Errors
@@ -134,11 +152,7 @@ impl Space {
             // What else is wanted waits until this device speaks for itself.
             open.retain(|wish| matches!(wish, Wish::Enrol(_)));
         }
-        let is_last = |wish: &Wish| match wish {
-            Wish::Leave | Wish::Close(_) => true,
-            Wish::Remove(device) => Some(*device) == self.state.device,
-            _ => false,
-        };
+        let is_last = |wish: &Wish| self.is_last(wish);
         // It takes an entry of its own, and rewrites what the log says by then.
         if open.iter().any(|wish| matches!(wish, Wish::Forget(_))) {
             let is_ready = self.holds_the_log();

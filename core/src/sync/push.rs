@@ -344,6 +344,11 @@ fn next_entries(
     space.refuse_key(store, entropy)?;
     space.reseal(store, entropy)?;
     space.widen_wishes(store)?;
+    if owes && space.is_to_end(store)? && !space.is_drafting(store)? {
+        // What is left can be said by nobody once the space is closed, and perhaps by nobody else.
+        while space.seal(store, entropy)? {}
+        space.publish_checkpoint(store, entropy)?;
+    }
     match space.draft_wishes(store, entropy) {
         Ok(drafted) => made.unfulfilled = drafted.unfulfilled,
         // The relay left out a key to which the next one has to be sealed. What was written does not

@@ -208,10 +208,21 @@ impl Machine {
         (number, ask): (u32, Ask),
         now: Timestamp,
     ) {
-        let may_read_anew = engine
-            .space_by_number(number)
-            .is_some_and(Space::may_read_anew);
+        let Some((space, store, _)) = engine.parts(number) else {
+            return;
+        };
+        let may_read_anew = space.may_read_anew();
+        // What comes behind the checkpoint is gone as well: there is a later one by now.
+        let is_outdated = ask == Ask::Log && space.is_on_trial();
+        if is_outdated && let Err(error) = space.undo_start(store) {
+            return self.space_failed(engine, number, error.into(), now);
+        }
         let sync = self.spaces.entry(number).or_default();
+        if is_outdated && sync.start.is_dropped {
+            // A relay that offers what it then says is gone could go on like this for ever.
+            let problem = Problem::Refused(RefusalCode::Dropped);
+            return self.space_failed(engine, number, problem, now);
+        }
         match ask {
             Ask::Checkpoint => {
                 let problem = Problem::Refused(RefusalCode::Dropped);
