@@ -25,7 +25,11 @@ impl World {
         let told: BTreeMap<RecordId, usize> = told.map(|w| (w.id, w.device)).collect();
         let here = self.records(number, plan).unwrap_or_default();
         let is_own = |id: &RecordId| match told.get(id) {
-            Some(by) => (*by == number || Some(*by) == copy_of) && !gone.records.contains(id),
+            // Where the plan was closed before it was forgotten it is still here.
+            Some(by) => {
+                let is_gone = gone.records.contains(id) && !here.contains(id);
+                (*by == number || Some(*by) == copy_of) && !is_gone
+            }
             None => here.contains(id),
         };
         let known = all.iter().flatten().chain(told.keys());
