@@ -304,6 +304,8 @@ impl Space {
             return Ok(());
         };
         self.let_go_of_keys_before(page, height);
+        // What waits here or is held has other hashes in what is left.
+        self.drop_held_before(store, page, seq)?;
         self.take_aside_out_of_entries(store, &mut page.transaction)?;
         self.drop_sealed_before(store, page, height)?;
         self.state.forgot = Some(seq);
