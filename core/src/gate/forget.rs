@@ -2,8 +2,13 @@
 //!
 //! Each change stays, with its author, number and counters, so that everything that names another
 //! operation still names it. What a forgotten record was put with puts a placeholder, which says
-//! nothing but its own counter; a forgotten text is made under another name, and each character that
-//! was typed into it is a space. What depends on such a change has another hash, and nothing else.
+//! nothing but its own counter and a byte; a forgotten text is made under another name, and each
+//! character that was typed into it is a space. What depends on such a change has another hash, and
+//! nothing else.
+//!
+//! The byte is of a hash of what was forgotten. A device that comes back tells by it whether that is what
+//! it had said itself, or what a copy of it had said under the same number; nobody else learns from it
+//! what it was.
 //!
 //! A change comes out alike whatever stands beside it, since only its past decides. So what one device
 //! has rewritten, and what another has of the same document and more, still merge.
@@ -25,7 +30,7 @@ use super::texts::Texts;
 use crate::forgotten::Forgotten;
 use crate::ids::{RecordId, TextId};
 
-/// What the new name of a forgotten text is made from.
+/// What the new name of a forgotten text is made from, and the byte that is left.
 const LABEL: &[u8] = b"waymark/1 forgotten";
 /// What stands for a character of a forgotten text.
 pub(super) const NOTHING: char = ' ';
@@ -44,6 +49,9 @@ pub(super) struct Placeholder {
     /// Where its change puts such a record already, how many.
     #[n(3)]
     nth: Option<u32>,
+    /// Of the record that is forgotten.
+    #[n(4)]
+    pub(super) tag: u8,
 }
 
 impl Document {
@@ -169,11 +177,11 @@ impl<'f> Rewriting<'f> {
             let len = u32::try_from(op.len()).map_err(|_| GateError::Overflow)?;
             let other = match op {
                 Op::Record(record) if !is_kept(&record.id()) => {
-                    Some(Op::Record(placeholder(now.counter, &kept)))
+                    Some(Op::Record(placeholder(now.counter, record, &kept)))
                 }
                 Op::MakeText { id } if forgotten.texts.contains(id) => {
                     self.texts.insert(now);
-                    let id = self.nameless(now, place);
+                    let id = self.nameless(now, id, place);
                     Some(Op::MakeText { id })
                 }
                 Op::Insert { text, after, chars } if self.texts.contains(text) => {
@@ -192,17 +200,17 @@ impl<'f> Rewriting<'f> {
 
     /// The name that a forgotten text has afterwards. Somebody may have given it to another text, in
     /// whose place this one must not be.
-    fn nameless(&self, made: OpId, place: &Place) -> TextId {
+    fn nameless(&self, made: OpId, text: &TextId, place: &Place) -> TextId {
         let bound = |actor| place.bound(actor, made.counter);
         let is_taken = |id: &TextId| {
             let texts = self.past.texts.as_ref();
             texts.is_some_and(|texts| texts.made(id, bound))
         };
         let mut nth = 0;
-        while is_taken(&nameless(made, nth)) {
+        while is_taken(&nameless(made, text, nth)) {
             nth += 1;
         }
-        nameless(made, nth)
+        nameless(made, text, nth)
     }
 
     fn hash(&self, old: &ChangeHash) -> ChangeHash {
@@ -210,25 +218,36 @@ impl<'f> Rewriting<'f> {
     }
 }
 
+/// What is left of the bytes of a forgotten record or the name of a forgotten text.
+pub(super) fn tag(of: &[u8]) -> u8 {
+    let mut context = Context::new(&SHA256);
+    context.update(LABEL);
+    context.update(of);
+    context.finish().as_ref().first().copied().unwrap_or_default()
+}
+
 /// The `nth` name for a forgotten text, which an operation made.
-pub(super) fn nameless(made: OpId, nth: u32) -> TextId {
+pub(super) fn nameless(made: OpId, text: &TextId, nth: u32) -> TextId {
     let mut context = Context::new(&SHA256);
     context.update(LABEL);
     context.update(&made.actor.0);
     context.update(&made.counter.to_be_bytes());
     context.update(&nth.to_be_bytes());
+    context.update(&[tag(&text.0)]);
     let hash = context.finish();
     TextId(std::array::from_fn(|at| hash.as_ref()[at]))
 }
 
 /// The record that stands in the place of a forgotten one. `beside` is what its change puts, too:
 /// nobody puts one record twice in a change.
-fn placeholder(counter: u32, beside: &HashSet<RecordId>) -> Record {
+fn placeholder(counter: u32, forgotten: &Record, beside: &HashSet<RecordId>) -> Record {
+    let tag = tag(forgotten.bytes());
     let record = |nth: u32| {
         let placeholder = Placeholder {
             kind: PLACEHOLDER,
             counter,
             nth: Some(nth).filter(|nth| *nth > 0),
+            tag,
         };
         Record::new(codec::encode(&placeholder))
     };

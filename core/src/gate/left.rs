@@ -1,12 +1,14 @@
 //! What a document has of changes that this device put aside, where something was forgotten meanwhile.
-//! Their hashes are others there then, so they are known by their numbers and by what they do.
+//! Their hashes are others there then, so they are known by their numbers, by what they do, and by the
+//! byte that is left of what is forgotten: a copy of this device may have said something else under the
+//! same number, of which one in 256 is taken for this.
 
 use waymark_wire::codec;
 
 use super::change::{Op, PlainChange, Record};
 use super::document::Document;
 use super::error::GateError;
-use super::forget::{NOTHING, PLACEHOLDER, Placeholder, nameless};
+use super::forget::{NOTHING, PLACEHOLDER, Placeholder, nameless, tag};
 use super::id::OpId;
 use super::section::Section;
 use crate::forgotten::Forgotten;
@@ -63,10 +65,10 @@ fn forgotten_of(before: &[Op], left: &PlainChange) -> Option<Forgotten> {
     };
     for (before, left) in before.iter().zip(&left.body.ops) {
         match (before, left) {
-            (Op::Record(before), Op::Record(left)) if stands_for_nothing(left, now) => {
+            (Op::Record(before), Op::Record(left)) if stands_for(left, before, now) => {
                 forgotten.records.insert(before.id());
             }
-            (Op::MakeText { id }, Op::MakeText { id: left }) if *left == nameless(now, 0) => {
+            (Op::MakeText { id }, Op::MakeText { id: left }) if *left == nameless(now, id, 0) => {
                 forgotten.texts.insert(*id);
             }
             (before, left) if before == left || is_blank_of(before, left) => {}
@@ -77,9 +79,11 @@ fn forgotten_of(before: &[Op], left: &PlainChange) -> Option<Forgotten> {
     Some(forgotten)
 }
 
-fn stands_for_nothing(record: &Record, at: OpId) -> bool {
+/// Whether a record stands in the place of this one, which is forgotten.
+fn stands_for(record: &Record, forgotten: &Record, at: OpId) -> bool {
+    let expected = (PLACEHOLDER, at.counter, tag(forgotten.bytes()));
     let placeholder = codec::decode::<Placeholder>(record.bytes(), usize::MAX);
-    placeholder.is_ok_and(|it| (it.kind, it.counter) == (PLACEHOLDER, at.counter))
+    placeholder.is_ok_and(|it| (it.kind, it.counter, it.tag) == expected)
 }
 
 /// Whether characters of a forgotten text are left as spaces.
@@ -140,6 +144,15 @@ mod tests {
         assert_eq!((left.until, left.parts_at), (5, Some(9)));
         let left = rest.left_of(&section(&changes[..3])).unwrap();
         assert_eq!((left.until, left.parts_at), (4, None));
+        // A copy had said something else under the number of the note, or made a text of its own there.
+        let mut twin = Document::new(AUTHOR);
+        let text = TextId([8; 16]);
+        let mut changes = vec![twin.make_text(TEXT).unwrap()];
+        changes.extend(twin.put_record(b"of the twin").unwrap());
+        let left = rest.left_of(&section(&changes)).unwrap();
+        assert_eq!((left.until, left.parts_at), (2, Some(2)));
+        let left = rest.left_of(&section(&[Document::new(AUTHOR).make_text(text).unwrap()]));
+        assert_eq!(left.unwrap().parts_at, Some(1));
         let nothing = Document::new(AUTHOR).left_of(&section(&changes)).unwrap();
         assert_eq!((nothing.until, nothing.parts_at), (1, None));
         assert!(nothing.forgotten.is_empty());

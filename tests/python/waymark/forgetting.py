@@ -24,11 +24,11 @@ def forget(changes: list[Change], hashes: list[bytes], records: set, texts: set)
         for op in change.ops:
             match op:
                 case Record(data) if record_id(data) in records:
-                    ops.append(Record(_placeholder(counter, beside)))
+                    ops.append(Record(_placeholder(counter, data, beside)))
                 case MakeText(name):
                     if name in texts:
                         gone.add(OpId(counter, change.actor))
-                        name = _nameless(change.actor, counter, taken)
+                        name = _nameless(change.actor, counter, name, taken)
                     made[digest].append(name)
                     taken.add(name)
                     ops.append(MakeText(name))
@@ -44,18 +44,22 @@ def forget(changes: list[Change], hashes: list[bytes], records: set, texts: set)
     return after
 
 
-def _placeholder(counter: int, beside: set) -> bytes:
-    nth, record = 0, {0: 13, 2: counter}
+def _tag(of: bytes) -> int:
+    return sha256(b"waymark/1 forgotten" + of).digest()[0]
+
+
+def _placeholder(counter: int, forgotten: bytes, beside: set) -> bytes:
+    nth, record = 0, {0: 13, 2: counter, 4: _tag(forgotten)}
     while (data := cbor.encode(record)) in beside:
         nth += 1
         record[3] = nth
     return data
 
 
-def _nameless(actor: bytes, counter: int, taken: set) -> bytes:
+def _nameless(actor: bytes, counter: int, forgotten: bytes, taken: set) -> bytes:
     nth = 0
     while True:
-        stated = counter.to_bytes(4) + nth.to_bytes(4)
+        stated = counter.to_bytes(4) + nth.to_bytes(4) + bytes([_tag(forgotten)])
         name = sha256(b"waymark/1 forgotten" + actor + stated).digest()[:16]
         if name not in taken:
             return name

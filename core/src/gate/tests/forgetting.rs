@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
+use super::super::forget::tag;
 use super::snapshots::{ALL, MEMBERS, Step, TEXTS, Team, load, snapshot, step};
 use super::*;
 use crate::forgotten::Forgotten;
@@ -94,8 +95,8 @@ fn no_byte_of_it_is_left_and_everything_else_is() {
     }
     assert_eq!(rest.text(&kept).as_deref(), Some("kept"));
     assert_eq!(rest.records().count(), 3);
-    // The third one says that it is nothing: its kind, and the counter of its operation.
-    let placeholder = rest.record(&RecordId::of(&[0xa2, 0, 13, 2, 2]));
+    // The third one says that it is nothing: its kind, the counter of its operation, and a byte.
+    let placeholder = rest.record(&RecordId::of(&placeholder_of(CANARY)));
     assert_eq!(placeholder.unwrap().authors(), [actor(1)]);
     let blank: Vec<_> = rest.texts().into_iter().filter(|id| *id != kept).collect();
     let blank = rest.text(&blank[0]).unwrap();
@@ -108,6 +109,16 @@ fn no_byte_of_it_is_left_and_everything_else_is() {
         rest.forgetting(&forgotten).map(|rest| rest.is_none()),
         Ok(true)
     );
+}
+
+/// What stands in the place of a record that the second operation of a document put.
+fn placeholder_of(record: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0xa3, 0, 13, 2, 2, 4];
+    match tag(record) {
+        small @ 0..24 => bytes.push(small),
+        large => bytes.extend([0x18, large]),
+    }
+    bytes
 }
 
 /// Whoever wrote nothing of it would have to exchange a year for nothing.
@@ -139,10 +150,11 @@ fn what_came_before_it_keeps_its_hashes() {
 #[test]
 fn whoever_put_placeholders_and_names_there_first_stops_nothing() {
     let mut writer = Document::new(actor(1));
-    let first: &[u8] = &[0xa2, 0, 13, 2, 2];
-    let second: &[u8] = &[0xa3, 0, 13, 2, 2, 3, 1];
+    let first = placeholder_of(CANARY);
+    let mut second = vec![0xa4, 0, 13, 2, 2, 3, 1];
+    second.extend(&first[5..]);
     writer.put_record(OTHER).unwrap();
-    writer.put_records(&[CANARY, first, second]).unwrap();
+    writer.put_records(&[CANARY, &first, &second]).unwrap();
     writer.make_text(TEXT).unwrap();
     let forgotten = Forgotten {
         texts: [TEXT].into(),

@@ -21,6 +21,9 @@ pub(crate) struct Placeholder {
     /// Where its change puts such a record already, how many.
     #[n(3)]
     pub(crate) nth: Option<u32>,
+    /// The first byte of a hash of what is forgotten.
+    #[n(4)]
+    pub(crate) tag: u8,
 }
 
 impl RecordKind for Placeholder {
@@ -66,7 +69,7 @@ mod tests {
         let Ok(Record::Forgotten(read)) = read(&placeholder.bytes) else {
             panic!("another record");
         };
-        assert_eq!((read.counter, read.nth), (2, None));
+        assert_eq!((read.counter, read.nth, read.tag), (2, None, 133));
     }
 
     /// What somebody else took back would show again, because a word beside it is forgotten.
@@ -93,7 +96,7 @@ mod tests {
         assert_eq!(space.plan().notes().len(), 0);
         let stored = space.records.iter_mut().find(|s| s.record.id == first);
         let record = &mut stored.unwrap().record;
-        record.bytes = vec![0xa2, 0, 13, 2, 7];
+        record.bytes = vec![0xa3, 0, 13, 2, 7, 4, 1];
         record.id = RecordId::of(&record.bytes);
         let placeholder = record.id;
         let plan = space.plan();

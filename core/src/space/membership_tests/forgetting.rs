@@ -76,7 +76,7 @@ pub(super) fn gone(fleet: &mut Fleet, text: &str) {
 fn assert_agree(fleet: &mut Fleet) {
     let placeholders = |device: &mut Device| {
         let records = device.records();
-        let is_placeholder = |record: &&Vec<u8>| record.starts_with(&[0xa2, 0, 13]);
+        let is_placeholder = |record: &&Vec<u8>| record.starts_with(&[0xa3, 0, 13]);
         records.iter().filter(is_placeholder).count()
     };
     fleet.assert_agree();
