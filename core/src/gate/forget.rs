@@ -223,7 +223,12 @@ pub(super) fn tag(of: &[u8]) -> u8 {
     let mut context = Context::new(&SHA256);
     context.update(LABEL);
     context.update(of);
-    context.finish().as_ref().first().copied().unwrap_or_default()
+    context
+        .finish()
+        .as_ref()
+        .first()
+        .copied()
+        .unwrap_or_default()
 }
 
 /// The `nth` name for a forgotten text, which an operation made.
