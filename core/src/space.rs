@@ -368,7 +368,8 @@ impl Space {
     pub fn has_ended(&self) -> bool {
         let gone = |book: &Book, own| book.membership().member(own).is_none();
         let known = self.book.as_ref().zip(self.state.device);
-        self.state.left || known.is_some_and(|(book, own)| gone(book, own))
+        // At a checkpoint from before it was added it is no member yet.
+        self.state.left || (!self.is_on_trial() && known.is_some_and(|(book, own)| gone(book, own)))
     }
 
     /// Whether the log reaches what the welcome promised. Until then the relay hides something.
