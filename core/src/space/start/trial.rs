@@ -3,7 +3,7 @@
 //! looked at when the trial ends. So a checkpoint that does not hold costs nothing: the space goes back
 //! to what it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use waymark_wire::entry::{Entry, Header, Kind};
 use waymark_wire::ids::{EntryId, Height};
@@ -106,6 +106,8 @@ impl Space {
 
         let mut unknown = None;
         let mut found = Vec::new();
+        // Under these numbers the log has what a copy of this device made, and not what is on its way.
+        let mut used = BTreeSet::new();
         self.each_behind(store, page, |seq, entry| {
             let header = entry.header();
             let is_own = Some(header.device) == own;
@@ -115,7 +117,9 @@ impl Space {
             } else if is_own && !known(header) {
                 match self.taken_back(store, header.counter, &id)? {
                     Some((place, _)) => found.push(place),
-                    None if header.kind == Kind::Membership && self.enrols_a_copy(&entry) => {}
+                    None if header.kind == Kind::Membership && self.enrols_a_copy(&entry) => {
+                        used.insert(header.counter);
+                    }
                     None => unknown = unknown.or(Some(seq)),
                 }
             }
@@ -129,7 +133,8 @@ impl Space {
             return Err(SpaceError::Restored { seq: at });
         }
         for header in on_its_way.values() {
-            if Some(header.device) == own && header.counter < next {
+            let is_sent = header.counter < next && !used.contains(&header.counter);
+            if Some(header.device) == own && is_sent {
                 found.push(keys::sealed_entry(self.number, header.counter));
             }
         }
