@@ -78,17 +78,18 @@ impl Space {
         mut next: u32,
         entropy: &mut dyn Entropy,
     ) -> Result<(), SpaceError> {
-        for sealed in waiting {
+        let is_batch = |sealed: &&Sealed| is_like_batch(sealed.entry.header().kind);
+        // All places are free before the first is taken: a batch may get that of what is given up.
+        for sealed in waiting.iter().filter(is_batch) {
             let place = keys::sealed_entry(self.number, sealed.counter);
             transaction.delete(Table::Outbox, place);
         }
-        for sealed in waiting {
-            if is_like_batch(sealed.entry.header().kind) {
-                self.put_again(transaction, sealed, next, entropy)?;
-                next += 1;
-            } else {
-                self.give_up(transaction, sealed);
-            }
+        for sealed in waiting.iter().filter(|sealed| !is_batch(sealed)) {
+            self.give_up(transaction, sealed);
+        }
+        for sealed in waiting.iter().filter(is_batch) {
+            self.put_again(transaction, sealed, next, entropy)?;
+            next += 1;
         }
         if !self.is_enrolling() {
             self.state.counter = next;

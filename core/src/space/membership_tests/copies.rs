@@ -1,8 +1,10 @@
 //! A device that was restored from a backup, more than once: each time it gives up keys, and what it
 //! wrote under all of them is written once more.
 
+use waymark_wire::entry::Kind;
 use waymark_wire::membership::Rights;
 
+use super::checkpoints;
 use super::device::{Device, Pushed};
 use super::fleet::Fleet;
 use super::forgetting::TEXT;
@@ -159,4 +161,28 @@ fn what_arrives_late_under_keys_that_were_given_up_is_said_once() {
     for device in &mut fleet.devices {
         assert_eq!(device.text(TEXT).as_deref(), Some("three two one"));
     }
+}
+
+/// A check-in would reach nobody: it gets the number of what waits behind it, which is given up.
+#[test]
+fn what_is_on_its_way_before_an_ack_stays_where_a_copy_has_used_its_number() {
+    let mut fleet = Fleet::of(&[(2, WRITE)]);
+    fleet.devices[1].note("sent");
+    fleet.settle();
+    let mut copy = fleet.devices[1].copy();
+    fleet.devices[1].note("of the first");
+    fleet.settle();
+    checkpoints::publish(&mut fleet.devices[0], &mut fleet.relay);
+    fleet.devices[1].pull_all(&fleet.relay);
+    fleet.devices[1].note("on its way");
+    fleet.devices[1].prepare();
+    let (space, store) = (&fleet.devices[1].space, fleet.devices[1].store());
+    let kinds = space.all_sealed(store).unwrap().into_iter();
+    let kinds: Vec<_> = kinds.map(|s| s.entry.header().kind).collect();
+    assert_eq!(kinds, [Kind::Batch, Kind::Ack]);
+    give_up(&mut copy, &fleet.relay);
+    become_a_member(&mut copy, &mut fleet.relay);
+    fleet.settle();
+    let records = fleet.devices[0].records();
+    assert!(records.contains(b"on its way".as_slice()));
 }
