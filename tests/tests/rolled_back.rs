@@ -44,6 +44,34 @@ fn entries(relay: &TestRelay, plan: PlanId) -> Vec<(u64, EntryId)> {
     of_it.map(|entry| (entry.seq, entry.id)).collect()
 }
 
+/// A relay answers members alone, so what somebody signed who has gone cannot be given to it once more: its
+/// log has to be found to end where it does, however far back that is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_lost_all_but_the_beginning_is_healed_although_who_signed_that_has_gone() {
+    let mut relay = TestRelay::start().await;
+    let (phone, tablet, plan, walk) = stage(&relay).await;
+    let second = link_phone(&phone).await;
+    settle(&[&phone, &second, &tablet]).await;
+    log(&second, plan, walk, "by the one that goes");
+    settle(&[&phone, &second, &tablet]).await;
+    let people = phone.client().people();
+    let devices = people.devices().unwrap();
+    let gone = devices.iter().find(|device| !device.this_device);
+    people.remove_device(gone.unwrap().number).unwrap();
+    settle(&[&phone, &tablet]).await;
+    let backup = relay.backup().await;
+    for note in 0..64 {
+        log(&phone, plan, walk, &note.to_string());
+        sync(&phone).await;
+    }
+    settle(&[&phone, &tablet]).await;
+    let before = entries(&relay, plan);
+    relay.put_back(backup).await;
+    settle(&[&tablet]).await;
+    assert_settled(&tablet);
+    assert_eq!(entries(&relay, plan).get(..before.len()), Some(before.as_slice()));
+}
+
 /// What was acknowledged would be gone for everybody who comes later, and everybody's place in the log
 /// with it.
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use waymark_wire::limits;
 use waymark_wire::membership::{MembershipBody, Op, Rights};
 use waymark_wire::receipt::Receipt;
 
-use super::{Space, SpaceError, damaged, keys};
+use super::{Gap, Space, SpaceError, damaged, keys};
 use crate::membership::Wish;
 use crate::store::{Store, Table, Transaction};
 
@@ -60,18 +60,28 @@ impl Space {
     }
 
     /// Places before the one that this device has reached, newest first: close to it many, far from
-    /// it few, so that a relay that lost much and one that lost little both find one near.
+    /// it few, so that a relay that lost much and one that lost little both find one near. Where it
+    /// is known between which two the relay's log ends, `within`, that one and places behind it.
     ///
     /// # Errors
     /// [`SpaceError`] where the store fails or is damaged.
-    pub fn earlier(&self, store: &dyn Store) -> Result<Vec<Position>, SpaceError> {
+    pub fn earlier(
+        &self,
+        store: &dyn Store,
+        within: Option<Gap>,
+    ) -> Result<Vec<Position>, SpaceError> {
         let seq = self.state.cursor.seq;
-        // A relay that has dropped what a checkpoint covers agrees on nothing before its place.
-        let covered = self.places_covered().into_iter().filter(|at| *at < seq);
-        let mut wanted: Vec<u64> = covered.collect();
-        for place in spread(seq) {
-            if wanted.len() < limits::EARLIER && !wanted.contains(&place) {
-                wanted.push(place);
+        let mut wanted: Vec<u64> = Vec::new();
+        if let Some(gap) = within {
+            wanted.extend(gap.split());
+        } else {
+            // A relay that has dropped what a checkpoint covers agrees on nothing before its place.
+            let covered = self.places_covered().into_iter();
+            wanted.extend(covered.filter(|at| *at < seq));
+            for place in spread(seq) {
+                if wanted.len() < limits::EARLIER && !wanted.contains(&place) {
+                    wanted.push(place);
+                }
             }
         }
         let base = self.state.base.iter().map(|base| base.cursor.position());

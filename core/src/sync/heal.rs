@@ -11,7 +11,7 @@ use super::machine::Purpose;
 use super::{Event, Machine, Problem, Timestamp};
 use crate::engine::Engine;
 use crate::home;
-use crate::space::{Returned, Space, SpaceError};
+use crate::space::{Gap, Returned, Space, SpaceError};
 
 /// Bytes of an append answer, at most.
 const ANSWER: usize = 64 * 1024;
@@ -38,6 +38,8 @@ pub(super) enum Branch {
 pub(super) struct Healing {
     /// The relay said that it does not know a place: earlier ones are to be named.
     pub(super) names: bool,
+    /// Between which places its log ends, as far as it has said.
+    pub(super) within: Option<Gap>,
     /// The number of the entry up to which both agree; what follows is being given back.
     pub(super) agreed: Option<u64>,
     /// A part of it is on its way.
@@ -94,13 +96,15 @@ impl Machine {
         // What was sent before this was known may have failed for this alone.
         sync.backoff.hurry();
         if !std::mem::replace(&mut healing.names, true) {
+            healing.within = None;
             sync.wants_pull = true;
             return;
         }
         healing.names = false;
+        let within = healing.within.take();
         let known = engine
             .parts(number)
-            .map(|(space, store, _)| space.earlier(store));
+            .map(|(space, store, _)| space.earlier(store, within));
         let named = match known {
             Some(Ok(places)) => places,
             Some(Err(error)) => return self.space_failed(engine, number, error.into(), now),
@@ -112,6 +116,22 @@ impl Machine {
             return self.space_failed(engine, number, lie, now);
         };
         let space = engine.space_by_number(number);
+        let behind = named.iter().map(|place| place.seq);
+        let behind = behind.filter(|seq| *seq > agreed.seq).min();
+        let gap = Gap {
+            agreed: agreed.seq,
+            parted: behind.unwrap_or(within.map_or(seq, |gap| gap.parted)),
+        };
+        // One that takes back what it has said is asked no more.
+        let goes_on = within.is_none_or(|gap| agreed.seq >= gap.agreed);
+        let narrower = space.and_then(|space| space.narrows(gap));
+        if let Some(gap) = narrower.filter(|_| goes_on) {
+            let sync = self.spaces.entry(number).or_default();
+            sync.healing.names = true;
+            sync.healing.within = Some(gap);
+            sync.wants_pull = true;
+            return;
+        }
         if let Some(error) = space.and_then(|space| space.cannot_give_back(agreed.seq)) {
             // Somebody who has kept more gives it back, where nothing was forgotten.
             let problem = match error {

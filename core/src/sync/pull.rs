@@ -123,7 +123,9 @@ impl Machine {
             let whole = again || ask != Ask::Log || sync.is_some_and(|sync| sync.whole);
             let healing = sync.map(|sync| sync.healing).unwrap_or_default();
             let earlier = if names_earlier(space, healing) {
-                space.earlier(engine.store.as_ref()).unwrap_or_default()
+                space
+                    .earlier(engine.store.as_ref(), healing.within)
+                    .unwrap_or_default()
             } else {
                 Vec::new()
             };

@@ -427,7 +427,7 @@ fn nobody_goes_back_before_it() {
         let returned = device.space.returned_after(device.store(), place - 1);
         let first = returned.unwrap().entries.remove(0);
         assert_eq!(first.header().kind, Kind::Membership);
-        let earlier = device.space.earlier(device.store()).unwrap();
+        let earlier = device.space.earlier(device.store(), None).unwrap();
         assert!(earlier.iter().any(|known| known.seq == place - 1));
         device
             .step(|space, store, _| space.rewind(store, place))

@@ -118,7 +118,7 @@ fn who_has_let_go_goes_on_and_goes_back_with_its_relay() {
     fleet.settle();
     fleet.assert_agree();
     let therapist = &mut fleet.devices[1];
-    let named = therapist.space.earlier(therapist.store()).unwrap();
+    let named = therapist.space.earlier(therapist.store(), None).unwrap();
     assert!(named.iter().all(|place| place.seq >= end), "{named:?}");
     assert!(named.iter().any(|place| place.seq == end));
     let returned = therapist
