@@ -69,7 +69,10 @@ async fn a_relay_that_lost_all_but_the_beginning_is_healed_although_who_signed_t
     relay.put_back(backup).await;
     settle(&[&tablet]).await;
     assert_settled(&tablet);
-    assert_eq!(entries(&relay, plan).get(..before.len()), Some(before.as_slice()));
+    assert_eq!(
+        entries(&relay, plan).get(..before.len()),
+        Some(before.as_slice())
+    );
 }
 
 /// What was acknowledged would be gone for everybody who comes later, and everybody's place in the log

@@ -21,7 +21,9 @@ impl Gap {
         let between = self.parted.saturating_sub(self.agreed);
         let parts = (limits::EARLIER as u64).min(between);
         let inner = (1..parts).map(move |part| self.agreed + between * part / parts);
-        std::iter::once(self.agreed).filter(|at| *at > 0).chain(inner)
+        std::iter::once(self.agreed)
+            .filter(|at| *at > 0)
+            .chain(inner)
     }
 
     /// Whether no place lies between both.
@@ -73,6 +75,10 @@ mod tests {
         for of in 1..200 {
             assert!((0..of).all(|has| asked(has, of) <= 4));
         }
-        assert!([0, 1, 4_711, 99_999].iter().all(|has| asked(*has, 100_000) <= 7));
+        assert!(
+            [0, 1, 4_711, 99_999]
+                .iter()
+                .all(|has| asked(*has, 100_000) <= 7)
+        );
     }
 }
