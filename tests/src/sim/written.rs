@@ -104,6 +104,11 @@ impl World {
         let was_restored = |device: usize| devices[device].copied_at.is_some();
         let nobody_has = |id: &RecordId| have.iter().all(|(_, there)| !there.contains(id));
         let gone = self.oracle.may_go(plan);
+        // Its writer and copies of it; nobody who would have had to give it back before the end.
+        let only_writer_has = |id: &RecordId, writer: usize| {
+            let mut holders = have.iter().filter(|(_, there)| there.contains(id));
+            holders.all(|(n, _)| *n == writer || devices[*n].copy_of == Some(writer))
+        };
         for w in self.oracle.records.iter().filter(|w| w.plan == plan) {
             let lacks = have.iter().find(|(_, there)| !there.contains(&w.id));
             let Some((lacks, _)) = lacks else { continue };
@@ -125,6 +130,9 @@ impl World {
                     if is_hurt && (!is_in || was_restored(w.device)) && nobody_has(&w.id) =>
                 {
                     exempt.push("lost by a relay before anybody read it, and by its writer");
+                }
+                Fate::Sent if is_hurt && standing.is_closed && only_writer_has(&w.id, w.device) => {
+                    exempt.push("lost by a relay before anybody read it, and then the plan closed");
                 }
                 Fate::Kept | Fate::Sent => {
                     let fate = w.fate;
