@@ -62,7 +62,7 @@ async fn a_relay_that_lost_all_but_the_beginning_is_healed_although_who_signed_t
     let backup = relay.backup().await;
     for note in 0..64 {
         log(&phone, plan, walk, &note.to_string());
-        sync(&phone).await;
+        sync(&phone).await.unwrap();
     }
     settle(&[&phone, &tablet]).await;
     let before = entries(&relay, plan);
