@@ -16,6 +16,24 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// What is left where a relay agrees up to `agreed` of the places that were `named`, in a log that
+    /// this device has read to `end`; `within` is what was left before. `None` where it takes back
+    /// what it has said: it is asked no more.
+    #[must_use]
+    pub fn left(
+        within: Option<Self>,
+        end: u64,
+        named: impl IntoIterator<Item = u64>,
+        agreed: u64,
+    ) -> Option<Self> {
+        let behind = named.into_iter().filter(|at| *at > agreed).min();
+        let gap = Self {
+            agreed,
+            parted: behind.unwrap_or(within.map_or(end, |gap| gap.parted)),
+        };
+        Some(gap).filter(|gap| within.is_none_or(|before| gap.agreed >= before.agreed))
+    }
+
     /// The first place and others between both, as many as a pull names, at equal distances.
     pub(super) fn split(self) -> impl Iterator<Item = u64> {
         let between = self.parted.saturating_sub(self.agreed);
@@ -58,11 +76,8 @@ mod tests {
             assert!(named.len() <= limits::EARLIER && named.is_sorted_by(|a, b| a < b));
             assert!(named.iter().all(|at| *at < gap.parted));
             let agreed = named.iter().copied().filter(|at| *at <= has).max();
-            let parted = named.iter().copied().find(|at| *at > has);
-            gap = Gap {
-                agreed: agreed.unwrap_or(gap.agreed),
-                parted: parted.unwrap_or(gap.parted),
-            };
+            let left = Gap::left(Some(gap), of, named, agreed.unwrap_or_default());
+            gap = left.expect("it takes nothing back");
             asked += 1;
         }
         assert_eq!(gap.agreed, has);

@@ -116,16 +116,9 @@ impl Machine {
             return self.space_failed(engine, number, lie, now);
         };
         let space = engine.space_by_number(number);
-        let behind = named.iter().map(|place| place.seq);
-        let behind = behind.filter(|seq| *seq > agreed.seq).min();
-        let gap = Gap {
-            agreed: agreed.seq,
-            parted: behind.unwrap_or(within.map_or(seq, |gap| gap.parted)),
-        };
-        // One that takes back what it has said is asked no more.
-        let goes_on = within.is_none_or(|gap| agreed.seq >= gap.agreed);
-        let narrower = space.and_then(|space| space.narrows(gap));
-        if let Some(gap) = narrower.filter(|_| goes_on) {
+        let places = named.iter().map(|place| place.seq);
+        let gap = Gap::left(within, seq, places, agreed.seq);
+        if let Some(gap) = space.zip(gap).and_then(|(space, gap)| space.narrows(gap)) {
             let sync = self.spaces.entry(number).or_default();
             sync.healing.names = true;
             sync.healing.within = Some(gap);

@@ -50,6 +50,17 @@ pub(super) fn become_a_member(device: &mut Device, relay: &mut Relay) {
     device.sync(relay);
 }
 
+/// A client, and a phone that has gone on since it was copied.
+fn with_a_copy() -> (Fleet, Device) {
+    let mut fleet = Fleet::of(&[(2, WRITE)]);
+    fleet.devices[1].note("sent");
+    fleet.settle();
+    let copy = fleet.devices[1].copy();
+    fleet.devices[1].note("of the first");
+    fleet.settle();
+    (fleet, copy)
+}
+
 /// Words of a phone that was restored twice would stand on something that was never sent: nobody else
 /// would see them, and nothing that it writes after them.
 #[test]
@@ -112,12 +123,7 @@ fn a_copy_from_before_it_read_anything_comes_in() {
 /// which a copy of its phone became a device of its own, and the phone gives up its keys right then.
 #[test]
 fn what_is_on_its_way_under_a_number_that_a_copy_has_used_is_written_again() {
-    let mut fleet = Fleet::of(&[(2, WRITE)]);
-    fleet.devices[1].note("sent");
-    fleet.settle();
-    let mut copy = fleet.devices[1].copy();
-    fleet.devices[1].note("of the first");
-    fleet.settle();
+    let (mut fleet, mut copy) = with_a_copy();
     fleet.devices[1].note("on its way");
     fleet.devices[1].prepare();
     copy.note("of the copy");
@@ -166,12 +172,7 @@ fn what_arrives_late_under_keys_that_were_given_up_is_said_once() {
 /// A check-in would reach nobody: it gets the number of what waits behind it, which is given up.
 #[test]
 fn what_is_on_its_way_before_an_ack_stays_where_a_copy_has_used_its_number() {
-    let mut fleet = Fleet::of(&[(2, WRITE)]);
-    fleet.devices[1].note("sent");
-    fleet.settle();
-    let mut copy = fleet.devices[1].copy();
-    fleet.devices[1].note("of the first");
-    fleet.settle();
+    let (mut fleet, mut copy) = with_a_copy();
     checkpoints::publish(&mut fleet.devices[0], &mut fleet.relay);
     fleet.devices[1].pull_all(&fleet.relay);
     fleet.devices[1].note("on its way");
