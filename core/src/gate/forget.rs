@@ -80,6 +80,32 @@ impl Document {
         Self::of_changes(changes, self.actor()).map(Some)
     }
 
+    /// The same, where all stays as it was said that these authors said from these numbers on; `None` where
+    /// some of that is forgotten too.
+    ///
+    /// # Errors
+    /// As [`forgetting`](Self::forgetting).
+    pub fn forgetting_around(
+        self,
+        forgotten: &Forgotten,
+        said: &[(ActorId, u32)],
+    ) -> Result<Option<Self>, GateError> {
+        let Some(rest) = self.forgetting(forgotten)? else {
+            return Ok(Some(self));
+        };
+        for (author, from) in said {
+            let before = self.changes_from(*author, *from)?;
+            let after = rest.changes_from(*author, *from)?;
+            for (before, after) in before.iter().zip(&after) {
+                let before = PlainChange::from_stored(&before.stored)?;
+                if before.body.ops != PlainChange::from_stored(&after.stored)?.body.ops {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(rest))
+    }
+
     /// As much of it as is here.
     #[must_use]
     pub fn said_of(&self, forgotten: &Forgotten) -> Forgotten {

@@ -107,9 +107,12 @@ impl Space {
         self.drop_sealed_before(store, page, height)?;
         self.forget_checkpoints_before(&mut page.transaction, cut.seq);
         if self.state.lacks != Lacks::Everything {
-            // Its words are written again under its own keys.
+            // What it said under former keys is written again under its own, or waits still.
             page.transaction
                 .delete_prefix(Table::Outbox, keys::all_unsettled(number));
+            for name in self.unsettled.keys() {
+                self.keep_unsettled(&mut page.transaction, *name);
+            }
         }
         page.transaction.put(Table::Meta, CLEANING, []);
         self.state.base = Some(cut.base);

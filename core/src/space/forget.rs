@@ -1,9 +1,9 @@
 //! Something is forgotten: at the place of the entry that says so, every device rewrites what its
 //! documents hold by then of the log ([`Document::forgetting`]), and all come to the same.
 //!
-//! What this device has written and the log has not shown is done again on that. What of it is about
-//! something that is forgotten goes too, and the person is told ([`super::given_up`]). What others
-//! wrote and the log has not shown is theirs to say again.
+//! What this device has written and the log has not shown stays as it was said. Where some of it is about
+//! something that is forgotten, that goes too, the person is told ([`super::given_up`]), and the rest is
+//! done again. What others wrote and the log has not shown is theirs to say again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use super::given_up::GivenUp;
 use super::receive::Page;
 use super::{Space, SpaceError, damaged, keys};
 use crate::forgotten::Forgotten;
-use crate::gate::{ActorId, Again, Document, DocumentName, RecordId, Section, TextId};
+use crate::gate::{ActorId, Again, Document, DocumentName, GateError, RecordId, Section, TextId};
 use crate::membership::{ToForget, Wish};
 use crate::model::forgetting::belonging;
 use crate::store::{Store, Table, Transaction};
@@ -61,6 +61,33 @@ impl Unshown {
         author == self.own || self.former.contains(&(name, author))
     }
 
+    /// What is left of a document, with all that this device said there and the log has not shown: each
+    /// change under its number, by which a copy of this device knows its own. `None` where there is none, or
+    /// some of it goes.
+    fn keeping(
+        &self,
+        name: DocumentName,
+        local: &Document,
+        gone: &Forgotten,
+    ) -> Result<Option<Document>, GateError> {
+        let is_own = |author: ActorId| self.is_own(name, author);
+        let from = self.from.iter();
+        let own = from.filter(|((of, author), _)| *of == name && is_own(*author));
+        let own: Vec<_> = own.map(|((_, author), from)| (*author, *from)).collect();
+        if own.is_empty() {
+            return Ok(None);
+        }
+        let is_others = |author, seq| self.has(name, author, seq) && !is_own(author);
+        local.without(&is_others)?.forgetting_around(gone, &own)
+    }
+
+    /// The first change of this device that the log has not shown; a number that no change has where it has
+    /// shown all.
+    fn first_own(&self, name: DocumentName) -> u32 {
+        let first = self.from.get(&(name, self.own));
+        first.copied().unwrap_or(u32::MAX)
+    }
+
     fn is_stranger(&self, author: ActorId) -> bool {
         self.strangers && author != self.own && !self.members.contains(&author)
     }
@@ -89,25 +116,30 @@ impl Space {
         for name in names {
             let local = self.documents.open(store, name, own)?;
             let shown = confirmed.remove(&name);
-            let rest = match &shown {
-                Some(shown) => shown.forgetting(forgotten)?,
-                None => local.forgetting(forgotten)?,
+            let kept = unshown.keeping(name, local, &gone)?;
+            if kept.is_none() {
+                self.unsettled.remove(&name);
+            }
+            let rest = match (kept, &shown) {
+                (Some(kept), _) => Some(kept),
+                (None, Some(shown)) => shown.forgetting(forgotten)?,
+                (None, None) => local.forgetting(forgotten)?,
             };
             let Some(mut rest) = rest.or(shown) else {
                 continue;
             };
             let saved = rest.save()?;
+            let mut changes = rest.changes_from(own, unshown.first_own(name))?;
             let again = Again {
                 by: &|author| unshown.is_own(name, *author),
                 record: &|id| !gone.records.contains(id),
                 text: &|id| !gone.texts.contains(id),
             };
-            let changes = rest.catch_up_with(local, &again)?;
+            changes.extend(rest.catch_up_with(local, &again)?);
             self.documents
                 .replace(&mut page.transaction, name, (rest, saved), &changes)
                 .ok_or_else(|| damaged(Table::Document, "a document's row is missing"))?;
         }
-        self.unsettled.clear();
         Ok(words.given_up(forgotten, &gone))
     }
 

@@ -7,7 +7,7 @@ use waymark_wire::membership::Rights;
 use super::checkpoints;
 use super::device::{Device, Pushed};
 use super::fleet::Fleet;
-use super::forgetting::TEXT;
+use super::forgetting::{CANARY, TEXT, forget, gone};
 use super::relay::Relay;
 use crate::crypto::SeededEntropy;
 use crate::space::SpaceError;
@@ -186,4 +186,32 @@ fn what_is_on_its_way_before_an_ack_stays_where_a_copy_has_used_its_number() {
     fleet.settle();
     let records = fleet.devices[0].records();
     assert!(records.contains(b"on its way".as_slice()));
+}
+
+/// What a phone had not sent when something was forgotten would stand there twice, once from it and once
+/// from a copy of it.
+#[test]
+fn what_waited_while_something_was_forgotten_is_said_once_by_a_phone_and_its_copy() {
+    let mut fleet = Fleet::of(&[(2, WRITE)]);
+    fleet.devices[1].write_text(TEXT, "one");
+    fleet.devices[1].note(CANARY);
+    fleet.settle();
+    fleet.devices[1].type_at(TEXT, 3, " two");
+    let mut copy = fleet.devices[1].copy();
+    copy.type_at(TEXT, 7, " four");
+    fleet.wish(0, forget(CANARY));
+    fleet.sync(0);
+    fleet.devices[1].pull_all(&fleet.relay);
+    fleet.devices[1].type_at(TEXT, 7, " three");
+    fleet.settle();
+    give_up(&mut copy, &fleet.relay);
+    become_a_member(&mut copy, &mut fleet.relay);
+    fleet.devices.push(copy);
+    fleet.settle();
+    gone(&mut fleet, CANARY);
+    fleet.assert_agree();
+    let text = fleet.devices[0].text(TEXT).unwrap();
+    let mut words: Vec<_> = text.split(' ').collect();
+    words.sort_unstable();
+    assert_eq!(words, ["four", "one", "three", "two"]);
 }
