@@ -62,7 +62,8 @@ pub struct Received {
     pub forgot: bool,
     /// Whether something that this device wrote was given up with it.
     pub given_up: bool,
-    /// Whether this device said something again that is to be sent.
+    /// Whether there is more to send: this device said something again, or its documents hold the log now,
+    /// for which what is to be forgotten has waited.
     pub wrote: bool,
     /// Whether there is a checkpoint that this device has not looked at.
     pub checkpoints: bool,
@@ -157,8 +158,12 @@ impl Space {
             return Ok(Received::default());
         }
         let before = self.journal();
+        let has_held_the_log = self.holds_the_log();
         match self.try_receive(store, items, receipt, at_end, now_ms) {
-            Ok(received) => Ok(received),
+            Ok(mut received) => {
+                received.wrote |= !has_held_the_log && self.holds_the_log();
+                Ok(received)
+            }
             Err(error) => {
                 self.distrust();
                 self.refresh(store)?;
