@@ -105,9 +105,12 @@ impl World {
         let nobody_has = |id: &RecordId| have.iter().all(|(_, there)| !there.contains(id));
         let gone = self.oracle.may_go(plan);
         // Its writer and copies of it; nobody who would have had to give it back before the end.
+        let is_of = |number: usize, writer: usize| {
+            number == writer || devices[number].copy_of == Some(writer)
+        };
         let only_writer_has = |id: &RecordId, writer: usize| {
             let mut holders = have.iter().filter(|(_, there)| there.contains(id));
-            holders.all(|(n, _)| *n == writer || devices[*n].copy_of == Some(writer))
+            holders.all(|(n, _)| is_of(*n, writer))
         };
         for w in self.oracle.records.iter().filter(|w| w.plan == plan) {
             let lacks = have.iter().find(|(_, there)| !there.contains(&w.id));
@@ -158,6 +161,11 @@ impl World {
             let is_gone = is_hurt && (!is_in || was_restored(word.device));
             if must && is_gone && found.iter().all(|(_, times)| *times == 0) {
                 exempt.push("lost by a relay before anybody read it, and by its writer");
+                continue;
+            }
+            let mut others = found.iter().filter(|(n, _)| !is_of(**n, word.device));
+            if must && is_hurt && standing.is_closed && others.all(|(_, times)| *times == 0) {
+                exempt.push("lost by a relay before anybody read it, and then the plan closed");
                 continue;
             }
             for (number, times) in found {
