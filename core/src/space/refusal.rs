@@ -1,6 +1,6 @@
 //! A key that did not come. Whoever is a member and does not hold the key of the epoch in force says
-//! so, once, in an ack; the others who write note that it is to be handed the key, and whose entry
-//! comes first has done it for all.
+//! so in an ack; the others who write note that it is to be handed the key, and whose entry comes first
+//! has done it for all. It is said again only where a relay has lost the answer, and not often.
 //!
 //! A rotator can seal another key to one member than to the rest. The private part of the entry
 //! commits to the key, so that member knows, and neither reads nor writes with what it got. Where all
@@ -19,6 +19,9 @@ use super::{Sealed, Space, SpaceError, keys, outbox};
 use crate::crypto::Entropy;
 use crate::membership::{Book, BookError, Wish};
 use crate::store::{Store, Table, Transaction};
+
+/// How often a member is heard that lacks the key of one epoch.
+pub(super) const ASKS: usize = 3;
 
 impl Space {
     /// Whether this device holds the key of the epoch in force.
@@ -71,6 +74,7 @@ impl Space {
         let made = self.move_back(store, &mut transaction, entropy);
         let made = made.and_then(|counter| {
             let entry = self.ack(Ack::KeyRefused(epoch), counter, entropy)?;
+            self.note_asked(epoch, entry.header().device);
             outbox::put_batch(&mut transaction, self.number, counter, entry);
             self.state.refused = Some(epoch);
             self.state.counter = self.state.counter.max(counter + 1);
@@ -109,8 +113,54 @@ impl Space {
         }))
     }
 
-    /// Hears another member's ack at its place in the log: the first of that member in an epoch, so
-    /// that one who says it again and again costs the others nothing.
+    /// Has this device say once more that it lacks the key, where the answer is left out each time: a relay
+    /// may have lost it for good. Says whether it is said.
+    ///
+    /// # Errors
+    /// [`SpaceError`] where the store fails or is damaged.
+    pub fn refuse_key_again(&mut self, store: &mut dyn Store) -> Result<bool, SpaceError> {
+        self.refresh(store)?;
+        let own = self.own().map(|member| member.device);
+        let is_heard = own.is_some_and(|own| self.times_heard(own) >= ASKS);
+        if is_heard || !self.lacks_key() || !self.has_refused_key() {
+            return Ok(false);
+        }
+        let mut transaction = Transaction::new();
+        let before = self.state.refused.take();
+        self.save(&mut transaction);
+        if let Err(error) = store.commit(transaction.into()) {
+            self.state.refused = before;
+            return Err(error.into());
+        }
+        Ok(true)
+    }
+
+    /// Notes that a member has said that it lacks the key of the epoch that an entry started. Says whether it
+    /// is heard.
+    fn note_asked(&mut self, start: Height, device: DeviceNumber) -> bool {
+        if self.state.asking.start != start {
+            self.state.asking = Asking {
+                start,
+                ..Asking::default()
+            };
+        }
+        let is_heard = self.times_heard(device) < ASKS;
+        if is_heard {
+            self.state.asking.heard.push(device);
+        }
+        is_heard
+    }
+
+    /// How often a member has said in the epoch in force that it lacks its key.
+    fn times_heard(&self, device: DeviceNumber) -> usize {
+        let asking = &self.state.asking;
+        let is_now = Some(asking.start) == self.epoch_start();
+        let heard = asking.heard.iter().filter(|heard| **heard == device);
+        heard.filter(|_| is_now).count()
+    }
+
+    /// Hears a member's ack at its place in the log: a few of it in an epoch, so that one who says it again
+    /// and again costs the others nothing.
     pub(super) fn hear(&mut self, entry: &Entry) {
         let header = entry.header();
         let Some(membership) = self.book.as_ref().map(Book::membership) else {
@@ -121,14 +171,7 @@ impl Space {
         if !counts || Ack::parse(entry.body()) != Some(Ack::KeyRefused(start)) {
             return;
         }
-        if self.state.asking.start != start {
-            self.state.asking = Asking {
-                start,
-                ..Asking::default()
-            };
-        }
-        if !self.state.asking.heard.contains(&header.device) {
-            self.state.asking.heard.push(header.device);
+        if self.note_asked(start, header.device) {
             self.state.asking.open.push(header.device);
         }
     }

@@ -53,7 +53,7 @@ pub(crate) struct SpaceState {
     pub(super) verified: Option<(Height, EntryId)>,
     /// The start of the epoch whose key this device has told the others that it lacks.
     pub(super) refused: Option<Height>,
-    /// Who else has said so in the epoch in force.
+    /// Who has said so in the epoch in force, this device too.
     pub(super) asking: Asking,
     /// The relay's word on the place that `cursor` is, as the last page brought it.
     pub(super) receipt: Option<Receipt>,
@@ -131,7 +131,7 @@ pub(crate) struct Asking {
     /// The start of the epoch.
     #[n(0)]
     pub(super) start: Height,
-    /// Everybody who did.
+    /// Everybody who did, as often as they did.
     #[n(1)]
     pub(super) heard: Vec<DeviceNumber>,
     /// Those to whom nobody has sealed it since, and whom this device has not set out to help.

@@ -96,6 +96,8 @@ pub(super) struct SpaceSync {
     pub(super) lacks_keys: bool,
     /// That was done since somebody last asked for a sync.
     pub(super) asked_for_keys: bool,
+    /// How often a page lacked the key that somebody has sealed to this device when it asked for it.
+    pub(super) keys_left_out: u8,
     pub(super) backoff: Backoff,
     pub(super) problem: Option<Problem>,
     pub(super) synced: Option<Timestamp>,

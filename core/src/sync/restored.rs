@@ -9,6 +9,9 @@ use crate::home;
 use crate::membership::BookError;
 use crate::space::{Item, Space, SpaceError};
 
+/// How often an answer to this device is asked for of the relay before the others are asked once more.
+const KEYS_LEFT_OUT: u8 = 3;
+
 impl Machine {
     /// Makes of an error what can be made of it; otherwise the space waits.
     pub(super) fn not_taken(
@@ -28,7 +31,7 @@ impl Machine {
             SpaceError::Membership(BookError::KeyRefused) => {
                 match home::borrow_reserve(engine, number) {
                     Ok(true) => return self.enter_anew(number),
-                    Ok(false) => error,
+                    Ok(false) => self.key_refused(engine, number).unwrap_or(error),
                     Err(failed) => failed,
                 }
             }
@@ -39,6 +42,19 @@ impl Machine {
             true => self.start_refused(engine, number, error, now),
             false => self.space_failed(engine, number, error.into(), now),
         }
+    }
+
+    /// The relay has left out a key that this device was handed: it is asked again, and where that does not
+    /// help, so are the others. Gives back an error of the store.
+    fn key_refused(&mut self, engine: &mut Engine, number: u32) -> Option<SpaceError> {
+        let sync = self.spaces.entry(number).or_default();
+        sync.keys_left_out += 1;
+        if sync.keys_left_out < KEYS_LEFT_OUT {
+            return None;
+        }
+        sync.keys_left_out = 0;
+        let (space, store, _) = engine.parts(number)?;
+        space.refuse_key_again(store).err()
     }
 
     /// Asks for own entries whole: those have a signature. That one is this device's, the relay only said.

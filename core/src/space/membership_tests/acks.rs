@@ -11,6 +11,7 @@ use super::fleet::Fleet;
 use super::liars::{hand_another_key, hand_garbage, lie};
 use crate::membership::{BookError, Wish};
 use crate::space::SpaceError;
+use crate::space::refusal::ASKS;
 
 const WRITE: Rights = Rights::WRITE;
 
@@ -173,16 +174,18 @@ fn a_restart_between_ack_and_answer_sends_no_second_ack() {
 
 /// Otherwise one member could have the others sign membership entries without end.
 #[test]
-fn whoever_asks_again_and_again_is_answered_once_in_an_epoch() {
+fn whoever_asks_again_and_again_is_answered_a_few_times_in_an_epoch() {
     let mut fleet = Fleet::of(&[(2, Rights::READ), (3, WRITE)]);
-    for epoch in 0..2 {
-        for _ in 0..3 {
+    for epoch in 1..=2 {
+        for _ in 0..ASKS + 2 {
             let ack = Ack::KeyRefused(fleet.membership().epoch_start());
             say(&mut fleet, 1, &ack.to_body());
             fleet.sync(0);
             fleet.sync(2);
         }
-        assert_eq!(asked_and_answered(&fleet, 1), (3 * (epoch + 1), epoch + 1));
+        let (asked, answered) = asked_and_answered(&fleet, 1);
+        assert_eq!(asked, epoch * (ASKS + 2));
+        assert_eq!(answered, epoch * ASKS);
         fleet.wish(0, Wish::Rotate);
         fleet.sync(0);
     }
@@ -347,4 +350,26 @@ fn an_answer_that_is_left_out_is_waited_for() {
     fleet.settle();
     fleet.assert_agree();
     assert_eq!(asked_and_answered(&fleet, 1), (1, 1));
+}
+
+/// Whoever asked for the key once would wait for the next one, which may take a month, where the relay has
+/// lost the answer for good; and one who asks again and again would keep everybody busy.
+#[test]
+fn an_answer_that_is_lost_for_good_is_asked_for_again_a_few_times() {
+    let mut fleet = left_out(WRITE);
+    fleet.sync(1);
+    for times in 1..=ASKS {
+        fleet.sync(0);
+        assert_eq!(asked_and_answered(&fleet, 1), (times, times));
+        let answered = Height(fleet.height());
+        fleet.relay.lose_sealed_key(answered, DeviceNumber(1));
+        let refused = fleet.devices[1].pull(&fleet.relay, 1000);
+        assert_eq!(refused, Err(SpaceError::Membership(BookError::KeyRefused)));
+        let asks = fleet.devices[1].step(|space, store, _| space.refuse_key_again(store));
+        // The answer is waited for where nobody would hear it any more.
+        assert_eq!(asks, Ok(times < ASKS));
+        if times < ASKS {
+            fleet.sync(1);
+        }
+    }
 }
