@@ -23,6 +23,8 @@ use super::{NEEDLE, Relays, Sabotage};
 
 /// What a newcomer says whose welcome names a log that is gone.
 const WELCOMED_ELSEWHERE: &str = "another log than the welcome names";
+/// What a newcomer says who finds nothing of what is left to start at.
+const FORGOTTEN_SINCE: &str = "something was forgotten since";
 
 impl World {
     /// Notes in which plans a device says that everything it wrote is sent.
@@ -117,10 +119,17 @@ impl World {
             }
             self.check_came_back(&space, &standing);
             members.retain(|number| !stranded.contains(number) && !self.has_left(*number, &space));
-            let lacks = |number: &usize| standing.is_closed && self.lacks(*number, &space);
-            let lacking = members.extract_if(.., |number| lacks(number)).count();
-            let lacking = u64::try_from(lacking).unwrap_or(u64::MAX);
-            let why = "who could not read what was forgotten before the plan was closed";
+            let lacks = |number: &usize| self.lacks(*number, &space);
+            let says = |number: &usize| self.leads(*number, &space, &standing) && !lacks(number);
+            let is_led = members.iter().any(says);
+            let lacking = members.extract_if(.., |number| {
+                (standing.is_closed || !is_led) && lacks(number)
+            });
+            let lacking = u64::try_from(lacking.count()).unwrap_or(u64::MAX);
+            let why = match standing.is_closed {
+                true => "who could not read what was forgotten before the plan was closed",
+                false => "who waits for what is left from a client whose devices cannot read on",
+            };
             self.tally.add(Group::Exempt, why, lacking);
             let is_out = |number: &usize| {
                 standing.is_closed && self.is_locked_out(*number, &space, &standing)
@@ -315,13 +324,28 @@ impl World {
         devices.all(|(number, device)| these.contains(&number) || !has(device))
     }
 
-    /// Whether a device lacks what was before something was forgotten: in a closed plan nobody says any
-    /// more what is left.
+    /// Whether a device lacks what was before something was forgotten, or is new and finds nothing behind
+    /// that to start at: nobody says what is left in a closed plan, or where the client, whose word is
+    /// enough, has no device that can read on.
     fn lacks(&self, number: usize, space: &SpaceId) -> bool {
-        let client = self.devices[number].client.as_ref();
+        let Some(client) = &self.devices[number].client else {
+            return false;
+        };
         let lacks = |space: &Space| space.lacks_what_was_before();
-        client
-            .is_some_and(|client| client.drive(|engine, _| engine.space(space).is_some_and(lacks)))
+        let plan = PlanId(space.0);
+        let all = client.status().unwrap_or_default();
+        let problem = all.iter().find(|status| status.plan == Some(plan));
+        let problem = problem.and_then(|status| status.problem_detail.as_ref());
+        problem.is_some_and(|problem| problem.contains(FORGOTTEN_SINCE))
+            || client.drive(|engine, _| engine.space(space).is_some_and(lacks))
+    }
+
+    /// Whether a device is an admin's.
+    fn leads(&self, number: usize, space: &SpaceId, standing: &Standing) -> bool {
+        let key = self.key_in(number, space);
+        let number = key.and_then(|key| standing.number_of(&key));
+        let place = number.and_then(|number| standing.places.get(usize::from(number)));
+        place.is_some_and(|place| place.leads)
     }
 
     /// Whether a relay has lost something of a space, and with it the key that was sealed to this device: it
@@ -377,7 +401,7 @@ impl World {
         (0..self.devices.len()).filter(is_it).collect()
     }
 
-    fn key_in(&self, number: usize, space: &SpaceId) -> Option<VerifyingKey> {
+    pub(super) fn key_in(&self, number: usize, space: &SpaceId) -> Option<VerifyingKey> {
         let spaces = self.devices[number].spaces();
         let mut of_space = spaces.into_iter().filter(|(id, _)| id == space);
         of_space.next().map(|(_, key)| key)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use waymark_core::crypto::{EpochKey, open, open_roster};
 use waymark_wire::entry::{Entry, Kind};
 use waymark_wire::ids::{EntryId, SpaceId};
-use waymark_wire::membership::{MembershipBody, Op};
+use waymark_wire::membership::{MembershipBody, Op, Rights};
 use waymark_wire::signature::VerifyingKey;
 
 /// A membership as the log shows it.
@@ -14,6 +14,7 @@ use waymark_wire::signature::VerifyingKey;
 pub(super) struct Place {
     pub(super) key: VerifyingKey,
     person: [u8; 16],
+    pub(super) leads: bool,
     /// The height of the entry that ended it.
     pub(super) ended: Option<u32>,
 }
@@ -26,6 +27,8 @@ pub(super) struct Standing {
     /// The heights of the entries that started an epoch.
     pub(super) starts: Vec<u32>,
     pub(super) is_closed: bool,
+    /// Who closed it: the log up to there is all that it has.
+    pub(super) closed_by: Option<VerifyingKey>,
     /// The space that goes on in its place.
     pub(super) successor: Option<SpaceId>,
     /// The membership entries' ids, by height.
@@ -151,6 +154,7 @@ impl Standing {
                 Op::Add(add) => self.places.push(Place {
                     key: add.signing_key,
                     person: add.person.0,
+                    leads: add.rights.include(Rights::ADMIN),
                     ended: None,
                 }),
                 Op::Remove(device) => {
@@ -167,6 +171,7 @@ impl Standing {
                 }
                 Op::Close(successor) => {
                     self.is_closed = true;
+                    self.closed_by = self.places.get(signer).map(|place| place.key);
                     self.successor = *successor;
                 }
                 Op::Forget | Op::Seal(_) | Op::Reserved(_) => {}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use waymark_core::client::{PlanId, Status};
 use waymark_core::model::RecordId;
+use waymark_wire::ids::SpaceId;
 
 use super::Relays;
 use super::oracle::Fate;
@@ -86,8 +87,8 @@ impl World {
     /// 3. What a device wrote and had not sent when its membership ended or the plan was closed is in
     ///    its own copy, or with everybody.
     /// 4. What was lost with a database that was replaced by an older one, unsent, is gone; so is what a
-    ///    relay took and lost before anybody read it, where its writer has gone or the plan is closed in
-    ///    what is left of the log.
+    ///    relay took and lost before anybody read it, where its writer has gone, or before whoever closed
+    ///    the plan read it.
     /// 5. What belongs to something that somebody wanted forgotten may be gone.
     pub(super) fn check_written(&mut self, plan: PlanId, standing: &Standing, members: &[usize]) {
         let have: Vec<(usize, BTreeSet<RecordId>)> = members
@@ -112,6 +113,13 @@ impl World {
             let mut holders = have.iter().filter(|(_, there)| there.contains(id));
             holders.all(|(n, _)| is_of(*n, writer))
         };
+        let closer = standing.closed_by.and_then(|key| {
+            let is_it = |n: &usize| self.key_in(*n, &SpaceId(plan.0)) == Some(key);
+            (0..self.devices.len()).find(is_it)
+        });
+        // Who closed a plan had read all that its log has.
+        let of_closer = closer.and_then(|n| own[n].as_ref());
+        let closer_lacks = |id: &RecordId| of_closer.is_some_and(|there| !there.contains(id));
         for w in self.oracle.records.iter().filter(|w| w.plan == plan) {
             let lacks = have.iter().find(|(_, there)| !there.contains(&w.id));
             let Some((lacks, _)) = lacks else { continue };
@@ -134,8 +142,12 @@ impl World {
                 {
                     exempt.push("lost by a relay before anybody read it, and by its writer");
                 }
-                Fate::Sent if is_hurt && standing.is_closed && only_writer_has(&w.id, w.device) => {
-                    exempt.push("lost by a relay before anybody read it, and then the plan closed");
+                Fate::Sent
+                    if is_hurt
+                        && standing.is_closed
+                        && (only_writer_has(&w.id, w.device) || closer_lacks(&w.id)) =>
+                {
+                    exempt.push("lost by a relay before who closed the plan read it");
                 }
                 Fate::Kept | Fate::Sent => {
                     let fate = w.fate;
@@ -164,8 +176,12 @@ impl World {
                 continue;
             }
             let mut others = found.iter().filter(|(n, _)| !is_of(**n, word.device));
-            if must && is_hurt && standing.is_closed && others.all(|(_, times)| *times == 0) {
-                exempt.push("lost by a relay before anybody read it, and then the plan closed");
+            let at_closer = closer.and_then(|n| self.devices[n].client.as_ref());
+            let at_closer = at_closer.and_then(|c| c.texts().read(plan, word.text).ok());
+            let is_lost = at_closer.is_some_and(|says| !says.contains(&word.word))
+                || others.all(|(_, times)| *times == 0);
+            if must && is_hurt && standing.is_closed && is_lost {
+                exempt.push("lost by a relay before who closed the plan read it");
                 continue;
             }
             for (number, times) in found {
