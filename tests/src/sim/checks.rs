@@ -112,13 +112,14 @@ impl World {
                 continue;
             };
             let mut members = self.current(&space, &standing);
-            if self.is_locked(&space, &standing, &members) {
+            let is_out = |n: &usize| stranded.contains(n) || self.has_left(*n, &space);
+            let out = members.extract_if(.., |number| is_out(number)).count();
+            if self.is_locked(&space, &standing, (&members, out)) {
                 let why = "spaces whose key went with the only device that had it";
                 self.tally.count(Group::Exempt, why);
                 continue;
             }
             self.check_came_back(&space, &standing);
-            members.retain(|number| !stranded.contains(number) && !self.has_left(*number, &space));
             let lacks = |number: &usize| self.lacks(*number, &space);
             let says = |number: &usize| self.leads(*number, &space, &standing) && !lacks(number);
             let is_led = members.iter().any(says);
@@ -256,7 +257,10 @@ impl World {
             let signer = entry.header().device.0;
             for op in body.core.ops {
                 match op {
-                    Op::Remove(device) if is_there(device.0) && is_there(signer) => {
+                    // Nobody is removed from a closed space any more, nor does anything come there.
+                    Op::Remove(device)
+                        if is_there(device.0) && is_there(signer) && !standing.is_closed =>
+                    {
                         wrong.push(format!(
                             "{device} was removed from {space}, and is there again"
                         ));
@@ -371,8 +375,13 @@ impl World {
     }
 
     /// Whether no member has the key of the epoch in force any more: a relay lost what was sealed to the
-    /// others, and whoever had opened it was restored from a backup.
-    fn is_locked(&self, id: &SpaceId, standing: &Standing, members: &[usize]) -> bool {
+    /// others, and whoever had opened it was restored from a backup, or is `out` of it.
+    fn is_locked(
+        &self,
+        id: &SpaceId,
+        standing: &Standing,
+        (members, out): (&[usize], usize),
+    ) -> bool {
         let is_read = |space: &Space| {
             let book = space.book();
             let height = book.map(|book| book.membership().height().0 as usize);
@@ -388,7 +397,8 @@ impl World {
             })
         };
         let was_restored = self.devices.iter().any(|d| d.copied_at.is_some());
-        self.options.relays == Relays::Lying && was_restored && !members.iter().any(holds)
+        let is_lost = was_restored || out > 0;
+        self.options.relays == Relays::Lying && is_lost && !members.iter().any(holds)
     }
 
     /// The devices that are members of a space, by the log, without those that turned bad.
