@@ -75,6 +75,40 @@ async fn a_relay_that_lost_all_but_the_beginning_is_healed_although_who_signed_t
     );
 }
 
+/// A relay loses all keys that were sealed to somebody.
+async fn lose_keys(relay: &mut TestRelay) {
+    relay.stop().await;
+    let db = rusqlite::Connection::open(relay.directory().join("relay.db")).unwrap();
+    assert!(db.execute("DELETE FROM attachment", []).unwrap() > 0);
+    drop(db);
+    relay.restart().await;
+}
+
+/// The therapist would read nothing until the key is replaced the next time, which may be in a month, where
+/// a relay has lost the key that was sealed to them and the one with which they were helped.
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_key_a_relay_has_lost_twice_is_handed_it_once_more() {
+    let mut relay = TestRelay::start().await;
+    let (phone, tablet, plan, walk) = stage(&relay).await;
+    phone.client().people().rotate(plan).unwrap();
+    sync(&phone).await.unwrap();
+    log(&phone, plan, walk, "1");
+    sync(&phone).await.unwrap();
+    lose_keys(&mut relay).await;
+    // It says that the key is missing, and asks for it.
+    assert!(sync(&tablet).await.is_err());
+    sync(&phone).await.unwrap();
+    lose_keys(&mut relay).await;
+    for _ in 0..4 {
+        // The relay is asked first, and says each time that it has none.
+        assert!(sync(&tablet).await.is_err());
+        assert_eq!(notes(&tablet, plan), ["0"]);
+    }
+    settle(&[&phone, &tablet]).await;
+    assert_settled(&tablet);
+    assert_eq!(notes(&tablet, plan), ["0", "1"]);
+}
+
 /// What was acknowledged would be gone for everybody who comes later, and everybody's place in the log
 /// with it.
 #[tokio::test(flavor = "multi_thread")]

@@ -158,6 +158,7 @@ impl Machine {
         self.upkeep_due |= first || succession::waits_for(engine, number);
         sync.caught_up = true;
         sync.whole = false;
+        sync.keys_left_out = 0;
         if let Some(tends) = sync.tends.as_mut().filter(|tends| !tends.is_read) {
             tends.is_read = true;
             sync.wants_push = true;
