@@ -122,10 +122,8 @@ impl World {
             self.check_came_back(&space, &standing);
             let lacks = |number: &usize| self.lacks(*number, &space);
             let says = |number: &usize| self.leads(*number, &space, &standing) && !lacks(number);
-            let is_led = members.iter().any(says);
-            let lacking = members.extract_if(.., |number| {
-                (standing.is_closed || !is_led) && lacks(number)
-            });
+            let waits = standing.is_closed || (out > 0 && !members.iter().any(says));
+            let lacking = members.extract_if(.., |number| waits && lacks(number));
             let lacking = u64::try_from(lacking.count()).unwrap_or(u64::MAX);
             let why = match standing.is_closed {
                 true => "who could not read what was forgotten before the plan was closed",
