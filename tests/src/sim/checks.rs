@@ -112,8 +112,8 @@ impl World {
                 continue;
             };
             let mut members = self.current(&space, &standing);
-            let is_out = |n: &usize| stranded.contains(n) || self.has_left(*n, &space);
-            let out = members.extract_if(.., |number| is_out(number)).count();
+            let is_idle = |n: &usize| stranded.contains(n) || self.has_left(*n, &space);
+            let out = members.extract_if(.., |number| is_idle(number)).count();
             if self.is_locked(&space, &standing, (&members, out)) {
                 let why = "spaces whose key went with the only device that had it";
                 self.tally.count(Group::Exempt, why);
@@ -122,16 +122,16 @@ impl World {
             self.check_came_back(&space, &standing);
             let lacks = |number: &usize| self.lacks(*number, &space);
             let says = |number: &usize| self.leads(*number, &space, &standing) && !lacks(number);
-            let waits = standing.is_closed || (out > 0 && !members.iter().any(says));
+            let waits = standing.is_closed() || (out > 0 && !members.iter().any(says));
             let lacking = members.extract_if(.., |number| waits && lacks(number));
             let lacking = u64::try_from(lacking.count()).unwrap_or(u64::MAX);
-            let why = match standing.is_closed {
+            let why = match standing.is_closed() {
                 true => "who could not read what was forgotten before the plan was closed",
                 false => "who waits for what is left from a client whose devices cannot read on",
             };
             self.tally.add(Group::Exempt, why, lacking);
             let is_out = |number: &usize| {
-                standing.is_closed && self.is_locked_out(*number, &space, &standing)
+                standing.is_closed() && self.is_locked_out(*number, &space, &standing)
             };
             let locked_out = members.extract_if(.., |number| is_out(number)).count();
             let locked_out = u64::try_from(locked_out).unwrap_or(u64::MAX);
@@ -257,7 +257,7 @@ impl World {
                 match op {
                     // Nobody is removed from a closed space any more, nor does anything come there.
                     Op::Remove(device)
-                        if is_there(device.0) && is_there(signer) && !standing.is_closed =>
+                        if is_there(device.0) && is_there(signer) && !standing.is_closed() =>
                     {
                         wrong.push(format!(
                             "{device} was removed from {space}, and is there again"

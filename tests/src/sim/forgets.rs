@@ -153,7 +153,7 @@ impl World {
     /// has. Where the plan was closed before, or who wanted it has gone, was set back or was told that
     /// it cannot be, it may be there.
     pub(super) fn check_forgotten(&mut self, plan: PlanId, standing: &Standing, members: &[usize]) {
-        if standing.is_closed {
+        if standing.is_closed() {
             return;
         }
         let lasts = |forget: &Forget| {

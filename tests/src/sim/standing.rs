@@ -26,9 +26,8 @@ pub(super) struct Standing {
     pub(super) places: Vec<Place>,
     /// The heights of the entries that started an epoch.
     pub(super) starts: Vec<u32>,
-    pub(super) is_closed: bool,
-    /// Who closed it: the log up to there is all that it has.
-    pub(super) closed_by: Option<VerifyingKey>,
+    /// The number of who closed it: the log up to there is all that it has.
+    closed_by: Option<usize>,
     /// The space that goes on in its place.
     pub(super) successor: Option<SpaceId>,
     /// The membership entries' ids, by height.
@@ -36,6 +35,17 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// Whether nothing is added any more.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed_by.is_some()
+    }
+
+    /// The key of who closed it.
+    pub(super) fn closer(&self) -> Option<VerifyingKey> {
+        let place = self.places.get(self.closed_by?)?;
+        Some(place.key)
+    }
+
     /// The number that a key has now.
     pub(super) fn number_of(&self, key: &VerifyingKey) -> Option<u16> {
         let has = |place: &Place| place.key == *key && place.ended.is_none();
@@ -170,8 +180,7 @@ impl Standing {
                     own.for_each(|place| place.ended = Some(height));
                 }
                 Op::Close(successor) => {
-                    self.is_closed = true;
-                    self.closed_by = self.places.get(signer).map(|place| place.key);
+                    self.closed_by = Some(signer);
                     self.successor = *successor;
                 }
                 Op::Forget | Op::Seal(_) | Op::Reserved(_) => {}

@@ -113,7 +113,7 @@ impl World {
             let mut holders = have.iter().filter(|(_, there)| there.contains(id));
             holders.all(|(n, _)| is_of(*n, writer))
         };
-        let closer = standing.closed_by.and_then(|key| {
+        let closer = standing.closer().and_then(|key| {
             let is_it = |n: &usize| self.key_in(*n, &SpaceId(plan.0)) == Some(key);
             (0..self.devices.len()).find(is_it)
         });
@@ -123,7 +123,7 @@ impl World {
         for w in self.oracle.records.iter().filter(|w| w.plan == plan) {
             let lacks = have.iter().find(|(_, there)| !there.contains(&w.id));
             let Some((lacks, _)) = lacks else { continue };
-            let is_in = members.contains(&w.device) && !standing.is_closed;
+            let is_in = members.contains(&w.device) && !standing.is_closed();
             match w.fate {
                 _ if gone.records.contains(&w.id) => exempt.push("to be forgotten"),
                 Fate::Lost => exempt.push("lost unsent with its database"),
@@ -144,7 +144,7 @@ impl World {
                 }
                 Fate::Sent
                     if is_hurt
-                        && standing.is_closed
+                        && standing.is_closed()
                         && (only_writer_has(&w.id, w.device) || closer_lacks(&w.id)) =>
                 {
                     exempt.push("lost by a relay before who closed the plan read it");
@@ -160,7 +160,7 @@ impl World {
         }
         let words = self.oracle.words.iter().filter(|w| w.plan == plan);
         for word in words.filter(|word| !gone.texts.contains(&word.text)) {
-            let is_in = members.contains(&word.device) && !standing.is_closed;
+            let is_in = members.contains(&word.device) && !standing.is_closed();
             let must = word.fate == Fate::Sent || (word.fate == Fate::Kept && is_in);
             let mut found = Vec::new();
             for number in members.iter().filter(|_| must) {
@@ -175,12 +175,14 @@ impl World {
                 exempt.push("lost by a relay before anybody read it, and by its writer");
                 continue;
             }
+            let closer_lacks = || {
+                let client = closer.and_then(|n| devices[n].client.as_ref());
+                let says = client.and_then(|c| c.texts().read(plan, word.text).ok());
+                says.is_some_and(|says| !says.contains(&word.word))
+            };
             let mut others = found.iter().filter(|(n, _)| !is_of(**n, word.device));
-            let at_closer = closer.and_then(|n| self.devices[n].client.as_ref());
-            let at_closer = at_closer.and_then(|c| c.texts().read(plan, word.text).ok());
-            let is_lost = at_closer.is_some_and(|says| !says.contains(&word.word))
-                || others.all(|(_, times)| *times == 0);
-            if must && is_hurt && standing.is_closed && is_lost {
+            let may_be_lost = must && is_hurt && standing.is_closed();
+            if may_be_lost && (others.all(|(_, times)| *times == 0) || closer_lacks()) {
                 exempt.push("lost by a relay before who closed the plan read it");
                 continue;
             }
